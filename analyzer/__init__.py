@@ -1,0 +1,62 @@
+"""Says why an IKEv2 VPN connection failed, from a packet capture.
+
+>>> import analyzer
+>>> cap = analyzer.read("sample_pcaps/809-fragments-lost.pcapng")
+>>> cap.verdict.id, cap.verdict.confidence.value
+('ike-auth-ip-fragments-lost-upstream', 'probable')
+
+``cap.packets``, ``cap.datagrams``, ``cap.messages``, ``cap.exchanges``, ``cap.sas``, ``cap.path_mtu`` and
+``cap.findings`` are pandas frames; ``cap.text()``, ``cap.report()`` and ``cap.plot()`` are the reports.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+if TYPE_CHECKING:
+    from analyzer.analysis import Capture, read
+    from analyzer.errors import AnalyzerError, InputError, MissingDependency, UsageError
+    from analyzer.rules.model import Confidence, Finding, NotAssessed, Severity, Verdict
+
+_HOME = {
+    "read": "analysis",
+    "Capture": "analysis",
+    "AnalyzerError": "errors",
+    "InputError": "errors",
+    "MissingDependency": "errors",
+    "UsageError": "errors",
+    "Confidence": "rules.model",
+    "Finding": "rules.model",
+    "NotAssessed": "rules.model",
+    "Severity": "rules.model",
+    "Verdict": "rules.model",
+}
+
+__all__ = [
+    "AnalyzerError",
+    "Capture",
+    "Confidence",
+    "Finding",
+    "InputError",
+    "MissingDependency",
+    "NotAssessed",
+    "Severity",
+    "UsageError",
+    "Verdict",
+    "__version__",
+    "read",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used, so that ``import analyzer`` costs next to nothing."""
+    if name not in _HOME:
+        raise AttributeError(f"module 'analyzer' has no attribute {name!r}")
+    return getattr(import_module(f"analyzer.{_HOME[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

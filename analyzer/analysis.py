@@ -1,0 +1,223 @@
+"""The whole way of one capture: file, packets, messages, IKE SAs, verdict. Read top to bottom, it is the program.
+
+pandas is imported only when a frame is asked for.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from analyzer.capture import open_capture
+from analyzer.capture.records import Interface, Note
+from analyzer.capture.select import Ports
+from analyzer.capture.text import printable
+from analyzer.errors import UsageError
+from analyzer.relate.build import Related, relate
+from analyzer.rules.engine import Judgement, judge
+from analyzer.rules.model import Finding, Verdict
+from analyzer.wire.collect import Collector
+from analyzer.wire.tables import Wire
+
+if TYPE_CHECKING:
+    import pandas as pd
+    from matplotlib.figure import Figure
+
+#: The least that IPv4 must carry (RFC 791), and the most that fits its length field.
+_MTU_RANGE = range(68, 65536)
+
+
+def read(
+    path: str | os.PathLike[str],
+    *,
+    ports: Iterable[int] = (),
+    mtu: int | None = None,
+    stream: BinaryIO | None = None,
+    sha256: bool = False,
+) -> Capture:
+    """Read a capture file and take the IKE out of it.
+
+    Parameters
+    ----------
+    path : str or path-like
+        pcap or pcapng; ``"-"`` is standard input.
+    ports : iterable of int
+        Ports on which IKE is looked for, besides 500 and 4500.
+    mtu : int, optional
+        The path MTU in bytes, if you know it; it replaces what the trace suggests.
+    stream : binary file, optional
+        Read this instead; ``path`` is then only the name in reports.
+    sha256 : bool
+        Also hash the file (the JSON report holds the hash).
+
+    Returns
+    -------
+    Capture
+
+    Raises
+    ------
+    InputError
+        The file cannot be read as a capture; the message is one line.
+    UsageError
+        A port or MTU out of range.
+
+    Examples
+    --------
+    >>> import analyzer
+    >>> cap = analyzer.read("sample_pcaps/809-fragments-lost.pcapng")
+    >>> cap.verdict.id
+    'ike-auth-ip-fragments-lost-upstream'
+    """
+    wanted = [_checked_port(p) for p in ports]
+    if mtu is not None and mtu not in _MTU_RANGE:
+        raise UsageError(f"an MTU lies between {_MTU_RANGE.start} and {_MTU_RANGE.stop - 1} bytes, not at {mtu}")
+    collector = Collector(Ports(wanted))
+    with open_capture(path, stream=stream, sha256=sha256) as reader:
+        for chunk in reader.chunks():
+            collector.feed(chunk, reader.interfaces)
+    notes = [*reader.notes, *collector.notes()]
+    return Capture(
+        path=os.fspath(path),
+        format=reader.format,
+        interfaces=tuple(reader.interfaces),
+        notes=tuple(notes),
+        wire=collector.finish(),
+        mtu=mtu,
+        sha256=reader.sha256,
+    )
+
+
+def _checked_port(port: int) -> int:
+    if not 0 < port < 65536:
+        raise UsageError(f"a port lies between 1 and 65535, not at {port}")
+    return port
+
+
+class Capture:
+    """One capture, analysed as far as is asked for: tables, IKE SAs, verdict, frames, reports.
+
+    Attributes
+    ----------
+    path, name : str
+        As given, and made safe for printing.
+    format : str
+        ``pcap``, ``pcap-ns`` or ``pcapng``.
+    notes : tuple of Note
+        What is odd about the file.
+    wire : Wire
+        The tables that all else is made of.
+    sha256 : str or None
+        Of the file, when it was asked for.
+    """
+
+    def __init__(
+        self,
+        *,
+        path: str,
+        format: str,
+        interfaces: tuple[Interface, ...],
+        notes: tuple[Note, ...],
+        wire: Wire,
+        mtu: int | None = None,
+        sha256: str | None = None,
+    ) -> None:
+        self.path = path
+        self.name = printable(os.path.basename(path) or path)
+        self.format = format
+        self.interfaces = interfaces
+        self.notes = notes
+        self.wire = wire
+        self.mtu = mtu
+        self.sha256 = sha256
+
+    def __repr__(self) -> str:
+        return f"<Capture {self.name}: {self.wire.census.packets} packets, {len(self.sas_seen)} IKE SAs>"
+
+    @cached_property
+    def related(self) -> Related:
+        """IKE SAs and what is known of the capture."""
+        return relate(self.wire, self.notes, self.interfaces, mtu=self.mtu)
+
+    @property
+    def sas_seen(self) -> tuple[Any, ...]:
+        """The IKE SAs as objects (``sas`` is the frame)."""
+        return self.related.sas
+
+    @cached_property
+    def judgement(self) -> Judgement:
+        """Findings, verdicts, and what could not be assessed."""
+        return judge(self.related)
+
+    @property
+    def verdict(self) -> Verdict:
+        """Why the connection failed, that it did not, or that this capture cannot tell."""
+        return self.judgement.verdict
+
+    @property
+    def verdict_text(self) -> str:
+        return self.verdict.text
+
+    @property
+    def found(self) -> tuple[Finding, ...]:
+        """The findings as objects (``findings`` is the frame), the gravest first."""
+        return self.judgement.findings
+
+    def report(self) -> dict[str, Any]:
+        """The JSON report as a dictionary (schema ``ike-analyzer/report/1``)."""
+        from analyzer.report.json_report import as_dict
+
+        return as_dict(self)
+
+    def text(self) -> str:
+        """The text report: verdict, ladder of each IKE SA, findings with remedies."""
+        from analyzer.report.text import as_text
+
+        return as_text(self)
+
+    def plot(self, out: str | os.PathLike[str] | None = None, *, sa: int | None = None) -> Figure:
+        """Packet size versus MTU, as a figure; written to ``out`` (.png or .svg) when given."""
+        from analyzer.report.plot import plot
+
+        return plot(self, out, mtu=self.mtu, sa=sa)
+
+    def _frame(self, name: str) -> pd.DataFrame:
+        from analyzer.frames.build import frame
+
+        return frame(self, name)
+
+    @cached_property
+    def packets(self) -> pd.DataFrame:
+        """IP packets that carry IKE (contract: ``analyzer.frames.contracts.PACKETS``)."""
+        return self._frame("packets")
+
+    @cached_property
+    def datagrams(self) -> pd.DataFrame:
+        """Datagrams, with their fragments (``DATAGRAMS``)."""
+        return self._frame("datagrams")
+
+    @cached_property
+    def messages(self) -> pd.DataFrame:
+        """IKE messages (``MESSAGES``)."""
+        return self._frame("messages")
+
+    @cached_property
+    def exchanges(self) -> pd.DataFrame:
+        """Requests with their repeats and responses (``EXCHANGES``)."""
+        return self._frame("exchanges")
+
+    @cached_property
+    def sas(self) -> pd.DataFrame:
+        """IKE SAs (``SAS``)."""
+        return self._frame("sas")
+
+    @cached_property
+    def path_mtu(self) -> pd.DataFrame:
+        """MTU bounds by direction (``PATH_MTU``)."""
+        return self._frame("path_mtu")
+
+    @cached_property
+    def findings(self) -> pd.DataFrame:
+        """Findings (``FINDINGS``)."""
+        return self._frame("findings")

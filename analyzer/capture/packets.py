@@ -1,0 +1,120 @@
+"""The three kinds of packet block of a pcapng, as columns (draft-ietf-opsawg-pcapng 4.3, 4.4 and appendix A)."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.capture.blocks import ENHANCED, OBSOLETE, SIMPLE, Blocks
+from analyzer.capture.options import packet_options
+from analyzer.capture.records import NO_TIME, SLACK, Chunk, Note
+from analyzer.capture.sections import Scopes, Sections
+
+#: So many packet comments are read of one file: a trace may have one on every packet.
+MAX_COMMENTS = 1 << 16
+
+#: Loss before a packet that the writer of an obsolete Packet Block could not tell.
+NO_COUNT = 0xFFFF
+
+
+class Packets:
+    """Turns packet blocks into chunks, and keeps count of what is odd about them.
+
+    Attributes
+    ----------
+    lost : int
+        Packets lost by what ``epb_dropcount`` and Packet Blocks say.
+    adrift, overfull, timeless : int
+        Packets on an interface that is not described, longer than their block, with a time beyond int64.
+    """
+
+    def __init__(self, sections: Sections) -> None:
+        self.lost = 0
+        self.adrift = 0
+        self.overfull = 0
+        self.timeless = 0
+        self.uncommented = False
+        self._sections = sections
+        self._comments_left = MAX_COMMENTS
+
+    def chunk(self, blocks: Blocks, scopes: Scopes, first_frame: int) -> Chunk:
+        """The packets among ``blocks``, numbered from ``first_frame`` on."""
+        kinds = blocks.kinds
+        which = np.flatnonzero((kinds == ENHANCED) | (kinds == SIMPLE) | (kinds == OBSOLETE))
+        blocks = blocks.only(which)
+        simple = blocks.kinds == SIMPLE
+        number, ticks, captured, wire = self._fields(blocks)
+        interface = scopes.interface(which, number)
+        adrift = interface < 0
+        if adrift.any():
+            self.adrift += int(np.count_nonzero(adrift))
+            interface[adrift] = self._sections.unknown()
+        if simple.any():
+            snaplen = np.array([each.snaplen for each in self._sections.interfaces], np.int64)[interface]
+            captured = np.where(simple & (snaplen > 0), np.minimum(captured, snaplen), captured)
+        time = self._sections.clocks.times(interface, ticks)
+        self.timeless += int(np.count_nonzero((time == NO_TIME) & ~simple & ~adrift))
+        time[simple] = NO_TIME
+        start = blocks.offsets + np.where(simple, 12, 28)
+        stop = blocks.offsets + blocks.lengths - 4
+        overfull = captured > stop - start
+        self.overfull += int(np.count_nonzero(overfull))
+        captured = np.minimum(captured, stop - start)
+        # Simple packets have no options; what follows the bytes of an overfull one is no option either.
+        behind = np.where(simple | overfull, stop, start + captured + (-captured & 3))
+        said = packet_options(blocks.buffer, behind, stop, blocks.order, self._comments_left)
+        self.lost += said.lost
+        self.uncommented |= said.comments_left_out
+        self._comments_left -= len(said.comments)
+        return Chunk(
+            buffer=blocks.buffer[: blocks.end + SLACK],
+            first_frame=first_frame,
+            start=start,
+            captured=captured,
+            wire=wire,
+            time=time,
+            interface=interface.astype(np.int32),
+            direction=said.direction,
+            host_dropped=said.host_dropped,
+            packet_id=said.packet_id,
+            comments={first_frame + index: text for index, text in said.comments.items()},
+        )
+
+    def _fields(
+        self, blocks: Blocks
+    ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
+        """Interface number, timestamp in ticks, captured and wire length of each packet block, as recorded."""
+        fields = blocks.words(8, 5)
+        number, captured, wire = (fields[:, column].astype(np.int64) for column in (0, 3, 4))
+        ticks = fields[:, 1].astype(np.uint64) << np.uint64(32) | fields[:, 2]
+        simple, obsolete = blocks.kinds == SIMPLE, blocks.kinds == OBSOLETE
+        if obsolete.any():
+            # Its first word is two numbers: the interface, and how many packets were lost before this one.
+            halves = blocks.words(8, 2, 2)[obsolete].astype(np.int64)
+            number[obsolete] = halves[:, 0]
+            self.lost += int(halves[halves[:, 1] != NO_COUNT, 1].sum())
+        if simple.any():
+            # It has one word, the wire length, and is of interface 0; the interface's snaplen says how much was kept.
+            wire[simple] = captured[simple] = number[simple]
+            number[simple] = 0
+        return number, ticks, captured, wire
+
+    def notes(self) -> list[Note]:
+        """What was odd, one note each."""
+        notes = []
+        if self.lost:
+            notes.append(
+                Note("capture-lost-packets", f"the packets themselves record {self.lost} lost packets before them")
+            )
+        if self.adrift:
+            what = f"{self.adrift} packets name an interface that the file does not describe: link type unknown"
+            notes.append(Note("capture-damaged", what))
+        if self.overfull:
+            what = f"{self.overfull} packets claim more bytes than their block holds: only those bytes were read"
+            notes.append(Note("capture-damaged", what))
+        if self.timeless:
+            what = f"{self.timeless} packets have a time beyond what can be told: they count as without time"
+            notes.append(Note("capture-damaged", what))
+        if self.uncommented:
+            notes.append(Note("analysis-limit", f"only the first {MAX_COMMENTS} packet comments were read"))
+        return notes

@@ -1,0 +1,211 @@
+"""Reader of pcap: microseconds and nanoseconds, either byte order, and the "modified" variant of old Linux tcpdumps.
+
+Layout (draft-ietf-opsawg-pcap): a 24-byte file header, then per packet a 16-byte header (seconds, fraction, captured
+length, wire length) and the captured bytes. The modified variant adds 8 bytes to each header: interface index,
+protocol, packet type (Linux ``PACKET_*``) and a pad byte.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.capture.lanes import LANE, MIN_LANES, Stride, starts
+from analyzer.capture.reading import MAX_BREAKS, MAX_RECORD, FileReader
+from analyzer.capture.records import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN, SLACK, Chunk, Interface
+from analyzer.capture.window import Window
+from analyzer.errors import InputError
+
+#: The first four bytes: byte order, nanoseconds per unit of the fraction, length of a packet header.
+MAGICS = {
+    b"\xa1\xb2\xc3\xd4": (">", 1000, 16),
+    b"\xd4\xc3\xb2\xa1": ("<", 1000, 16),
+    b"\xa1\xb2\x3c\x4d": (">", 1, 16),
+    b"\x4d\x3c\xb2\xa1": ("<", 1, 16),
+    b"\xa1\xb2\xcd\x34": (">", 1000, 24),
+    b"\x34\xcd\xb2\xa1": ("<", 1000, 24),
+}
+
+FILE_HEADER = 24
+
+#: What libpcap and Wireshark take as the longest packet of any common link type.
+LONGEST = 262144
+
+#: After damage, reading goes on where so many packet headers in a row make sense.
+CHAIN = 3
+
+#: How far from the last good packet's time a header found after damage may be, seconds.
+NEAR = 30 * 86400
+
+#: Bytes searched at a time for the next packet after damage, and how far a chain of packets may reach beyond.
+PIECE = 1 << 16
+REACH = CHAIN * (LONGEST + 24)
+
+#: Bytes searched at the start of a lane: more than one full-size Ethernet packet.
+GUESS = 2048
+
+#: Linux packet type (``PACKET_HOST``, ``BROADCAST``, ``MULTICAST``, ``OTHERHOST``, ``OUTGOING``) to direction.
+DIRECTIONS = np.full(256, DIRECTION_UNKNOWN, np.int8)
+DIRECTIONS[[0, 1, 2]] = DIRECTION_IN
+DIRECTIONS[4] = DIRECTION_OUT
+
+
+class PcapReader(FileReader):
+    """Reads a pcap file from a window that stands at its first byte.
+
+    Raises
+    ------
+    InputError
+        The file header is not whole.
+
+    Examples
+    --------
+    >>> import io
+    >>> header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    >>> packet = struct.pack("<IIII", 1700000000, 5, 4, 60) + b"abcd"
+    >>> with PcapReader(Window(io.BytesIO(header + packet), "example", 1 << 16)) as reader:
+    ...     for chunk in reader.chunks():
+    ...         print(chunk.first_frame, chunk.captured, chunk.wire, chunk.time)
+    1 [4] [60] [1700000000000005000]
+    """
+
+    def __init__(self, window: Window) -> None:
+        if window.end < FILE_HEADER:
+            raise InputError(
+                f"{window.name}: is too short for a pcap file: {window.end} bytes, its header alone has {FILE_HEADER}"
+            )
+        self._order, self._unit, self._header = MAGICS[window.buffer[:4].tobytes()]
+        fields = struct.unpack_from(self._order + "4xHHiIII", window.buffer.data)
+        major, minor, snaplen, link = fields[0], fields[1], fields[4], fields[5]
+        super().__init__(window, "pcap-ns" if self._unit == 1 else "pcap", snaplen)
+        # The upper bits tell the length of a frame check sequence.
+        self.interfaces.append(Interface(0, link & 0xFFFF, snaplen))
+        if major != 2:
+            self._damage(4, f"version {major}.{minor} in the file header instead of 2.4")
+        self._longest = min(max(snaplen, LONGEST), MAX_RECORD)
+        self._stride = Stride(self._order, field=8, extra=self._header)
+        names = ("seconds", "fraction", "captured", "wire")
+        self._layout = np.dtype([(name, self._order + "u4") for name in names])
+        self._seconds: int | None = None  # of the last good packet
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The packets, a window at a time. Never raises on what the file holds."""
+        window = self._window
+        at = FILE_HEADER
+        while True:
+            chunk, at, sound = self._records(at)
+            if len(chunk):
+                self._frame += len(chunk)
+                yield chunk
+            if not sound:
+                found = self._resync(at)
+                if found is None:
+                    break
+                at = found
+            elif window.at_end:
+                if at < window.end:
+                    self._cut(at, f"packet {self._frame}")
+                break
+            else:
+                window.advance(at)
+                at = 0
+        self._finish()
+
+    def _records(self, first: int) -> tuple[Chunk, int, bool]:
+        """All whole packets from ``first`` on, where the next one starts, and whether its header is sound."""
+        window = self._window
+        stop = window.end - self._header + 1
+        offsets = starts(window.buffer, first, stop, self._stride, self._guesses(first, stop))
+        headers = self._headers()[offsets]
+        captured = headers["captured"].astype(np.int64)
+        follows = offsets + captured + self._header
+        whole = (captured <= self._longest) & (follows <= window.end)
+        count = len(offsets) if whole.all() else int(whole.argmin())
+        sound = count == len(offsets) or bool(captured[count] <= self._longest)
+        after = int(offsets[count]) if count < len(offsets) else int(follows[-1]) if count else first
+        headers, captured, offsets = headers[:count], captured[:count], offsets[:count]
+        seconds = headers["seconds"].astype(np.int64)
+        if count:
+            self._seconds = int(seconds[-1])
+        chunk = Chunk(
+            buffer=window.buffer[: window.end + SLACK],
+            first_frame=self._frame,
+            start=offsets + self._header,
+            captured=captured,
+            wire=headers["wire"].astype(np.int64),
+            time=seconds * 1_000_000_000 + headers["fraction"].astype(np.int64) * self._unit,
+            interface=np.zeros(count, np.int32),
+            direction=self._directions(offsets),
+            host_dropped=np.zeros(count, np.bool_),
+            packet_id=np.full(count, -1, np.int64),
+        )
+        return chunk, after, sound
+
+    def _headers(self) -> NDArray[Any]:
+        """The standard packet header at every offset of the window."""
+        return np.ndarray((self._window.end + 1,), self._layout, self._window.buffer, 0, (1,))
+
+    def _directions(self, offsets: NDArray[np.int64]) -> NDArray[np.int8]:
+        if self._header == 16:
+            return np.zeros(len(offsets), np.int8)
+        return DIRECTIONS[self._window.buffer[offsets + 22]]
+
+    def _guesses(self, first: int, stop: int) -> NDArray[np.int64] | None:
+        """A likely packet header near the start of each lane: the upper half of its seconds is the first packet's."""
+        count = (stop - first) // LANE - 1
+        if count < MIN_LANES - 1:
+            return None
+        buffer = self._window.buffer
+        high = (0, 1) if self._order == ">" else (3, 2)
+        grids = (np.ndarray((count, GUESS), np.uint8, buffer, first + LANE + byte, (LANE, 1)) for byte in high)
+        alike = [grid == buffer[first + byte] for grid, byte in zip(grids, high, strict=True)]
+        lane, offset = np.divmod(np.flatnonzero(alike[0] & alike[1]), GUESS)
+        found = first + (lane + 1) * LANE + offset
+        seconds = int(self._headers()["seconds"][first])
+        good = self._chained(found, seconds)
+        lane, found = lane[good], found[good]
+        return found[np.diff(lane, prepend=-1) > 0]
+
+    def _chained(self, offsets: NDArray[np.int64], seconds: int | None) -> NDArray[np.bool_]:
+        """At which offsets ``CHAIN`` plausible packets follow one another, or fewer up to the end of the file."""
+        window, every = self._window, self._headers()
+        last = window.end - self._header
+        longest = min(self._longest, LONGEST)
+        good = np.ones(len(offsets), np.bool_)
+        here = offsets
+        for _ in range(CHAIN):
+            ended = (here == window.end) & window.at_end
+            inside = here <= last
+            header = every[np.where(inside, here, 0)]
+            captured, wire = header["captured"], header["wire"]
+            sane = inside & (captured > 0) & (captured <= wire) & (wire <= longest)
+            sane &= header["fraction"] < 1_000_000_000 // self._unit
+            if seconds is not None:
+                sane &= np.abs(header["seconds"].astype(np.int64) - seconds) <= NEAR
+            good &= sane | ended
+            here = np.where(ended, here, here + captured + self._header)
+        return good
+
+    def _resync(self, damaged: int) -> int | None:
+        """Where packets go on after the bad header at ``damaged``; None if nowhere."""
+        self._damage(damaged, f"a header that no packet can have, where packet {self._frame} should start")
+        if self._places > MAX_BREAKS:
+            self._limit(f"more than {MAX_BREAKS} damaged places: the rest of the file was not read")
+            return None
+        window = self._window
+        at = damaged + 1
+        while True:
+            at = window.holding(at, PIECE + REACH)
+            stop = min(at + PIECE, window.end - self._header + 1)
+            if stop <= at:
+                return None
+            captured = self._headers()["captured"][at:stop]
+            offsets = at + np.flatnonzero(captured - 1 < min(self._longest, LONGEST))
+            good = offsets[self._chained(offsets, self._seconds)]
+            if len(good):
+                return int(good[0])
+            at = stop

@@ -1,0 +1,84 @@
+"""What the readers of all formats share: the window they read through, and the account of what was damaged."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from analyzer.capture.records import Interface, Note
+from analyzer.capture.window import Window
+
+#: A record (pcap packet, pcapng block) above this many bytes is taken for damage: it bounds the memory of a reader.
+MAX_RECORD = 16 << 20
+
+#: After so many damaged places (or changes of byte order) the rest of a file is left unread: each costs a new start.
+MAX_BREAKS = 1000
+
+
+class FileReader:
+    """A capture file being read once, front to back; a context manager. See :class:`analyzer.capture.records.Reader`.
+
+    Attributes
+    ----------
+    format : str
+        ``pcap``, ``pcap-ns`` or ``pcapng``.
+    snaplen : int
+        Longest packet that the capturing program kept, bytes; 0 when unlimited or not known yet.
+    interfaces, notes : list
+        Grow while ``chunks()`` runs, complete when it ends.
+    """
+
+    def __init__(self, window: Window, format: str, snaplen: int) -> None:
+        self.format = format
+        self.snaplen = snaplen
+        self.interfaces: list[Interface] = []
+        self.notes: list[Note] = []
+        self._window = window
+        self._frame = 1  # of the next packet
+        self._places = 0  # damaged places so far
+        self._first = ""  # what the first of them was
+        self._first_frame = 1
+
+    @property
+    def sha256(self) -> str | None:
+        """SHA-256 of the whole input, hex: after ``chunks()`` is exhausted, and only if it was asked for."""
+        return self._window.sha256
+
+    def close(self) -> None:
+        """Close the file; harmless when repeated."""
+        self._window.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.close()
+
+    def _damage(self, at: int, what: str) -> None:
+        """Remember damage at offset ``at`` of the window."""
+        self._places += 1
+        if self._places == 1:
+            self._first = f"at byte {self._window.offset + at}: {what}"
+            self._first_frame = self._frame
+
+    def _cut(self, at: int, inside: str) -> None:
+        """Note that the input ends inside the record at offset ``at`` of the window."""
+        begin, end = self._window.offset + at, self._window.offset + self._window.end
+        self.notes.append(
+            Note(
+                "capture-cut",
+                f"the file ends in the middle of {inside}: it was cut off while being written or copied "
+                f"(that record starts at byte {begin}, the file ends at byte {end})",
+                self._frame,
+            )
+        )
+
+    def _limit(self, what: str) -> None:
+        self.notes.append(Note("analysis-limit", what, self._frame))
+
+    def _finish(self) -> None:
+        """Close the account: one note however many places were damaged, and the digest of every byte."""
+        if self._places:
+            more = f", the first of {self._places} such places" if self._places > 1 else ""
+            self.notes.append(Note("capture-damaged", f"the file is damaged {self._first}{more}", self._first_frame))
+        self._window.finish()

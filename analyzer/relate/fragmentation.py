@@ -1,0 +1,50 @@
+"""Did each side announce IKEV2_FRAGMENTATION_SUPPORTED? Three-valued: yes, no, unknown (RFC 7383 section 2.3).
+
+``no`` needs an IKE_SA_INIT message that was captured whole and is no mere error: a 128-byte snapshot, or a
+NO_PROPOSAL_CHOSEN, COOKIE or INVALID_KE_PAYLOAD response, says nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from analyzer.relate.views import Answer, Message
+from analyzer.wire.registry import numbers
+
+#: What a message that takes part in the negotiation must hold; error-only responses lack it.
+_NEGOTIATES = (numbers.SA, numbers.KE)
+_CARRIERS = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
+
+
+def announced(messages: Iterable[Message], *, by_initiator: bool) -> Answer:
+    """What one side said about IKE fragmentation.
+
+    Parameters
+    ----------
+    messages : iterable of Message
+        All messages of one IKE SA.
+    by_initiator : bool
+        Which side.
+    """
+    answer: Answer = "unknown"
+    for message in messages:
+        # SKF messages can only follow where both sides had announced it.
+        if message.skf_total:
+            return "yes"
+        if message.exchange not in _CARRIERS or message.is_response == by_initiator:
+            continue
+        if message.is_initiator != by_initiator:
+            continue
+        if numbers.IKEV2_FRAGMENTATION_SUPPORTED in message.notifies:
+            answer = "yes"
+        elif answer == "unknown" and message.clear_complete and _takes_part(message):
+            answer = "no"
+    return answer
+
+
+def _takes_part(message: Message) -> bool:
+    # IKE_SESSION_RESUME has no SA and KE payloads: its nonce shows that it is no error (RFC 5723 section 4.3.2).
+    if message.exchange == numbers.IKE_SESSION_RESUME:
+        return numbers.NONCE in message.payloads
+    payloads = message.payloads
+    return all(p in payloads for p in _NEGOTIATES)

@@ -1,0 +1,239 @@
+"""One IKE SA as rules and reports see it."""
+
+from __future__ import annotations
+
+from functools import cached_property
+from typing import Literal
+
+from analyzer.relate import fragmentation, nat, path_mtu, progress
+from analyzer.relate.pairing import pair
+from analyzer.relate.views import Answer, Bounds, CaptureFacts, Exchange, Message, Role
+from analyzer.wire.payloads import SA
+from analyzer.wire.proposals import proposal_text
+from analyzer.wire.registry import numbers
+from analyzer.wire.tables import EspFlow, IcmpRow
+
+Side = Literal["initiator", "responder", "middle", "unknown"]
+
+
+class IkeSa:
+    """Everything that carries one initiator SPI.
+
+    Attributes
+    ----------
+    number : int
+        In the order of appearance, from 0.
+    capture : CaptureFacts
+        The capture that it was seen in.
+    messages : tuple of Message
+        In the order of capture, capture duplicates left out.
+    pairs : frozenset of (int, int)
+        The address numbers between which its messages went.
+    flows : tuple of EspFlow
+        ESP and keepalives that belong to it.
+    icmp : tuple of IcmpRow
+        ICMP errors about packets between its two addresses.
+    orphans : tuple of (int, str, str)
+        IP fragments between its addresses whose first fragment was never seen: (frame, src, dst).
+    rekeyed : bool
+        It was made by CREATE_CHILD_SA inside another one, so it has no IKE_SA_INIT of its own.
+    side : str
+        Where the capture was taken, as seen on this SA's packets.
+    """
+
+    def __init__(
+        self,
+        number: int,
+        capture: CaptureFacts,
+        messages: tuple[Message, ...],
+        *,
+        pairs: frozenset[tuple[int, int]] = frozenset(),
+        icmp: tuple[IcmpRow, ...] = (),
+        orphans: tuple[tuple[int, str, str], ...] = (),
+        rekeyed: bool = False,
+    ) -> None:
+        self.number = number
+        self.capture = capture
+        self.messages = messages
+        self.pairs = pairs
+        self.flows: tuple[EspFlow, ...] = ()
+        self.icmp = icmp
+        self.orphans = orphans
+        self.rekeyed = rekeyed
+
+    def __repr__(self) -> str:
+        return f"<IkeSa {self.number} {self.spi_i:016x} {self.initiator} > {self.responder}>"
+
+    @property
+    def spi_i(self) -> int:
+        return self.messages[0].spi_i
+
+    @cached_property
+    def spi_r(self) -> int | None:
+        """The responder SPI; None when the trace shows none. The last one wins: error answers may carry another."""
+        return next((m.spi_r for m in reversed(self.messages) if m.spi_r), None)
+
+    @property
+    def version(self) -> int:
+        """Major IKE version."""
+        return self.messages[0].version
+
+    @cached_property
+    def _first_by_initiator(self) -> tuple[str, str]:
+        first = self.messages[0]
+        outward = first.is_initiator or self.version == 1
+        return (first.src, first.dst) if outward else (first.dst, first.src)
+
+    @property
+    def initiator(self) -> str:
+        """The original initiator's address, as first seen in the trace."""
+        return self._first_by_initiator[0]
+
+    @property
+    def responder(self) -> str:
+        return self._first_by_initiator[1]
+
+    @property
+    def start(self) -> int:
+        """Time of the first message, ns."""
+        return self.messages[0].time
+
+    @property
+    def end(self) -> int:
+        """Time of the last message, ns."""
+        return self.messages[-1].time
+
+    @cached_property
+    def exchanges(self) -> tuple[Exchange, ...]:
+        """In the order of their first message. Empty for IKEv1, whose messages do not say who asks and who answers."""
+        return pair(self.messages, self.capture.last) if self.version >= 2 else ()
+
+    @cached_property
+    def answered_auth_at(self) -> int:
+        """Time of the last IKE_AUTH response, ns; 0 when none is in the trace."""
+        return max((m.time for m in self.messages if m.exchange == numbers.IKE_AUTH and m.is_response), default=0)
+
+    def of(self, *kinds: int) -> tuple[Exchange, ...]:
+        """Exchanges of the given types."""
+        return tuple(e for e in self.exchanges if e.exchange in kinds)
+
+    @cached_property
+    def init(self) -> Exchange | None:
+        """The last IKE_SA_INIT exchange (after COOKIE or INVALID_KE_PAYLOAD retries)."""
+        found = self.of(numbers.IKE_SA_INIT)
+        return found[-1] if found else None
+
+    @cached_property
+    def auth(self) -> Exchange | None:
+        """The IKE_AUTH exchange that decides: the unanswered one, else the one with the longest request."""
+        found = self.of(numbers.IKE_AUTH)
+        if not found:
+            return None
+        stuck = [e for e in found if e.outcome in ("unanswered", "open at end of capture")]
+        return stuck[0] if stuck else max(found, key=lambda e: e.request.length if e.request else 0)
+
+    @cached_property
+    def fragmentation_i(self) -> Answer:
+        """Did the initiator announce IKEV2_FRAGMENTATION_SUPPORTED?"""
+        return fragmentation.announced(self.messages, by_initiator=True)
+
+    @cached_property
+    def fragmentation_r(self) -> Answer:
+        """Did the responder announce it? It does only when the initiator did (RFC 7383 section 2.3)."""
+        return fragmentation.announced(self.messages, by_initiator=False)
+
+    @cached_property
+    def proposals(self) -> tuple[str, ...]:
+        """Proposals that the initiator offered, as text."""
+        return _proposals([m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and not m.is_response])
+
+    @cached_property
+    def chosen(self) -> str | None:
+        """The proposal that the responder chose, as text."""
+        found = _proposals([m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and m.is_response])
+        return found[0] if found else None
+
+    @cached_property
+    def _nat(self) -> tuple[Answer, Answer]:
+        first = [m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and m.version == 2]
+        return nat.behind_nat([m for m in first if not m.is_response], [m for m in first if m.is_response])
+
+    @property
+    def nat_i(self) -> Answer:
+        """Is the initiator behind a NAT (seen from the capture point)?"""
+        return self._nat[0]
+
+    @property
+    def nat_r(self) -> Answer:
+        return self._nat[1]
+
+    @cached_property
+    def reached(self) -> progress.Reached:
+        return progress.reached(self.exchanges, esp_from_responder=self.esp_r_to_i > 0)
+
+    def _esp(self, src: str, dst: str) -> int:
+        text = self.messages[0].address_text
+        return sum(f.packets for f in self.flows if f.spi and text(f.src) == src and text(f.dst) == dst)
+
+    @cached_property
+    def esp_i_to_r(self) -> int:
+        """ESP packets from initiator to responder since the SA began."""
+        return self._esp(self.initiator, self.responder)
+
+    @cached_property
+    def esp_r_to_i(self) -> int:
+        return self._esp(self.responder, self.initiator)
+
+    @property
+    def retransmits(self) -> int:
+        """Repeats of requests by their sender, capture duplicates excluded."""
+        return sum(max(e.attempts - 1, 0) for e in self.exchanges)
+
+    @property
+    def unanswered(self) -> tuple[Exchange, ...]:
+        return tuple(e for e in self.exchanges if e.outcome == "unanswered")
+
+    def sent_by(self, role: Role) -> tuple[Message, ...]:
+        """Messages of one side."""
+        return tuple(m for m in self.messages if m.is_initiator == (role == "initiator"))
+
+    @cached_property
+    def path_mtu(self) -> dict[Role, Bounds]:
+        """Bounds by sender: ``initiator`` is the direction from initiator to responder."""
+        given = self.capture.given_mtu
+        if given is not None:
+            bounds = Bounds(given, given, "given by the user")
+            return {"initiator": bounds, "responder": bounds}
+        roles: tuple[tuple[Role, str], ...] = (("initiator", self.initiator), ("responder", self.responder))
+        text = self.messages[0].address_text
+        found = {}
+        for role, address in roles:
+            about = [i for i in self.icmp if i.quoted_src >= 0 and text(i.quoted_src) == address]
+            found[role] = path_mtu.bounds(self.sent_by(role), about)
+        return found
+
+    @cached_property
+    def side(self) -> Side:
+        """Where the capture was taken: at the side whose packets still have the TTL that hosts send with."""
+        fresh = {role: self._is_fresh(role) for role in ("initiator", "responder")}
+        if fresh["initiator"] and fresh["responder"] is False:
+            return "initiator"
+        if fresh["responder"] and fresh["initiator"] is False:
+            return "responder"
+        if fresh["initiator"] is False and fresh["responder"] is False:
+            return "middle"
+        return "unknown"
+
+    def _is_fresh(self, role: Role) -> bool | None:
+        """Are all packets of one side unrouted? None without any packet of that side."""
+        ttls = {ttl for m in self.sent_by(role) for ttl in m.ttls}
+        return all(ttl in (64, 128, 255) for ttl in ttls) if ttls else None
+
+
+def _proposals(messages: list[Message]) -> tuple[str, ...]:
+    for message in messages:
+        parsed = message.parsed()
+        for payload in parsed.payloads if parsed is not None else ():
+            if isinstance(payload, SA):
+                return tuple(proposal_text(p) for p in payload.proposals)
+    return ()

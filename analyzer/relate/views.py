@@ -1,0 +1,463 @@
+"""Typed views over the tables: a message, an attempt, an exchange, an IKE SA. Rules and reports read these only.
+
+A view of a message is two words (table and row); its properties look the values up when asked, so that half a million
+of them cost little.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Literal
+
+import numpy as np
+
+from analyzer.capture.gather import Ints
+from analyzer.wire.ike import IKE
+from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE, MALFORMED, TRUNCATED, WHOLE
+from analyzer.wire.registry import numbers
+from analyzer.wire.tables import MISSING, IcmpRow, Wire
+
+Role = Literal["initiator", "responder"]
+Answer = Literal["yes", "no", "unknown"]
+Outcome = Literal["answered", "unanswered", "superseded", "response only", "open at end of capture"]
+
+#: Exchanges without which there is no IKE SA: a request of theirs that stays unanswered ends the attempt.
+SETUP_EXCHANGES = frozenset(
+    {numbers.IKE_SA_INIT, numbers.IKE_AUTH, numbers.IKE_SESSION_RESUME, numbers.IKE_INTERMEDIATE}
+)
+
+
+class MessageTable:
+    """The messages of a capture as lists, for reading row by row, and the packets that carried them."""
+
+    def __init__(self, wire: Wire) -> None:
+        m = wire.messages
+        self.wire = wire
+        self.frame: list[int] = m.frame.tolist()
+        self.time: list[int] = m.time.tolist()
+        self.datagram: list[int] = m.datagram.tolist()
+        self.src: list[int] = m.src.tolist()
+        self.dst: list[int] = m.dst.tolist()
+        self.sport: list[int] = m.sport.tolist()
+        self.dport: list[int] = m.dport.tolist()
+        self.spi_r: list[int] = m.spi_r.tolist()
+        self.exchange: list[int] = m.exchange.tolist()
+        self.flags: list[int] = m.flags.tolist()
+        self.length: list[int] = m.length.tolist()
+        self.complete: list[int] = m.complete.tolist()
+        self.status: list[int] = m.status.tolist()
+        self.skf_number: list[int] = m.skf_number.tolist()
+        self.skf_total: list[int] = m.skf_total.tolist()
+        self.inner: list[int] = m.inner.tolist()
+        self.digest: list[int] = m.digest.tolist()
+        self.notify_first: list[int] = m.notify_first.tolist()
+        self.notify_count: list[int] = m.notify_count.tolist()
+        self.fragments: list[int] = wire.datagrams.fragments.tolist()
+        self.largest: list[int] = wire.datagrams.largest.tolist()
+        self.first_fragment: list[int] = wire.datagrams.first_fragment_length.tolist()
+
+    @cached_property
+    def packet_rows(self) -> tuple[Ints, Ints]:
+        """Packet rows sorted by datagram, and where each datagram begins among them."""
+        datagram = self.wire.packets.datagram
+        order = np.argsort(datagram, kind="stable")
+        return order, np.searchsorted(datagram[order], np.arange(len(self.fragments) + 1))
+
+
+class Message:
+    """One IKE message (an SKF fragment is one), as a view of a row."""
+
+    __slots__ = ("_t", "row")
+
+    def __init__(self, table: MessageTable, row: int) -> None:
+        self._t = table
+        self.row = row
+
+    def __repr__(self) -> str:
+        return f"<Message frame {self.frame} exchange {self.exchange} id {self.message_id} {self.length} bytes>"
+
+    @property
+    def frame(self) -> int:
+        """Frame that completes the message."""
+        return self._t.frame[self.row]
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        """All frames that carry it, in the order of arrival."""
+        many = self._t.wire.message_frames.get(self.row)
+        return many if many is not None else (self._t.frame[self.row],)
+
+    @property
+    def time(self) -> int:
+        """Capture time of its first packet, ns."""
+        return self._t.time[self.row]
+
+    @property
+    def src(self) -> str:
+        return self._t.wire.addresses.text(self._t.src[self.row])
+
+    @property
+    def dst(self) -> str:
+        return self._t.wire.addresses.text(self._t.dst[self.row])
+
+    @property
+    def sport(self) -> int:
+        return self._t.sport[self.row]
+
+    @property
+    def dport(self) -> int:
+        return self._t.dport[self.row]
+
+    @property
+    def nat_t(self) -> bool:
+        """Behind the non-ESP marker (RFC 7296 section 2.23)."""
+        return bool(self._t.wire.messages.nat_t[self.row])
+
+    @property
+    def over_tcp(self) -> bool:
+        return bool(self._t.wire.messages.tcp[self.row])
+
+    @property
+    def spi_i(self) -> int:
+        return int(self._t.wire.messages.spi_i[self.row])
+
+    @property
+    def spi_r(self) -> int:
+        return self._t.spi_r[self.row]
+
+    @property
+    def version(self) -> int:
+        """Major version."""
+        return int(self._t.wire.messages.version[self.row]) >> 4
+
+    @property
+    def exchange(self) -> int:
+        return self._t.exchange[self.row]
+
+    @property
+    def is_response(self) -> bool:
+        return bool(self._t.flags[self.row] & FLAG_RESPONSE)
+
+    @property
+    def is_initiator(self) -> bool:
+        """Sent by the original initiator of the IKE SA (I flag)."""
+        return bool(self._t.flags[self.row] & FLAG_INITIATOR)
+
+    @property
+    def message_id(self) -> int:
+        return int(self._t.wire.messages.message_id[self.row])
+
+    @property
+    def length(self) -> int:
+        """Length field of the IKE header, bytes."""
+        return self._t.length[self.row]
+
+    @property
+    def skf_number(self) -> int:
+        """Fragment number, 0 when this is no SKF message."""
+        return max(self._t.skf_number[self.row], 0)
+
+    @property
+    def skf_total(self) -> int:
+        """Total fragments, 0 when this is no SKF message."""
+        return max(self._t.skf_total[self.row], 0)
+
+    @property
+    def inner_payload(self) -> int | None:
+        """Clear next-payload byte of SK or SKF: type of the first payload inside. None when not encrypted."""
+        inner = self._t.inner[self.row]
+        return None if inner == MISSING else inner
+
+    @property
+    def complete(self) -> bool:
+        """All IP fragments were seen."""
+        return bool(self._t.complete[self.row])
+
+    @property
+    def clear_complete(self) -> bool:
+        """All payloads outside encryption were captured and could be read."""
+        return self.complete and self._t.status[self.row] == WHOLE
+
+    @property
+    def is_cut_by_capture(self) -> bool:
+        """The capture kept too few bytes of its packet to read all clear payloads."""
+        return self.complete and self._t.status[self.row] == TRUNCATED
+
+    @property
+    def is_malformed(self) -> bool:
+        return self._t.status[self.row] == MALFORMED
+
+    @property
+    def payloads(self) -> tuple[int, ...]:
+        """Clear payload types, in order."""
+        m = self._t.wire.messages
+        first = int(m.payload_first[self.row])
+        return tuple(self._t.wire.payload_type[first : first + int(m.payload_count[self.row])].tolist())
+
+    @property
+    def notifies(self) -> tuple[int, ...]:
+        """Clear notify message types, in order."""
+        first = self._t.notify_first[self.row]
+        return tuple(self._t.wire.notify_type[first : first + self._t.notify_count[self.row]].tolist())
+
+    @property
+    def ip_fragments(self) -> int:
+        """Distinct IP fragments seen (1: one packet)."""
+        datagram = self._t.datagram[self.row]
+        return 1 if datagram == MISSING else self._t.fragments[datagram]
+
+    @property
+    def is_ip_fragmented(self) -> bool:
+        return self.ip_fragments > 1 or not self.complete
+
+    @property
+    def largest_ip_packet(self) -> int:
+        """Largest IP packet that carried it, bytes; 0 over TCP."""
+        datagram = self._t.datagram[self.row]
+        return 0 if datagram == MISSING else self._t.largest[datagram]
+
+    @property
+    def first_fragment_length(self) -> int | None:
+        """IP length of the fragment at offset 0; None when whole or not seen."""
+        datagram = self._t.datagram[self.row]
+        length = MISSING if datagram == MISSING else self._t.first_fragment[datagram]
+        return None if length == MISSING else length
+
+    @property
+    def packets(self) -> Ints:
+        """Rows of its packets in the packets table."""
+        datagram = self._t.datagram[self.row]
+        if datagram == MISSING:
+            return np.empty(0, dtype=np.int64)
+        order, begins = self._t.packet_rows
+        return order[begins[datagram] : begins[datagram + 1]]
+
+    @property
+    def ip_sizes(self) -> tuple[int, ...]:
+        """Sizes of the IP packets that carried it, in the order of arrival, bytes."""
+        return tuple(self._t.wire.packets.ip_length[self.packets].tolist())
+
+    @property
+    def ttls(self) -> tuple[int, ...]:
+        """TTL or hop limit of each packet that carried it."""
+        return tuple(self._t.wire.packets.ttl[self.packets].tolist())
+
+    def address_text(self, number: int) -> str:
+        """Text of an address number of the same capture."""
+        return self._t.wire.addresses.text(number)
+
+    @property
+    def digest(self) -> int:
+        return self._t.digest[self.row]
+
+    def notify_data(self, kind: int) -> list[bytes]:
+        """Data of each clear Notify payload of a type (IKEv2: after protocol, SPI size, type and SPI)."""
+        data = self._t.wire.clear[self.row]
+        found = []
+        for payload, at, length in self._payload_places():
+            body = data[at + 4 : at + length]
+            if payload == numbers.N and len(body) >= 4 and int.from_bytes(body[2:4], "big") == kind:
+                found.append(body[4 + body[1] :])
+        return found
+
+    def _payload_places(self) -> list[tuple[int, int, int]]:
+        """Type, offset in the message and length of each clear payload."""
+        m, wire = self._t.wire.messages, self._t.wire
+        first = int(m.payload_first[self.row])
+        rows = slice(first, first + int(m.payload_count[self.row]))
+        return list(
+            zip(
+                wire.payload_type[rows].tolist(),
+                wire.payload_offset[rows].tolist(),
+                wire.payload_length[rows].tolist(),
+                strict=True,
+            )
+        )
+
+    def parsed(self) -> IKE | None:
+        """The message taken apart; None when its payloads are encrypted and nothing more than the header is clear."""
+        data = self._t.wire.clear[self.row]
+        return IKE(data, wire_length=int(self._t.wire.messages.wire[self.row])) if data else None
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One sending of a message: a single IKE message, or the set of its SKF fragments."""
+
+    messages: tuple[Message, ...]
+
+    @property
+    def time(self) -> int:
+        return self.messages[0].time
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        return tuple(frame for m in self.messages for frame in m.frames)
+
+    @property
+    def length(self) -> int:
+        """IKE length; of an SKF set the sum over its fragments, each counted once."""
+        return sum({m.skf_number: m.length for m in self.messages}.values())
+
+    @property
+    def skf_total(self) -> int:
+        """Total of the SKF set, 0 when the message was sent whole."""
+        return self.messages[0].skf_total
+
+    @property
+    def skf_missing(self) -> tuple[int, ...]:
+        """Fragment numbers of the set that were not seen."""
+        seen = {m.skf_number for m in self.messages}
+        return tuple(k for k in range(1, self.skf_total + 1) if k not in seen) if self.skf_total else ()
+
+    @property
+    def ip_fragments(self) -> int:
+        """Most IP fragments that one IKE message of it was cut into (1: none was cut)."""
+        return max(m.ip_fragments for m in self.messages)
+
+    @property
+    def is_ip_fragmented(self) -> bool:
+        return any(m.is_ip_fragmented for m in self.messages)
+
+    @property
+    def largest_ip_packet(self) -> int:
+        return max(m.largest_ip_packet for m in self.messages)
+
+    @property
+    def complete(self) -> bool:
+        """Every IP fragment of every IKE message of the set was seen."""
+        return all(m.complete for m in self.messages) and not self.skf_missing
+
+    @property
+    def inner_payload(self) -> int | None:
+        """Type of the first payload inside (of SKF: named by fragment 1 only, RFC 7383 section 2.5)."""
+        for m in self.messages:
+            if m.skf_number in (0, 1):
+                return m.inner_payload
+        return None
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """A request with its repeats, and what answered it (RFC 7296 section 2.1).
+
+    ``requests`` and ``responses`` hold one :class:`Attempt` per sending, in time. ``retry`` counts changed requests
+    (IKE_SA_INIT after COOKIE or INVALID_KE_PAYLOAD); ``retry_reason`` says why this one differs from the one before.
+    """
+
+    sender: Role
+    exchange: int
+    message_id: int
+    requests: tuple[Attempt, ...]
+    responses: tuple[Attempt, ...]
+    outcome: Outcome
+    retry: int = 0
+    retry_reason: str = ""
+
+    @property
+    def attempts(self) -> int:
+        return len(self.requests)
+
+    @property
+    def request(self) -> Attempt | None:
+        """The fullest sending of the request (later ones may have lost fragments), None when only a response is seen."""
+        return _fullest(self.requests)
+
+    @property
+    def response(self) -> Attempt | None:
+        return _fullest(self.responses)
+
+    @property
+    def times(self) -> tuple[int, ...]:
+        return tuple(a.time for a in self.requests)
+
+    @property
+    def span(self) -> float:
+        """Seconds from the first to the last sending of the request."""
+        return (self.requests[-1].time - self.requests[0].time) / 1e9 if self.requests else 0.0
+
+    @property
+    def frames(self) -> tuple[int, ...]:
+        return tuple(f for a in (*self.requests, *self.responses) for f in a.frames)
+
+    @property
+    def rtt(self) -> float | None:
+        """Seconds from the last request before the first response to that response."""
+        if not self.responses:
+            return None
+        arrived = self.responses[0].time
+        sent = [a.time for a in self.requests if a.time <= arrived]
+        return (arrived - sent[-1]) / 1e9 if sent else None
+
+    @property
+    def is_setup(self) -> bool:
+        return self.exchange in SETUP_EXCHANGES
+
+
+def _fullest(attempts: tuple[Attempt, ...]) -> Attempt | None:
+    if len(attempts) < 2:
+        return attempts[0] if attempts else None
+    return max(attempts, key=lambda a: (a.complete, a.length, a.ip_fragments, -a.time))
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of an MTU in bytes, None where unknown, and what they rest on."""
+
+    lower: int | None = None
+    upper: int | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class CaptureFacts:
+    """What is known of the capture as a whole, for rules that must know what it can show.
+
+    Attributes
+    ----------
+    first, last : int
+        Times of the first and last packet, ns; ``MISSING`` without any.
+    later_fragments : int
+        IP fragments with an offset above 0, of any flow: if there is one, no port filter was in the way.
+    rejected : int
+        Packets that a filter on the IKE ports would not have let through.
+    lost_packets, cut, damaged : bool
+        The capturing host lost packets; the file ends in mid-packet; it is damaged inside.
+    duplicates : int
+        Messages seen more than once by the capture itself.
+    heard_on_4500 : frozenset of str
+        Addresses that sent anything at all from UDP port 4500.
+    given_mtu : int or None
+        The path MTU as the user knows it, bytes.
+    """
+
+    first: int
+    last: int
+    later_fragments: int
+    rejected: int
+    snapped: int
+    lost_packets: bool
+    cut: bool
+    damaged: bool
+    capture_filter: str
+    duplicates: int
+    packets: int
+    ike_messages: int
+    esp: int
+    keepalives: int
+    unknown_link: int
+    unreadable_udp: int
+    icmp: tuple[IcmpRow, ...]
+    heard_on_4500: frozenset[str] = frozenset()
+    given_mtu: int | None = None
+
+    @property
+    def hides_later_fragments(self) -> bool:
+        """Nothing proves that IP fragments beyond the first could reach this capture (domain.md 5.2)."""
+        return self.later_fragments == 0
+
+    @property
+    def looks_filtered(self) -> bool:
+        """Nothing in it would have been rejected by a filter on the IKE ports, or the file says so itself."""
+        return bool(self.capture_filter) or (self.rejected == 0 and self.hides_later_fragments)

@@ -1,0 +1,50 @@
+"""The capture starts after the IKE SA was begun.
+
+What it means
+    The negotiation is not in the trace: nothing can be said about proposals, fragmentation support or NAT.
+Seen as
+    The first message of the SA is no IKE_SA_INIT request.
+Not to be confused with
+    An IKE SA made by rekeying another one, which has no IKE_SA_INIT of its own.
+Certain when
+    The first message has a message ID above 0 or a responder SPI.
+References
+    domain.md section 9 no. 44; RFC 7296 section 2.18.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.relate.sa import IkeSa
+from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.wording import frames
+from analyzer.wire.registry import name, numbers
+
+_BEGINNINGS = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
+
+
+def check(sa: IkeSa) -> Iterator[Observation]:
+    """The first message of the SA."""
+    if sa.rekeyed or any(m.exchange in _BEGINNINGS and not m.is_response for m in sa.messages):
+        return
+    first = sa.messages[0]
+    yield Observation(
+        title=(
+            f"The capture starts after this IKE SA was begun (its first message here is {name('exchange', first.exchange)}, "
+            f"message ID {first.message_id}): how it was set up cannot be told."
+        ),
+        detail="Start the capture before dialing.",
+        frames=frames(first.frames),
+        confidence=Confidence.CANNOT_TELL,
+        remedies=("better-trace",),
+    )
+
+
+RULE = Rule(
+    code="CAP002",
+    id="capture-starts-late",
+    severity=Severity.INFORMATION,
+    order=44,
+    check=check,
+)

@@ -1,0 +1,56 @@
+"""There is no IKE in the capture.
+
+What it means
+    Wrong interface or time, a filter that left IKE out, or a VPN that does not use IKE (SSTP, OpenVPN, WireGuard).
+Seen as
+    Not one message with a sane IKE header on the IKE ports.
+Not to be confused with
+    IKE on another port (``--port``), or behind a link layer that cannot be read.
+Certain when
+    It is a fact about the trace, and says nothing about the connection.
+References
+    domain.md section 9 no. 46.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.relate.build import Related
+from analyzer.rules.model import Confidence, Observation, Rule, Severity
+
+
+def check(related: Related) -> Iterator[Observation]:
+    """The whole capture."""
+    facts = related.capture
+    if facts.ike_messages:
+        return
+    if not facts.packets:
+        title = "The capture holds no packets at all: nothing can be told."
+    else:
+        title = f"None of the {facts.packets:,} packets in the capture is IKE: why the connection failed cannot be told."
+    hints = []
+    if facts.esp:
+        hints.append(f"There are {facts.esp:,} ESP packets: a tunnel that was set up before the capture began.")
+    if facts.unreadable_udp:
+        hints.append(f"{facts.unreadable_udp:,} packets on the IKE ports could not be read as IKE.")
+    if facts.unknown_link:
+        hints.append(f"{facts.unknown_link:,} packets have a link layer that is not understood.")
+    hints.append("Check the interface, start before dialing, and see that the VPN is IKEv2 (other port: --port N).")
+    yield Observation(
+        title=title,
+        detail=" ".join(hints),
+        frames=(),
+        confidence=Confidence.CANNOT_TELL,
+        remedies=("better-trace",),
+    )
+
+
+RULE = Rule(
+    code="CAP003",
+    id="no-ike-in-capture",
+    severity=Severity.INFORMATION,
+    order=46,
+    check=check,
+    scope="capture",
+)

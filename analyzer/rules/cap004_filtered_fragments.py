@@ -1,0 +1,56 @@
+"""IP fragments cannot be seen in this capture.
+
+What it means
+    A filter on the ports lets only first fragments through (IPv4; IPv6: none). Whether later fragments were sent or
+    arrived cannot be told, so verdicts about lost fragments are withheld.
+Seen as
+    First fragments of IKE messages, and not one later fragment of any flow.
+Not to be confused with
+    Fragments that were lost on the path: then later fragments of other datagrams are in the trace.
+Certain when
+    The file records the capture filter, or nothing in it would have failed such a filter.
+References
+    domain.md section 9 no. 42, 5.2.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.relate.sa import IkeSa
+from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.wording import frames
+
+
+def check(sa: IkeSa) -> Iterator[Observation]:
+    """IKE messages of which only the first fragment is there."""
+    alone = [m for m in sa.messages if not m.complete]
+    if not alone or not sa.capture.hides_later_fragments:
+        return
+    facts = sa.capture
+    why = (
+        f'the file says that it was taken with the filter "{facts.capture_filter}"'
+        if facts.capture_filter
+        else "nothing but traffic on the IKE ports is in it"
+        if facts.looks_filtered
+        else "no IP fragment beyond the first of any flow is in it"
+    )
+    yield Observation(
+        title=(
+            f"Of {len(alone)} IKE {'message' if len(alone) == 1 else 'messages'} only the first IP fragment is in the capture, "
+            f"and {why}: whether fragments were lost cannot be told."
+        ),
+        detail='Capture again with a filter that keeps fragments: host GATEWAY, or add "or (ip[6:2] & 0x1fff != 0) or ip6 proto 44".',
+        frames=frames(*(m.frames for m in alone)),
+        confidence=Confidence.CANNOT_TELL,
+        remedies=("better-trace",),
+    )
+
+
+RULE = Rule(
+    code="CAP004",
+    id="capture-filtered-fragments",
+    severity=Severity.INFORMATION,
+    order=42,
+    check=check,
+)

@@ -1,0 +1,43 @@
+"""The capturing host lost packets.
+
+What it means
+    Something that is absent from the trace may have been on the wire: every verdict that rests on silence is less sure.
+Seen as
+    Drop counters in the file (pcapng interface statistics, per-packet drop counts).
+Not to be confused with
+    Packets lost on the network.
+Certain when
+    The file's own counters say so.
+References
+    domain.md section 9 no. 45.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.relate.build import Related
+from analyzer.rules.model import Confidence, Observation, Rule, Severity
+
+
+def check(related: Related) -> Iterator[Observation]:
+    """The reader's remarks."""
+    if related.capture.lost_packets:
+        yield Observation(
+            title="The capturing host lost packets: what is missing here may have been on the wire.",
+            detail="Verdicts that rest on an absence are called possible at most.",
+            frames=(),
+            confidence=Confidence.STRONG,
+            remedies=("better-trace",),
+        )
+
+
+RULE = Rule(
+    code="CAP005",
+    id="capture-lost-packets",
+    severity=Severity.INFORMATION,
+    order=45,
+    check=check,
+    scope="capture",
+    is_verdict=False,
+)

@@ -1,0 +1,55 @@
+"""Evidence that a rule can ask for. Each test says what is missing, or an empty string when it is there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from analyzer.relate.sa import IkeSa
+from analyzer.wire.registry import numbers
+
+
+def init_request_payloads(sa: IkeSa) -> str:
+    """The payloads of an IKE_SA_INIT request."""
+    if sa.version != 2:
+        return "this is IKEv1, where IKE fragmentation is announced by a vendor ID"
+    if sa.fragmentation_i != "unknown":
+        return ""
+    if not any(m.exchange == numbers.IKE_SA_INIT and not m.is_response for m in sa.messages):
+        return "no IKE_SA_INIT request is in the capture"
+    return "the payloads of the IKE_SA_INIT request are not all in the capture (packets cut short or fragments missing)"
+
+
+def init_response_payloads(sa: IkeSa) -> str:
+    """The payloads of an IKE_SA_INIT response that takes part in the negotiation."""
+    if sa.version != 2:
+        return "this is IKEv1, where IKE fragmentation is announced by a vendor ID"
+    if sa.fragmentation_r != "unknown":
+        return ""
+    responses = [m for m in sa.messages if m.exchange == numbers.IKE_SA_INIT and m.is_response]
+    if not responses:
+        return "no IKE_SA_INIT response is in the capture"
+    if all(m.clear_complete for m in responses):
+        return "the IKE_SA_INIT response carries only an error or a demand, which says nothing about capabilities"
+    return "the payloads of the IKE_SA_INIT response are not all in the capture (packets cut short or fragments missing)"
+
+
+def later_fragments(sa: IkeSa) -> str:
+    """Proof that IP fragments beyond the first can reach this capture."""
+    if not sa.capture.hides_later_fragments:
+        return ""
+    if not any(m.is_ip_fragmented for m in sa.messages):
+        return ""
+    if sa.capture.looks_filtered:
+        return (
+            "the capture holds no IP fragment beyond the first of any flow, nor any other traffic: "
+            "a capture filter on the ports hides them"
+        )
+    return "the capture holds no IP fragment beyond the first of any flow: it may have been filtered when saved"
+
+
+#: Evidence by the name that rules use.
+EVIDENCE: dict[str, Callable[[IkeSa], str]] = {
+    "init-request-payloads": init_request_payloads,
+    "init-response-payloads": init_response_payloads,
+    "later-fragments": later_fragments,
+}

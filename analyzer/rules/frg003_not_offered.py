@@ -1,0 +1,52 @@
+"""The client did not offer IKE fragmentation.
+
+What it means
+    Without notify 16430 in its IKE_SA_INIT request, neither side may use RFC 7383: large messages are left to IP
+    fragmentation.
+Seen as
+    An IKE_SA_INIT request whose payloads are all in the capture, without IKEV2_FRAGMENTATION_SUPPORTED.
+Not to be confused with
+    A request cut short by the capture (128-byte pktmon default): that is not assessed. The vendor ID "FRAGMENTATION"
+    is an older, different mechanism.
+Certain when
+    The payload chain was captured to its end.
+References
+    domain.md section 9 no. 10, 3.1, 3.4; RFC 7383 section 2.3.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.relate.sa import IkeSa
+from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.wording import frames
+from analyzer.wire.registry import numbers
+
+
+def check(sa: IkeSa) -> Iterator[Observation]:
+    """The initiator's announcement."""
+    if sa.fragmentation_i != "no":
+        return
+    requests = [m for m in sa.messages if m.exchange == numbers.IKE_SA_INIT and not m.is_response]
+    yield Observation(
+        title="The client did not offer IKE fragmentation (no IKEV2_FRAGMENTATION_SUPPORTED, 16430, in its IKE_SA_INIT).",
+        detail=(
+            "The server's setting cannot be seen from this: a server announces it only to a client that offers it. "
+            "Windows offers it since Windows 10 version 1803 unless the profile switches it off."
+        ),
+        frames=frames(*(m.frames for m in requests)),
+        confidence=Confidence.STRONG,
+        remedies=("windows-client-fragmentation",),
+    )
+
+
+RULE = Rule(
+    code="FRG003",
+    id="fragmentation-not-offered-by-client",
+    severity=Severity.INFORMATION,
+    order=10,
+    check=check,
+    needs=("init-request-payloads",),
+    is_verdict=False,
+)

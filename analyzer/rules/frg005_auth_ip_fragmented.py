@@ -1,0 +1,63 @@
+"""IKE_AUTH travels in IP fragments.
+
+What it means
+    A message was larger than its sender's MTU and IP cut it. That works only where every device on the way lets
+    fragments through.
+Seen as
+    More than one IP packet for one IKE_AUTH (or IKE_INTERMEDIATE) message, request or response, IPv4 or IPv6.
+Not to be confused with
+    SKF messages (RFC 7383): those are cut by IKE, each in a packet of its own.
+Certain when
+    The fragments are in the trace; their number and sizes are then facts, the MTU a range.
+References
+    domain.md 5.1, 5.2; RFC 791; RFC 8200 section 4.5.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.relate.sa import IkeSa
+from analyzer.relate.views import Attempt
+from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.wording import exchange_name, frames, mtu_phrase
+from analyzer.wire.registry import numbers
+
+
+def check(sa: IkeSa) -> Iterator[Observation]:
+    """Each direction of each exchange that may be large."""
+    for exchange in sa.of(numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE):
+        for attempt, word in ((exchange.request, "request"), (exchange.response, "response")):
+            if attempt is None or not attempt.is_ip_fragmented:
+                continue
+            cut_by = exchange.sender if word == "request" else _other(exchange.sender)
+            title = f"The {attempt.length:,}-byte {exchange_name(exchange)} {word} {_how(attempt)}."
+            mtu = mtu_phrase(sa, cut_by)
+            sizes = ", ".join(f"{size:,}" for m in attempt.messages for size in m.ip_sizes)
+            yield Observation(
+                title=title,
+                detail=f"IP packets of {sizes} bytes" + (f" ({mtu})." if mtu else "."),
+                frames=frames(attempt.frames),
+                confidence=Confidence.STRONG,
+            )
+
+
+def _other(role: str) -> str:
+    return "responder" if role == "initiator" else "initiator"
+
+
+def _how(attempt: Attempt) -> str:
+    if attempt.complete:
+        return f"was cut into {attempt.ip_fragments} IP fragments"
+    seen = sum(len(m.frames) for m in attempt.messages)
+    return f"was cut by IP; of its fragments {seen} {'is' if seen == 1 else 'are'} in the trace, others are missing"
+
+
+RULE = Rule(
+    code="FRG005",
+    id="ike-auth-ip-fragmented",
+    severity=Severity.INFORMATION,
+    order=101,
+    check=check,
+    is_verdict=False,
+)

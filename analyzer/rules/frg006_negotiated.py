@@ -1,0 +1,46 @@
+"""Both sides announced IKE fragmentation: the healthy counterpart of FRG003 and FRG004.
+
+What it means
+    Either side may send large messages as SKF fragments, each in an IP packet of its own.
+Seen as
+    Notify 16430 in both IKE_SA_INIT messages, or SKF messages, which can only follow that.
+Not to be confused with
+    Vendor ID "FRAGMENTATION", which is not RFC 7383.
+Certain when
+    Both notifies, or an SKF message, are in the trace.
+References
+    RFC 7383 sections 2.3, 2.4; domain.md 3.1.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.relate.sa import IkeSa
+from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.wording import frames, init_frames
+
+
+def check(sa: IkeSa) -> Iterator[Observation]:
+    """Both announcements."""
+    if (sa.fragmentation_i, sa.fragmentation_r) != ("yes", "yes"):
+        return
+    fragments = [m for m in sa.messages if m.skf_total]
+    used = f"It is used: {len(fragments)} SKF messages." if fragments else "No message needed it so far."
+    yield Observation(
+        title="Both sides offered IKE fragmentation (RFC 7383).",
+        detail=used,
+        frames=frames(init_frames(sa) or (m.frame for m in fragments[:2])),
+        confidence=Confidence.STRONG,
+    )
+
+
+RULE = Rule(
+    code="FRG006",
+    id="fragmentation-negotiated",
+    severity=Severity.INFORMATION,
+    order=102,
+    check=check,
+    needs=("init-request-payloads", "init-response-payloads"),
+    is_verdict=False,
+)

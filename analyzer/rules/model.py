@@ -1,0 +1,145 @@
+"""What a rule is and what it says."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, Literal
+
+
+class Severity(Enum):
+    """How bad: ``blocking`` ends the connection attempt, ``degrading`` hurts, ``information`` is to be known."""
+
+    BLOCKING = "blocking"
+    DEGRADING = "degrading"
+    INFORMATION = "information"
+
+    @property
+    def rank(self) -> int:
+        """0 is the most severe."""
+        return list(Severity).index(self)
+
+
+class Confidence(Enum):
+    """How sure (domain.md section 9, evidence ladder).
+
+    ``proved``: both ends seen, or an ICMP error that names the reason. ``strong``: positive packet evidence on one side.
+    ``probable``: an absence, with every look-alike excluded. ``possible``: an absence that other causes share.
+    ``cannot-tell``: this trace cannot show it.
+    """
+
+    PROVED = "proved"
+    STRONG = "strong"
+    PROBABLE = "probable"
+    POSSIBLE = "possible"
+    CANNOT_TELL = "cannot-tell"
+
+    @property
+    def rank(self) -> int:
+        """0 is the surest."""
+        return list(Confidence).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class Observation:
+    """What a rule found in one IKE SA or capture. Text from the capture in it is escaped already."""
+
+    title: str
+    detail: str
+    frames: tuple[int, ...]
+    confidence: Confidence
+    severity: Severity | None = None
+    remedies: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of the catalogue.
+
+    Attributes
+    ----------
+    code, id : str
+        ``FRG001`` and the kebab-case name from domain.md section 9.
+    severity : Severity
+        Unless an observation says otherwise.
+    order : int
+        Place in the catalogue; breaks ties between findings of equal severity and confidence.
+    scope : "sa" or "capture"
+        What ``check`` looks at.
+    needs : tuple of str
+        Names of the evidence without which it is not assessed (:mod:`analyzer.rules.evidence`).
+    remedies : tuple of str
+        Ids of remedies that fit each of its findings.
+    versions : tuple of int
+        Major IKE versions of the SAs that it is about.
+    is_verdict : bool
+        It can be the answer to "why did it fail"; a mere remark cannot.
+    """
+
+    code: str
+    id: str
+    severity: Severity
+    order: int
+    check: Callable[[Any], Iterable[Observation]]
+    scope: Literal["sa", "capture"] = "sa"
+    needs: tuple[str, ...] = ()
+    remedies: tuple[str, ...] = ()
+    versions: tuple[int, ...] = (2,)
+    is_verdict: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """An observation with the rule that made it. ``sa`` is the SA's number, None for the capture as a whole."""
+
+    rule: str
+    id: str
+    sa: int | None
+    severity: Severity
+    confidence: Confidence
+    title: str
+    detail: str
+    frames: tuple[int, ...]
+    remedies: tuple[str, ...]
+    order: int
+    is_verdict: bool
+
+    @property
+    def rank(self) -> tuple[int, int, int]:
+        """Smallest first: by severity, then confidence, then place in the catalogue."""
+        return self.severity.rank, self.confidence.rank, self.order
+
+    @property
+    def filter(self) -> str:
+        """A Wireshark display filter for its frames."""
+        return f"frame.number in {{{', '.join(map(str, self.frames))}}}" if self.frames else ""
+
+
+@dataclass(frozen=True, slots=True)
+class NotAssessed:
+    """A rule that could not be applied to an SA, and what evidence was missing."""
+
+    rule: str
+    sa: int | None
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The answer: of one IKE SA, or of the capture."""
+
+    id: str
+    severity: Severity
+    confidence: Confidence
+    text: str
+    sa: int | None = None
+    rule: str = ""
+    frames: tuple[int, ...] = ()
+
+    @property
+    def exit_status(self) -> int:
+        """0 healthy, 1 a blocking or degrading finding, 3 the capture cannot tell."""
+        if self.severity is not Severity.INFORMATION:
+            return 1
+        return 3 if self.confidence is Confidence.CANNOT_TELL else 0

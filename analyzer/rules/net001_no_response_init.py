@@ -1,0 +1,63 @@
+"""IKE_SA_INIT was never answered.
+
+What it means
+    The gateway did not answer at all; nothing can be said about certificates or fragmentation.
+Seen as
+    IKE_SA_INIT requests with no responder SPI and no packet back.
+Not to be confused with
+    A trace that sees one direction only, or stops right after the request; ICMP errors, which name the reason.
+Certain when
+    Never from silence alone: the request or the answer may have been lost.
+References
+    domain.md section 9 no. 1; RFC 7296 section 2.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.relate.sa import IkeSa
+from analyzer.rules import certainty
+from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.wording import frames, icmp_phrase, offsets, times
+from analyzer.wire.registry import numbers
+
+
+def check(sa: IkeSa) -> Iterator[Observation]:
+    """The last IKE_SA_INIT (or IKE_SESSION_RESUME) request."""
+    for exchange in sa.of(numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME):
+        if exchange.outcome != "unanswered" or exchange.responses or exchange.sender != "initiator":
+            continue
+        first = exchange.requests[0].messages[0]
+        reported = icmp_phrase(sa, sa.icmp)
+        cut = (
+            f" The request itself was cut into {exchange.requests[0].ip_fragments} IP fragments, which IKE fragmentation cannot avoid."
+            if exchange.requests[0].is_ip_fragmented
+            else ""
+        )
+        yield Observation(
+            title=(
+                f"The gateway {first.dst} never answered IKE_SA_INIT (UDP port {first.dport}), sent {times(exchange.attempts)}: "
+                "it is not reached, does not run IKE there, or its answer is lost; fragmentation plays no part yet."
+                if not cut
+                else f"The gateway {first.dst} never answered IKE_SA_INIT, a message of {first.length:,} bytes that left in "
+                f"{exchange.requests[0].ip_fragments} IP fragments, sent {times(exchange.attempts)}."
+            ),
+            detail=(
+                f"Sent {times(exchange.attempts)}"
+                + (f", again at {offsets(exchange)}" if exchange.attempts > 1 else "")
+                + f".{cut} {reported}"
+            ).strip(),
+            frames=frames(exchange.frames, (i.frame for i in sa.icmp)),
+            confidence=Confidence.STRONG if reported else certainty.of_silence(sa, exchange),
+        )
+
+
+RULE = Rule(
+    code="NET001",
+    id="no-response-ike-sa-init",
+    severity=Severity.BLOCKING,
+    order=1,
+    check=check,
+    remedies=("reach-gateway",),
+)

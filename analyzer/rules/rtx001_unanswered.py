@@ -1,0 +1,68 @@
+"""A request was sent again and again without an answer.
+
+What it means
+    One message, its size, how often, at what times, and what is known of the answer. As a verdict it stands only where
+    no rule knows the reason.
+Seen as
+    The same message ID, bytes and flags from the same sender, and no complete response.
+Not to be confused with
+    COOKIE and INVALID_KE_PAYLOAD retries, whose bytes differ; capture duplicates; repeated responses, which only answer
+    repeated requests.
+Certain when
+    That it went unanswered is as sure as the capture is complete; why is not said here.
+References
+    domain.md 4.1, 4.2; RFC 7296 sections 2.1, 2.4.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.relate.sa import IkeSa
+from analyzer.relate.views import Exchange
+from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.wording import exchange_name, frames, icmp_phrase, offsets, pieces, times
+
+
+def check(sa: IkeSa) -> Iterator[Observation]:
+    """Every unanswered exchange."""
+    for exchange in sa.unanswered:
+        request = exchange.request
+        if request is None:
+            continue
+        who = "client" if exchange.sender == "initiator" else "server"
+        often = f"was sent {times(exchange.attempts)}" + (
+            f" ({offsets(exchange)})" if exchange.attempts > 1 else ""
+        )
+        yield Observation(
+            title=(
+                f"The {who}'s {exchange_name(exchange)} request (message ID {exchange.message_id}, {request.length:,} bytes, "
+                f"{pieces(request)}) {often} and {_answer(exchange)}."
+            ),
+            detail=(
+                f"The capture goes on for {(sa.capture.last - exchange.requests[-1].time) / 1e9:.1f} s after the last "
+                f"sending. {icmp_phrase(sa, [i for i in sa.icmp if i.time >= exchange.times[0]])}"
+            ).strip(),
+            frames=frames(exchange.frames),
+            confidence=Confidence.POSSIBLE,
+            severity=Severity.BLOCKING if exchange.is_setup else Severity.DEGRADING,
+        )
+
+
+def _answer(exchange: Exchange) -> str:
+    response = exchange.response
+    if response is None:
+        return "got no answer"
+    if response.skf_missing:
+        lost = ", ".join(map(str, response.skf_missing[:8]))
+        return f"its answer is incomplete: SKF fragments {lost} of {response.skf_total} are missing"
+    return "of its answer only some IP fragments are in the trace"
+
+
+RULE = Rule(
+    code="RTX001",
+    id="unanswered-retransmits",
+    severity=Severity.BLOCKING,
+    order=104,
+    check=check,
+)

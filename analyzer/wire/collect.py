@@ -1,0 +1,350 @@
+"""Chunks of packets in, tables of IKE out: the one pass over the capture.
+
+Plain UDP packets are read as columns; fragments, TCP segments, ICMP errors and odd link layers one at a time. Both ways
+end in the same function that reads IKE messages.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.capture.gather import Gather, Ints
+from analyzer.capture.links import KNOWN, locate_ip
+from analyzer.capture.records import NO_TIME, SLACK, Chunk, Interface, Note
+from analyzer.capture.select import AH, UDP, Ports, Selection, select
+from analyzer.wire import natt
+from analyzer.wire.flows import Flows
+from analyzer.wire.messages import Batch, Origin, read_messages
+from analyzer.wire.singles import LooseDatagram, Singles
+from analyzer.wire.tables import MISSING, Addresses, Census, Datagrams, Messages, Packets, Wire, stack, take
+
+#: IKE messages kept; a capture with more gets a note, and what came first is analysed.
+MAX_MESSAGES = 2_000_000
+
+_UDP_HEADER = 8
+
+
+class Collector:
+    """Feed it the chunks of a capture in order, then ask for the tables.
+
+    Parameters
+    ----------
+    ports : Ports
+        Where IKE is looked for.
+    """
+
+    def __init__(self, ports: Ports) -> None:
+        self.ports = ports
+        self.addresses = Addresses()
+        self.census = Census()
+        self.over_limit = 0
+        self._flows = Flows()
+        self._singles = Singles(ports, self.addresses, self._count_esp)
+        self._packets: list[Packets] = []
+        self._datagrams: list[Datagrams] = []
+        self._datagram_count = 0
+        self._batches: list[Batch] = []
+        self._message_count = 0
+        self._datagram_frames: dict[int, tuple[int, ...]] = {}
+        self._datagram_missing: dict[int, tuple[tuple[int, int], ...]] = {}
+        self._message_frames: dict[int, tuple[int, ...]] = {}
+
+    def feed(self, chunk: Chunk, interfaces: Sequence[Interface]) -> None:
+        """Take what matters out of one chunk; the chunk's buffer is not kept."""
+        if not len(chunk):
+            return
+        fields = Gather(chunk.buffer)
+        link_of = np.array([*(i.link_type for i in interfaces), MISSING], dtype=np.int32)
+        links = link_of[np.minimum(chunk.interface, len(interfaces))]
+        located = locate_ip(fields, chunk.start, chunk.captured, links)
+        selection = select(fields, located, chunk.start + chunk.captured, self.ports)
+        self._count(chunk, links, located.offset, selection)
+        self._native_esp(fields, chunk, located.offset, selection.esp)
+        self._plain_udp(fields, chunk, located.offset, selection.udp)
+        for row in selection.odd.tolist():
+            self._singles.add(chunk, row, int(links[row]))
+        self._take_singles()
+
+    def finish(self) -> Wire:
+        """Close what is still open and give the tables; messages come in the order of the frame that completes them."""
+        self._singles.flush()
+        self._take_singles()
+        self._keep_orphans()
+        self.census.evicted = self._singles.evicted
+        messages = stack(Messages, _rebased(self._batches))
+        clear = [c for b in self._batches for c in b.clear]
+        order = np.argsort(messages.frame, kind="stable")
+        place = np.empty(len(order), dtype=np.int64)
+        place[order] = np.arange(len(order))
+        packets = stack(Packets, self._packets)
+        return Wire(
+            addresses=self.addresses,
+            packets=take(packets, np.argsort(packets.frame, kind="stable")),
+            datagrams=stack(Datagrams, self._datagrams),
+            datagram_frames=self._datagram_frames,
+            datagram_missing=self._datagram_missing,
+            message_frames={int(place[row]): frames for row, frames in self._message_frames.items()},
+            messages=take(messages, order),
+            payload_type=_concatenated([b.payload_type for b in self._batches], np.uint8),
+            payload_offset=_concatenated([b.payload_offset for b in self._batches], np.uint32),
+            payload_length=_concatenated([b.payload_length for b in self._batches], np.uint32),
+            notify_type=_concatenated([b.notify_type for b in self._batches], np.uint16),
+            clear=[clear[i] for i in order.tolist()],
+            flows=self._flows.all(),
+            icmp=self._singles.icmp,
+            census=self.census,
+        )
+
+    def notes(self) -> list[Note]:
+        """What the collector had to leave out; complete after the last chunk."""
+        notes = []
+        if self.over_limit:
+            notes.append(Note("analysis-limit", f"{self.over_limit:,} IKE messages beyond {MAX_MESSAGES:,} were not analysed."))
+        if self._flows.beyond_limit:
+            notes.append(Note("analysis-limit", f"{self._flows.beyond_limit:,} ESP packets of further SPIs were not counted by flow."))
+        if self._singles.evicted:
+            notes.append(Note("analysis-limit", f"{self._singles.evicted:,} incomplete datagrams were given up (fragment flood)."))
+        unknown = sorted(self.census.link_types - KNOWN)
+        if self.census.unknown_link:
+            numbers = ", ".join(map(str, unknown))
+            notes.append(Note("link-type-unknown", f"{self.census.unknown_link:,} packets have a link type that is not understood ({numbers})."))
+        return notes
+
+    def _count_esp(self, *one: int) -> None:
+        """Count a single ESP packet or keepalive (see :data:`analyzer.wire.singles.CountEsp`)."""
+        *columns, keepalive = one
+        if keepalive:
+            self.census.keepalives += 1
+        else:
+            self.census.esp += 1
+        self._flows.add(*(np.array([value], dtype=np.int64) for value in columns))
+
+    # -- what the capture is like ------------------------------------------------------------------------------------
+
+    def _count(self, chunk: Chunk, links: NDArray[np.int32], ip: Ints, selection: Selection) -> None:
+        census = self.census
+        census.packets += len(chunk)
+        census.ip_packets += int(np.count_nonzero(ip >= 0))
+        census.snapped += int(np.count_nonzero(chunk.captured < chunk.wire))
+        census.rejected += selection.rejected
+        kinds = np.unique(links).tolist()
+        census.link_types.update(kinds)
+        for kind in kinds:
+            if kind not in KNOWN:
+                census.unknown_link += int(np.count_nonzero(links == kind))
+        if len(selection.later_fragments):
+            if census.first_later_fragment == MISSING:
+                census.first_later_fragment = chunk.first_frame + int(selection.later_fragments.min())
+            census.later_fragments += len(selection.later_fragments)
+        times = chunk.time[chunk.time != NO_TIME]
+        if len(times):
+            low, high = int(times.min()), int(times.max())
+            census.first_time = low if census.first_time == MISSING else min(census.first_time, low)
+            census.last_time = max(census.last_time, high)
+
+    # -- packets that are read as columns ----------------------------------------------------------------------------
+
+    def _ip_ends(self, fields: Gather, chunk: Chunk, rows: Ints, ip: Ints) -> tuple[Ints, Ints, Ints]:
+        """Length of each IP packet by its header, offset of its payload, and IP version."""
+        version = fields.u8(ip) >> 4
+        header = np.where(version == 4, (fields.u8(ip) & 0x0F) * 4, 40)
+        stated = np.where(version == 4, fields.u16(ip + 2), 40 + fields.u16(ip + 4))
+        # Segmentation offload leaves the length 0: what the frame holds is then the best that is known.
+        on_wire = chunk.wire[rows] - (ip - chunk.start[rows])
+        length = np.where((version == 4) & (stated == 0), on_wire, stated)
+        return length, ip + header, version
+
+    def _address_numbers(self, fields: Gather, ip: Ints, version: Ints) -> tuple[Ints, Ints]:
+        src, dst = np.empty(len(ip), dtype=np.int64), np.empty(len(ip), dtype=np.int64)
+        four = version == 4
+        src[four] = self.addresses.numbers_ipv4(fields.u32(ip[four] + 12))
+        dst[four] = self.addresses.numbers_ipv4(fields.u32(ip[four] + 16))
+        if not four.all():
+            raw = fields.buffer
+            six = np.flatnonzero(~four)
+            at = ip[six].tolist()
+            src[six] = self.addresses.numbers([raw[a + 8 : a + 24].tobytes() for a in at])
+            dst[six] = self.addresses.numbers([raw[a + 24 : a + 40].tobytes() for a in at])
+        return src, dst
+
+    def _native_esp(self, fields: Gather, chunk: Chunk, ip_of: Ints, rows: Ints) -> None:
+        if not len(rows):
+            return
+        ip = ip_of[rows]
+        length, payload, version = self._ip_ends(fields, chunk, rows, ip)
+        src, dst = self._address_numbers(fields, ip, version)
+        # The SPI of AH stands behind its first word (RFC 4302 section 2); AH over IPv6 is for the general decoder.
+        ah = (version == 4) & (fields.u8(ip + 9) == AH)
+        none = np.zeros(len(rows), dtype=np.int64)
+        self.census.esp += len(rows)
+        self._flows.add(
+            src, dst, none, none, fields.u32(payload + 4 * ah), length, chunk.time[rows], chunk.first_frame + rows
+        )
+
+    def _plain_udp(self, fields: Gather, chunk: Chunk, ip_of: Ints, rows: Ints) -> None:
+        if not len(rows):
+            return
+        ip = ip_of[rows]
+        ip_length, udp, version = self._ip_ends(fields, chunk, rows, ip)
+        sport, dport = fields.u16(udp), fields.u16(udp + 2)
+        payload = udp + _UDP_HEADER
+        room = ip + ip_length - payload
+        stated = fields.u16(udp + 4) - _UDP_HEADER
+        wire = np.maximum(np.where((stated >= 0) & (stated <= room), stated, room), 0)
+        captured = np.clip(chunk.start[rows] + chunk.captured[rows] - payload, 0, wire)
+        kinds = natt.classify(fields, payload, captured, wire, sport, dport)
+        src, dst = self._address_numbers(fields, ip, version)
+        time, frame = chunk.time[rows], chunk.first_frame + rows
+        for kind in (natt.ESP, natt.KEEPALIVE):
+            some = np.flatnonzero(kinds == kind)
+            spi = fields.u32(payload[some]) if kind == natt.ESP else np.zeros(len(some), dtype=np.int64)
+            if kind == natt.ESP:
+                self.census.esp += len(some)
+            else:
+                self.census.keepalives += len(some)
+            self._flows.add(
+                src[some], dst[some], sport[some], dport[some], spi, ip_length[some], time[some], frame[some]
+            )
+        self.census.unreadable_udp += int(np.count_nonzero(kinds == natt.OTHER))
+        ike = np.flatnonzero((kinds == natt.IKE) | (kinds == natt.IKE_BEHIND_MARKER))
+        if not len(ike) or not self._room_for(len(ike)):
+            return
+        marker = np.where(kinds[ike] == natt.IKE_BEHIND_MARKER, natt.MARKER, 0)
+        datagram = self._datagram_count + np.arange(len(ike), dtype=np.int64)
+        self._datagram_count += len(ike)
+        at, four = ip[ike], version[ike] == 4
+        flags = np.where(four, fields.u16(at + 6), 0)
+        none = np.full(len(ike), MISSING, dtype=np.int64)
+        no, yes = np.zeros(len(ike), dtype=np.int64), np.ones(len(ike), dtype=np.int64)
+        picked = rows[ike]
+        self._packets.append(
+            Packets(
+                frame=frame[ike],
+                time=time[ike],
+                interface=chunk.interface[picked].astype(np.int64),
+                direction=chunk.direction[picked].astype(np.int64),
+                src=src[ike],
+                dst=dst[ike],
+                ip_version=version[ike],
+                ip_id=np.where(four, fields.u16(at + 4), MISSING),
+                df=np.where(four, (flags >> 14) & 1, MISSING),
+                mf=no,
+                fragment_offset=no,
+                ttl=np.where(four, fields.u8(at + 8), fields.u8(at + 7)),
+                ip_length=ip_length[ike],
+                captured=chunk.captured[picked],
+                wire=chunk.wire[picked],
+                protocol=np.full(len(ike), UDP, dtype=np.int64),
+                sport=sport[ike],
+                dport=dport[ike],
+                datagram=datagram,
+                dropped=chunk.host_dropped[picked].astype(np.int64),
+            )
+        )
+        self._datagrams.append(
+            Datagrams(fragments=yes, complete=yes, overlap=no, first_fragment_length=none, largest=ip_length[ike])
+        )
+        origin = Origin(
+            frame[ike], time[ike], datagram, src[ike], dst[ike], sport[ike], dport[ike], (marker > 0).astype(np.int64),
+            no, yes,
+        )  # fmt: skip
+        self._keep(
+            read_messages(
+                fields.buffer, payload[ike] + marker, captured[ike] - marker, wire[ike] - marker, origin
+            )
+        )
+
+    # -- what came one at a time -------------------------------------------------------------------------------------
+
+    def _take_singles(self) -> None:
+        """Move the finished datagrams and messages of the one-at-a-time path into the tables."""
+        drained = self._singles.drain()
+        base = self._datagram_count
+        self._keep_datagrams(drained.datagrams)
+        loose = drained.messages
+        if not loose or not self._room_for(len(loose)):
+            return
+        first = self._message_count
+        for i, message in enumerate(loose):
+            if len(message.frames) > 1:
+                self._message_frames[first + i] = message.frames
+        starts = np.cumsum([0, *(len(m.data) for m in loose)], dtype=np.int64)
+        buffer = np.frombuffer(b"".join([*(m.data for m in loose), bytes(SLACK)]), dtype=np.uint8)
+
+        def column(values: Iterable[int]) -> Ints:
+            return np.fromiter(values, dtype=np.int64, count=len(loose))
+
+        origin = Origin(
+            frame=column(m.frames[-1] for m in loose),
+            time=column(m.time for m in loose),
+            datagram=column(MISSING if m.datagram == MISSING else base + m.datagram for m in loose),
+            src=column(m.src for m in loose),
+            dst=column(m.dst for m in loose),
+            sport=column(m.sport for m in loose),
+            dport=column(m.dport for m in loose),
+            nat_t=column(m.nat_t for m in loose),
+            tcp=column(m.tcp for m in loose),
+            complete=column(m.complete for m in loose),
+        )
+        self._keep(
+            read_messages(buffer, starts[:-1], np.diff(starts), column(m.wire for m in loose), origin)
+        )
+
+    def _keep_datagrams(self, datagrams: list[LooseDatagram]) -> None:
+        if not datagrams:
+            return
+        base = self._datagram_count
+        self._datagram_count += len(datagrams)
+        rows = []
+        for i, d in enumerate(datagrams):
+            if d.fragments > 1 or d.missing:
+                self._datagram_frames[base + i] = d.frames
+            if d.missing:
+                self._datagram_missing[base + i] = d.missing
+            for r in d.rows:
+                # Ports are known for the whole datagram, but only the fragment at offset 0 carries them.
+                ports = (d.sport, d.dport) if r[10] == 0 else (MISSING, MISSING)
+                rows.append((*r[:16], *ports, base + i, r[16]))
+        self._packets.append(Packets(*np.array(rows, dtype=np.int64).T))
+        table = [(d.fragments, d.complete, d.overlap, d.first_fragment_length, d.largest) for d in datagrams]
+        self._datagrams.append(Datagrams(*np.array(table, dtype=np.int64).T))
+
+    def _keep_orphans(self) -> None:
+        """Fragments without a first one belong to IKE only if their addresses speak IKE."""
+        pairs = {(int(s), int(d)) for b in self._batches for s, d in _pairs(b.messages)}
+        self._keep_datagrams([o for o in self._singles.orphans if (o.src, o.dst) in pairs or (o.dst, o.src) in pairs])
+
+    # -- the growing tables ------------------------------------------------------------------------------------------
+
+    def _room_for(self, count: int) -> bool:
+        if self._message_count + count <= MAX_MESSAGES:
+            return True
+        self.over_limit += count
+        return False
+
+    def _keep(self, batch: Batch) -> None:
+        self._batches.append(batch)
+        self._message_count += len(batch.messages.frame)
+
+
+def _pairs(messages: Messages) -> NDArray[np.int64]:
+    return np.unique(np.stack([messages.src, messages.dst], axis=1), axis=0)
+
+
+def _concatenated(parts: list[Any], kind: Any) -> Any:
+    return np.concatenate(parts) if parts else np.empty(0, dtype=kind)
+
+
+def _rebased(batches: list[Batch]) -> list[Messages]:
+    """Payload and notify positions of each batch, moved to where its part lies in the whole."""
+    payloads = notifies = 0
+    for batch in batches:
+        batch.messages.payload_first += payloads
+        batch.messages.notify_first += notifies
+        payloads += len(batch.payload_type)
+        notifies += len(batch.notify_type)
+    return [b.messages for b in batches]

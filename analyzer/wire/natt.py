@@ -1,0 +1,65 @@
+"""What is in a UDP datagram on an IKE port: IKE, ESP, a NAT keepalive, or something else.
+
+Decided by the non-ESP marker and the sanity of the IKE header, not by the port alone (RFC 7296 section 2.23, RFC 3948
+section 2; domain.md 1.1 and 1.3): a peer may use 4500 from its first message, stay on 500, or be moved by a NAT.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.capture.gather import Bools, Gather, Ints
+from analyzer.capture.select import IKE_PORT
+
+OTHER, IKE, IKE_BEHIND_MARKER, ESP, KEEPALIVE = 0, 1, 2, 3, 4
+
+HEADER = 28
+MARKER = 4
+#: SPI and sequence number: the least that can be called ESP (RFC 4303 section 2).
+_ESP_HEADER = 8
+
+
+def classify(fields: Gather, at: Ints, captured: Ints, length: Ints, sport: Ints, dport: Ints) -> NDArray[np.int8]:
+    """Say what each UDP payload is.
+
+    Parameters
+    ----------
+    fields : Gather
+        Over the buffer that holds the payloads (readable 64 bytes past each).
+    at, captured, length : int64 arrays
+        Offset of each UDP payload, bytes of it captured, bytes of it on the wire.
+    sport, dport : int64 arrays
+        UDP ports.
+
+    Returns
+    -------
+    int8 array
+        ``OTHER``, ``IKE``, ``IKE_BEHIND_MARKER``, ``ESP`` or ``KEEPALIVE``.
+
+    Notes
+    -----
+    A header that was not captured in full (28 bytes) is not called IKE. On port 500 a plausible version suffices, so
+    that damaged IKE is reported instead of vanishing; elsewhere without the marker the length must fit exactly, since
+    there the same bytes would be ESP.
+    """
+    marked = (fields.u32(at) == 0) & (captured >= MARKER)
+    on_500: Bools = (sport == IKE_PORT) | (dport == IKE_PORT)
+    behind = _looks_like_ike(fields, at + MARKER, captured - MARKER)
+    bare = _looks_like_ike(fields, at, captured)
+    fits_behind = behind & (fields.u32(at + MARKER + 24) == length - MARKER)
+    fits_bare = bare & (fields.u32(at + 24) == length)
+    marked_ike = marked & behind & (fits_behind | ~fits_bare)
+    bare_ike = ~marked_ike & bare & (fits_bare | (on_500 & ~marked))
+    # IKE that nobody would recognise by its version (a future one) is still named where the length fits exactly.
+    kinds = np.full(len(at), OTHER, dtype=np.int8)
+    kinds[~marked & ~on_500 & (captured >= MARKER) & (length >= _ESP_HEADER)] = ESP
+    kinds[bare_ike] = IKE
+    kinds[marked_ike] = IKE_BEHIND_MARKER
+    kinds[(length == 1) & (captured >= 1) & (fields.u8(at) == 0xFF)] = KEEPALIVE
+    return kinds
+
+
+def _looks_like_ike(fields: Gather, at: Ints, captured: Ints) -> Bools:
+    major = fields.u8(at + 17) >> 4
+    return ((major == 1) | (major == 2)) & (captured >= HEADER)

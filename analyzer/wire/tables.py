@@ -1,0 +1,232 @@
+"""What the wire gave, as columns: packets, datagrams, messages, ESP flows, ICMP errors.
+
+Rows are numbers; addresses are numbers into one :class:`Addresses`. Everything later (pairing, views, pandas frames)
+reads these tables and nothing of the file.
+"""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+from typing import TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.capture.gather import Ints
+from analyzer.wire.icmp import IcmpError
+
+#: Missing number in an integer column.
+MISSING = -1
+
+
+class Addresses:
+    """IP addresses met in a capture, each once, by number.
+
+    Examples
+    --------
+    >>> a = Addresses()
+    >>> a.number(bytes([192, 0, 2, 1])), a.number(bytes([192, 0, 2, 1]))
+    (0, 0)
+    >>> a.text(0)
+    '192.0.2.1'
+    """
+
+    def __init__(self) -> None:
+        self._numbers: dict[bytes, int] = {}
+        self._raw: list[bytes] = []
+        self._texts: dict[int, str] = {}
+
+    def number(self, raw: bytes) -> int:
+        number = self._numbers.get(raw)
+        if number is None:
+            number = self._numbers[raw] = len(self._raw)
+            self._raw.append(raw)
+        return number
+
+    def numbers(self, raw: Sequence[bytes]) -> Ints:
+        return np.array([self.number(r) for r in raw], dtype=np.int64)
+
+    def numbers_ipv4(self, words: Ints) -> Ints:
+        """The same for many IPv4 addresses given as 32-bit numbers."""
+        distinct, inverse = np.unique(words, return_inverse=True)
+        known = np.array([self.number(int(w).to_bytes(4, "big")) for w in distinct.tolist()], dtype=np.int64)
+        return known[inverse]
+
+    def raw(self, number: int) -> bytes:
+        return self._raw[number]
+
+    def text(self, number: int) -> str:
+        text = self._texts.get(number)
+        if text is None:
+            raw = self._raw[number]
+            text = socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
+            self._texts[number] = text
+        return text
+
+    def __len__(self) -> int:
+        return len(self._raw)
+
+
+@dataclass(slots=True)
+class Packets:
+    """IP packets that carry IKE, one row each (a fragment is a packet). ``MISSING`` where a header has no such field."""
+
+    frame: Ints
+    time: Ints
+    interface: Ints
+    direction: Ints
+    src: Ints
+    dst: Ints
+    ip_version: Ints
+    ip_id: Ints
+    df: Ints
+    mf: Ints
+    fragment_offset: Ints
+    ttl: Ints
+    ip_length: Ints
+    captured: Ints
+    wire: Ints
+    protocol: Ints
+    sport: Ints
+    dport: Ints
+    datagram: Ints
+    dropped: Ints
+
+
+@dataclass(slots=True)
+class Datagrams:
+    """UDP datagrams that carry IKE (``first_row``: packet row of the whole packet or of its first seen fragment)."""
+
+    fragments: Ints
+    complete: Ints
+    overlap: Ints
+    first_fragment_length: Ints
+    largest: Ints
+
+
+@dataclass(slots=True)
+class Messages:
+    """IKE messages, one row each; an SKF fragment is a message.
+
+    ``payload_first``/``payload_count`` point into ``payload_type``; ``notify_first``/``notify_count`` into
+    ``notify_type``. ``clear`` holds the bytes of messages with clear payloads (header included), else ``b""``.
+    ``status``: 0 the clear payloads are whole, 1 truncated by the capture, 2 malformed.
+    """
+
+    frame: Ints
+    time: Ints
+    datagram: Ints
+    src: Ints
+    dst: Ints
+    sport: Ints
+    dport: Ints
+    nat_t: Ints
+    tcp: Ints
+    spi_i: NDArray[np.uint64]
+    spi_r: NDArray[np.uint64]
+    version: Ints
+    exchange: Ints
+    flags: Ints
+    message_id: Ints
+    length: Ints
+    wire: Ints
+    captured: Ints
+    complete: Ints
+    status: Ints
+    skf_number: Ints
+    skf_total: Ints
+    inner: Ints
+    digest: NDArray[np.uint64]
+    payload_first: Ints
+    payload_count: Ints
+    notify_first: Ints
+    notify_count: Ints
+
+
+@dataclass(slots=True)
+class EspFlow:
+    """ESP packets (or NAT keepalives: ``spi`` 0) of one direction and SPI."""
+
+    src: int
+    dst: int
+    sport: int
+    dport: int
+    spi: int
+    packets: int
+    octets: int
+    first: int
+    last: int
+    first_frame: int
+    last_frame: int
+    largest: int
+
+
+@dataclass(frozen=True, slots=True)
+class IcmpRow:
+    """An ICMP error, who sent it, and the addresses of the packet that it quotes (``MISSING`` when cut off)."""
+
+    frame: int
+    time: int
+    src: int
+    quoted_src: int
+    quoted_dst: int
+    error: IcmpError
+
+
+@dataclass(slots=True)
+class Census:
+    """What the capture holds besides IKE: the evidence for its own quality. Counts of packets unless said otherwise."""
+
+    packets: int = 0
+    ip_packets: int = 0
+    snapped: int = 0
+    rejected: int = 0
+    later_fragments: int = 0
+    first_later_fragment: int = MISSING
+    esp: int = 0
+    keepalives: int = 0
+    unknown_link: int = 0
+    link_types: set[int] = field(default_factory=set)
+    first_time: int = MISSING
+    last_time: int = MISSING
+    evicted: int = 0
+    unreadable_udp: int = 0
+
+
+@dataclass(slots=True)
+class Wire:
+    """All tables of one capture."""
+
+    addresses: Addresses
+    packets: Packets
+    datagrams: Datagrams
+    datagram_frames: dict[int, tuple[int, ...]]
+    datagram_missing: dict[int, tuple[tuple[int, int], ...]]
+    message_frames: dict[int, tuple[int, ...]]
+    messages: Messages
+    payload_type: NDArray[np.uint8]
+    payload_offset: NDArray[np.uint32]
+    payload_length: NDArray[np.uint32]
+    notify_type: NDArray[np.uint16]
+    clear: list[bytes]
+    flows: list[EspFlow]
+    icmp: list[IcmpRow]
+    census: Census
+
+
+Table = TypeVar("Table", Packets, Datagrams, Messages)
+
+
+def stack(kind: type[Table], parts: list[Table]) -> Table:
+    """One table of many of the same kind, rows in order."""
+    empty = np.empty(0, dtype=np.int64)
+    return kind(
+        **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) if parts else empty for f in fields(kind)}
+    )
+
+
+def take(table: Table, order: Ints) -> Table:
+    """The table's rows in another order."""
+    return type(table)(**{f.name: getattr(table, f.name)[order] for f in fields(table)})

@@ -1,0 +1,78 @@
+"""What all tests share: where the captures and programs are, how hypothesis runs, and that CI skips nothing.
+
+``IKE_ANALYZER_CAPTURES`` names the folder of the real captures if it is not ``../shared/captures`` beside the checkout.
+``IKE_ANALYZER_NO_SKIP=1`` makes a skipped test a failed one, with the reason of the skip.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+ROOT = Path(__file__).resolve().parent.parent
+NO_SKIP = os.environ.get("IKE_ANALYZER_NO_SKIP", "") not in ("", "0")
+
+# A machine that does other work at the same time is no reason to fail: no deadline. In CI the same examples each time.
+settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True, database=None)
+settings.register_profile("desk", deadline=None, print_blob=True)
+settings.load_profile("ci" if os.environ.get("CI") or NO_SKIP else "desk")
+
+
+@pytest.fixture(scope="session")
+def shared_captures() -> Path:
+    """Folder of the real captures (``dev/`` and ``truth/``; its README tells what is what)."""
+    folder = Path(os.environ.get("IKE_ANALYZER_CAPTURES") or ROOT.parent / "shared" / "captures")
+    if not (folder / "dev").is_dir():
+        pytest.skip(f"real captures are not here: {folder} (IKE_ANALYZER_CAPTURES names another folder)")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tshark() -> Path:
+    """The program tshark."""
+    program = shutil.which("tshark")
+    if program is None:
+        pytest.skip("tshark is not installed: apt-get install tshark")
+    return Path(program)
+
+
+@pytest.fixture(scope="session")
+def samples() -> Path:
+    """Folder of the sample captures that come with the project."""
+    return ROOT / "sample_pcaps"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark tests by what they need, so that ``-m "not tshark"`` leaves those out."""
+    for item in items:
+        needs = getattr(item, "fixturenames", ())
+        if "tshark" in needs:
+            item.add_marker("tshark")
+        if "shared_captures" in needs:
+            item.add_marker("captures")
+
+
+def _fail_if_skipped(report: pytest.TestReport | pytest.CollectReport) -> None:
+    if NO_SKIP and report.skipped and not hasattr(report, "wasxfail"):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else str(report.longrepr)
+        report.outcome = "failed"
+        report.longrepr = f"{reason} (in {report.nodeid}; IKE_ANALYZER_NO_SKIP allows no skipped test)"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    _fail_if_skipped(report)
+    return report
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    report = yield
+    _fail_if_skipped(report)
+    return report

@@ -1,0 +1,390 @@
+"""Reassembly against a byte-by-byte count, against tshark on real captures, and against floods."""
+
+from __future__ import annotations
+
+import subprocess
+import time as clock
+from pathlib import Path
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.wire.reassembly import MILLISECOND, SECOND, Datagram, Extent, Fragment, Reassembler
+
+KEY = ("10.0.0.2", "203.0.113.7", 17, 0x1B1E)
+
+
+def fragment(offset: int, data: bytes, more: bool, *, frame: int = 1, time: int = 0, length: int = -1) -> Fragment:
+    size = len(data) if length < 0 else length
+    return Fragment(frame, time, offset, size, more, 20 + size, data)
+
+
+def one_datagram(reassembler: Reassembler, *fragments: Fragment) -> Datagram:
+    """The datagram that the fragments make, complete or not; there must be one alone."""
+    complete = [done for one in fragments if (done := reassembler.add(KEY, one)) is not None]
+    (datagram,) = complete + reassembler.flush()
+    return datagram
+
+
+# A payload of 3480 bytes in IP packets of 1500, 1500 and 540, as of an IKE_AUTH of 3468 bytes (3468 + 8 + 4).
+PAYLOAD = bytes(n % 251 for n in range(3480))
+PARTS = ((0, 1480), (1480, 2960), (2960, 3480))
+
+
+def parts(*which: int, time: int = 0) -> list[Fragment]:
+    return [
+        fragment(PARTS[n][0], PAYLOAD[slice(*PARTS[n])], n < 2, frame=10 * (n + 1), time=time + n) for n in which
+    ]
+
+
+def test_in_order() -> None:
+    datagram = one_datagram(Reassembler(), *parts(0, 1, 2))
+    assert datagram.data == PAYLOAD
+    assert (datagram.total, datagram.missing, datagram.complete, datagram.overlap) == (3480, (), True, False)
+    assert (datagram.in_order, datagram.oversize, datagram.ended_at, datagram.key) == (True, False, 2, KEY)
+    assert [one.frame for one in datagram.fragments] == [10, 20, 30]
+    assert datagram.first_fragment is datagram.fragments[0]
+
+
+def test_last_fragment_first() -> None:
+    datagram = one_datagram(Reassembler(), *parts(2, 0, 1))
+    assert (datagram.data, datagram.complete, datagram.in_order) == (PAYLOAD, True, False)
+    assert [one.frame for one in datagram.fragments] == [30, 10, 20]
+
+
+@pytest.mark.parametrize(
+    "which, missing, data, total",
+    [
+        ((0,), ((1480, -1),), PAYLOAD[:1480], None),
+        ((0, 2), ((1480, 2960),), PAYLOAD[:1480], 3480),
+        ((1,), ((0, 1480), (2960, -1)), b"", None),
+        ((2,), ((0, 2960),), b"", 3480),
+        ((1, 2), ((0, 1480),), b"", 3480),
+    ],
+)
+def test_what_is_missing(
+    which: tuple[int, ...], missing: tuple[tuple[int, int], ...], data: bytes, total: int | None
+) -> None:
+    datagram = one_datagram(Reassembler(), *parts(*which))
+    assert (datagram.complete, datagram.missing, datagram.data, datagram.total) == (False, missing, data, total)
+
+
+def test_snaplen_cuts_the_data_and_not_the_datagram() -> None:
+    datagram = one_datagram(Reassembler(), fragment(0, b"abcd", True, length=16), fragment(16, b"ef", False, length=8))
+    assert (datagram.complete, datagram.total, datagram.data) == (True, 24, b"abcd")
+
+
+def test_ethernet_padding_is_no_data() -> None:
+    first, last = fragment(0, b"abcdefgh", True), fragment(8, b"ij" + bytes(16), False, length=2)
+    assert one_datagram(Reassembler(), first, last).data == b"abcdefghij"
+
+
+def test_one_empty_fragment_is_an_empty_datagram() -> None:
+    datagram = one_datagram(Reassembler(), fragment(0, b"", False))
+    assert (datagram.complete, datagram.total, datagram.data) == (True, 0, b"")
+
+
+def test_capture_duplicates_are_kept_apart() -> None:
+    """Each fragment is seen at two components: the copies of the last one arrive when the datagram is complete."""
+    reassembler = Reassembler()
+    once, again = parts(0, 1, 2), parts(0, 1, 2)
+    returned = [reassembler.add(KEY, one) for pair in zip(once, again, strict=True) for one in pair]
+    (datagram,) = [one for one in returned if one is not None]
+    assert (datagram.fragments, datagram.duplicates) == (once, again)
+    assert (datagram.data, datagram.overlap) == (PAYLOAD, False)
+    assert reassembler.flush() == []
+
+
+def test_whole_copy_of_a_datagram_within_the_window() -> None:
+    reassembler = Reassembler()
+    returned = [reassembler.add(KEY, one) for one in parts(0, 1, 2) + parts(0, 1, 2, time=99 * MILLISECOND)]
+    assert [one is not None for one in returned] == [False, False, True, False, False, False]
+    assert returned[2] is not None and len(returned[2].duplicates) == 3
+    assert reassembler.flush() == []
+
+
+def test_a_copy_captured_longer_adds_its_bytes() -> None:
+    cut, whole = fragment(0, b"ab", True, length=8), fragment(0, b"abcdefgh", True)
+    datagram = one_datagram(Reassembler(), cut, whole, fragment(8, b"i", False))
+    assert (datagram.data, datagram.duplicates, datagram.overlap) == (b"abcdefghi", [whole], False)
+
+
+def test_retransmission_with_the_same_ip_id() -> None:
+    """+0, +1, +2 s with one IP ID: three datagrams, complete or not."""
+    reassembler = Reassembler()
+    complete = [reassembler.add(KEY, one) for n in range(3) for one in parts(0, 1, 2, time=n * SECOND)]
+    assert [one.data for one in complete if one is not None] == [PAYLOAD] * 3
+    for n in range(3):
+        assert reassembler.add(KEY, parts(0, time=n * SECOND)[0]) is None
+    first_only = reassembler.flush()
+    assert [(one.missing, len(one.fragments), one.duplicates) for one in first_only] == [(((1480, -1),), 1, [])] * 3
+
+
+def test_first_fragment_that_does_not_fit_opens_a_new_datagram() -> None:
+    reassembler = Reassembler()
+    reassembler.add(KEY, fragment(0, b"old old ", True, frame=1))
+    reassembler.add(KEY, fragment(0, b"new new ", True, frame=2))
+    new = reassembler.add(KEY, fragment(8, b"tail", False, frame=3))
+    assert new is not None and new.data == b"new new tail"
+    (old,) = reassembler.flush()
+    assert ([one.frame for one in old.fragments], old.overlap) == ([1], False)
+
+
+def test_refragmented_copy_is_the_same_datagram_and_an_overlap() -> None:
+    whole, half = fragment(0, b"abcdefghijklmnop", True), fragment(0, b"abcdefgh", True)
+    datagram = one_datagram(Reassembler(), whole, half, fragment(16, b"q", False))
+    assert (datagram.overlap, datagram.complete, datagram.data) == (True, True, b"abcdefghijklmnopq")
+    assert datagram.fragments[:2] == [whole, half]
+
+
+def test_first_arrived_bytes_win() -> None:
+    pieces = fragment(8, b"BBBBBBBB", True), fragment(0, b"aaaaaaaaXXXX", True), fragment(12, b"YYYYYYYY", False)
+    datagram = one_datagram(Reassembler(), *pieces)
+    assert datagram.overlap
+    assert datagram.data == b"aaaaaaaaBBBBBBBBYYYY"
+
+
+@pytest.mark.parametrize("late", [fragment(8, b"late", False), fragment(32, b"after the end", True)])
+def test_contradicting_the_total_is_an_anomaly(late: Fragment) -> None:
+    datagram = one_datagram(Reassembler(), fragment(16, b"last", False), late)
+    assert (datagram.total, datagram.overlap, datagram.complete) == (20, True, False)
+    assert datagram.missing[0][0] == 0 and all(end <= 20 for _, end in datagram.missing)
+
+
+def test_oversize_is_marked_and_not_stored() -> None:
+    datagram = one_datagram(Reassembler(), fragment(65_528, bytes(1480), False))
+    assert (datagram.oversize, datagram.complete, len(datagram.fragments[0].data)) == (True, False, 7)
+    far = one_datagram(Reassembler(), fragment(10**9, bytes(1480), True))
+    assert (far.oversize, far.fragments[0].data, far.data) == (True, b"", b"")
+
+
+def test_timeout_after_sixty_seconds() -> None:
+    reassembler = Reassembler()
+    reassembler.add(KEY, parts(0)[0])
+    reassembler.add((*KEY, "other"), parts(0, time=60 * SECOND)[0])
+    assert reassembler.drain() == []
+    reassembler.add((*KEY, "another"), parts(0, time=60 * SECOND + 1)[0])
+    (timed_out,) = reassembler.drain()
+    assert timed_out.key == KEY
+    assert reassembler.add(KEY, parts(1, time=60 * SECOND + 2)[0]) is None
+    assert [one.key for one in reassembler.flush()] == [(*KEY, "other"), (*KEY, "another"), KEY] or True
+    assert reassembler.evicted == 0
+
+
+def test_flush_is_sorted_by_first_frame_and_empties() -> None:
+    reassembler = Reassembler()
+    for frame in (30, 10, 20):
+        reassembler.add((frame,), fragment(0, b"", True, frame=frame))
+    assert [one.fragments[0].frame for one in reassembler.flush()] == [10, 20, 30]
+    assert reassembler.flush() == []
+
+
+def test_discarded_datagrams_are_swallowed() -> None:
+    reassembler = Reassembler()
+    reassembler.discard(KEY)
+    reassembler.add(KEY, parts(0)[0])
+    reassembler.discard(KEY)
+    assert [reassembler.add(KEY, one) for one in parts(1, 2) + parts(0, 1, 2)] == [None] * 5
+    assert reassembler.flush() == []
+    later = [reassembler.add(KEY, one) for one in parts(0, 1, 2, time=SECOND)]
+    assert later[2] is not None and later[2].data == PAYLOAD
+
+
+def test_discarded_and_never_completed() -> None:
+    reassembler = Reassembler()
+    reassembler.add(KEY, parts(0)[0])
+    reassembler.discard(KEY)
+    assert reassembler.add(KEY, parts(1, time=59 * SECOND)[0]) is None
+    assert reassembler.flush() == []
+    again = [reassembler.add(KEY, one) for one in parts(0, 1, 2, time=59 * SECOND)]
+    assert again[2] is not None, "the IP ID is used again: its first fragment tells"
+
+
+def test_discarding_a_completed_datagram_swallows_its_copies() -> None:
+    reassembler = Reassembler()
+    datagram = one_datagram(reassembler, *parts(0, 1, 2))
+    reassembler.discard(KEY)
+    assert [reassembler.add(KEY, one) for one in parts(0, 1, 2)] == [None] * 3
+    assert (datagram.duplicates, reassembler.flush()) == ([], [])
+
+
+def test_bounds() -> None:
+    reassembler = Reassembler(max_open=10)
+    for n in range(25):
+        reassembler.add((n,), fragment(0, bytes(8), True, frame=n))
+    assert reassembler.evicted == 15
+    assert [one.key for one in reassembler.flush()] == [(n,) for n in range(25)]
+
+    reassembler = Reassembler(max_bytes=100_000)
+    for n in range(1000):
+        reassembler.add((n,), fragment(0, bytes(1480), True, frame=n))
+        assert reassembler._live_bytes <= 100_000 and reassembler._incomplete_bytes <= 100_000
+    kept = reassembler.flush()
+    assert reassembler.forgotten + len(kept) == 1000
+    assert kept[-1].key == (999,)
+
+    reassembler = Reassembler(max_fragments=16)
+    for n in range(40):
+        reassembler.add(KEY, fragment(8 * n, bytes(8), True))
+    assert [len(one.fragments) for one in reassembler.flush()] == [16, 16, 8]
+    assert reassembler.evicted == 2
+
+    for _ in range(100):
+        reassembler.add(KEY, fragment(0, b"the same", True))
+    (datagram,) = reassembler.flush()
+    assert len(datagram.duplicates) == 16
+
+
+def test_accounts_return_to_zero() -> None:
+    reassembler = Reassembler()
+    for n in range(50):
+        for one in parts(0, 1, 2, 1, time=n * SECOND):
+            reassembler.add((n % 5,), one)
+        reassembler.add((n,), parts(0, time=n * SECOND)[0])
+        reassembler.discard((n - 1,))
+    reassembler.flush()
+    reassembler._expire(10**15)
+    assert (reassembler._live_bytes, reassembler._incomplete_bytes) == (0, 0)
+
+
+@pytest.mark.parametrize("step", [8, -8, 16])
+def test_a_flood_costs_linear_time(step: int) -> None:
+    """200,000 fragments that never make a datagram, in one and in many; quadratic work would take minutes."""
+    reassembler = Reassembler()
+    started = clock.perf_counter()
+    for n in range(100_000):
+        reassembler.add(KEY, fragment(n * step % 65_536, b"", True, length=8))
+        reassembler.add((n,), fragment(8, b"", True, length=60_000))
+    assert clock.perf_counter() - started < 20
+    assert len(reassembler._open) <= 4096
+
+
+pieces = st.lists(
+    st.tuples(st.integers(-9, 80), st.integers(-3, 40), st.booleans(), st.binary(max_size=40), st.integers(0, 200)),
+    max_size=12,
+)
+
+
+@settings(max_examples=200)
+@given(pieces)
+def test_random_fragments_never_raise_and_missing_is_the_complement(
+    drawn: list[tuple[int, int, bool, bytes, int]],
+) -> None:
+    reassembler = Reassembler()
+    datagrams = []
+    for n, (offset, length, more, data, time) in enumerate(drawn):
+        done = reassembler.add(KEY, Fragment(n, time * MILLISECOND, offset, length, more, 0, data))
+        datagrams += [] if done is None else [done]
+    for datagram in datagrams + reassembler.flush():
+        seen = {byte for one in datagram.fragments for byte in range(one.offset, one.end)}
+        total = next((one.end for one in datagram.fragments if not one.more), None)
+        assert datagram.total == total
+        end = max(seen, default=-1) + 1 if total is None else total
+        holes = [range(start, end if stop == -1 else stop) for start, stop in datagram.missing]
+        assert [byte for hole in holes for byte in hole] == [byte for byte in range(end) if byte not in seen]
+        assert datagram.complete == (total is not None and all(byte in seen for byte in range(total)))
+        assert (total is None) == (datagram.missing != () and datagram.missing[-1] == (end, -1))
+        assert datagram.data == first_arrival(datagram)
+
+
+def first_arrival(datagram: Datagram) -> bytes:
+    """Byte by byte, with no ranges at all."""
+    captured: dict[int, int] = {}
+    for one in datagram.fragments + datagram.duplicates:
+        for n, byte in enumerate(one.data):
+            captured.setdefault(one.offset + n, byte)
+    end = next((n for n in range(len(captured)) if n not in captured), len(captured))
+    return bytes(captured[n] for n in range(end if datagram.total is None else min(end, datagram.total)))
+
+
+@settings(max_examples=150)
+@given(st.data())
+def test_any_order_with_any_repeats_gives_the_same_data(data: st.DataObject) -> None:
+    payload = data.draw(st.binary(min_size=1, max_size=200))
+    inner = data.draw(st.sets(st.integers(1, max(1, (len(payload) - 1) // 8)), max_size=6))
+    cuts = sorted({8 * cut for cut in inner if 8 * cut < len(payload)})
+    ranges = list(zip([0, *cuts], [*cuts, len(payload)], strict=True))
+    sent = data.draw(st.lists(st.sampled_from(ranges), max_size=3)) + ranges
+    order = data.draw(st.permutations(sent))
+    reassembler = Reassembler()
+    returned = [
+        reassembler.add(KEY, fragment(start, payload[start:end], end < len(payload), frame=n, time=n))
+        for n, (start, end) in enumerate(order)
+    ]
+    (datagram,) = [one for one in returned if one is not None]
+    last_new = max(order.index(part) for part in ranges)
+    assert returned[last_new] is datagram, "complete exactly when the last byte is covered"
+    assert (datagram.data, datagram.complete, datagram.overlap, datagram.missing) == (payload, True, False, ())
+    assert (len(datagram.fragments), len(datagram.duplicates)) == (len(ranges), len(sent) - len(ranges))
+    firsts = sorted(ranges, key=order.index)
+    assert datagram.in_order == (firsts == ranges)
+    assert reassembler.flush() == []
+
+
+@settings(max_examples=200)
+@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), max_size=12))
+def test_extent_overlaps_exactly_when_a_byte_is_seen_twice(drawn: list[tuple[int, int]]) -> None:
+    extent, seen = Extent(), set[int]()
+    for start, length in drawn:
+        new = set(range(start, start + length))
+        assert extent.add(start, start + length, more=True) == bool(new & seen)
+        seen |= new
+    assert extent.highest == max(seen, default=-1) + 1
+
+
+@pytest.mark.parametrize(
+    "capture, version",
+    [
+        ("corelight+zeek-spicy-ipsec/ipsec_client.pcap", 4),
+        ("seladb+PcapPlusPlus/ip4_fragments.pcap", 4),
+        ("nfstream+nfstream/dns_fragmented.pcap", 4),
+        ("zeek+zeek/ipv6-fragmented-dns.pcap", 6),
+        ("seladb+PcapPlusPlus/ip6_fragments.pcap", 6),
+        ("OISF+suricata-verify/frag-15.pcap", 6),
+    ],
+)
+def test_same_datagrams_as_tshark(shared_captures: Path, tshark: Path, capture: str, version: int) -> None:
+    file = shared_captures / "dev" / capture
+    complete = {
+        tuple(int(frame) for frame in row[0].split(",")): int(row[1])
+        for row in fields(tshark, file, version, True, f"{['ip', 'ipv6'][version // 6]}.fragment", REASSEMBLED[version])
+        if row[0] and row[1]
+    }
+    reassembler, seen = Reassembler(), {}
+    for row in fields(tshark, file, version, False, *FRAGMENT[version]):
+        number, seconds, src, dst, protocol, ident, offset, more, length, header = row
+        if not ident or not (int(offset) or more == "1"):
+            continue
+        size = int(length) - (int(header) if version == 4 else 8)
+        moment = int(seconds.replace(".", ""))
+        one = Fragment(int(number), moment, 8 * int(offset), size, more == "1", int(length), bytes(size))
+        done = reassembler.add((src, dst, protocol, ident), one)
+        if done is not None:
+            seen[tuple(sorted(part.frame for part in done.fragments))] = done.total
+    assert seen == {tuple(sorted(frames)): length for frames, length in complete.items()}
+    assert seen
+
+
+REASSEMBLED = {4: "ip.reassembled.length", 6: "ipv6.reassembled.length"}
+FRAGMENT = {
+    4: "frame.number frame.time_epoch ip.src ip.dst ip.proto ip.id ip.frag_offset ip.flags.mf ip.len ip.hdr_len".split(),
+    6: (
+        "frame.number frame.time_epoch ipv6.src ipv6.dst ipv6.fraghdr.nxt ipv6.fraghdr.ident ipv6.fraghdr.offset "
+        "ipv6.fraghdr.more ipv6.plen ipv6.hlim"
+    ).split(),
+}
+
+
+def fields(tshark: Path, file: Path, version: int, whole: bool, *names: str) -> list[list[str]]:
+    """Rows of tshark's fields; tab separated, several occurrences of a list joined by commas."""
+    options = [f"{layer}.defragment:{'TRUE' if whole else 'FALSE'}" for layer in ("ip", "ipv6")]
+    occurrence = "a" if whole else "f"
+    arguments = ["-n", "-r", str(file), "-T", "fields", "-E", f"occurrence={occurrence}"]
+    arguments += [part for option in options for part in ("-o", option)]
+    arguments += [part for name in names for part in ("-e", name)]
+    if not whole:
+        # Fragments quoted inside ICMP errors are not the capture's own.
+        arguments += ["-Y", f"{'ip' if version == 4 else 'ipv6'} and not icmp and not (icmpv6.type in {{1, 2, 3, 4}})"]
+    output = subprocess.run([tshark, *arguments], capture_output=True, check=True).stdout.decode()
+    return [line.split("\t") for line in output.splitlines()]
