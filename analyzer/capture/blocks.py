@@ -11,6 +11,10 @@ from numpy.typing import NDArray
 #: Block types; ``OBSOLETE`` is the Packet Block that the Enhanced Packet Block replaced.
 SECTION, INTERFACE, OBSOLETE, SIMPLE, STATISTICS, ENHANCED = 0x0A0D0D0A, 1, 2, 3, 5, 6
 
+#: Blocks that hold no packet, yet have a frame number in Wireshark (4.0.17): custom blocks, systemd's journal, sysdig's
+#: events.
+NUMBERED = np.array([0xBAD, 0x40000BAD, 9, 0x204, 0x216, 0x221], np.uint32)
+
 #: Shortest total length by block type, bytes; the last one for all other types.
 SHORTEST = np.array([12, 20, 32, 16, 12, 24, 32, 12])
 
@@ -40,17 +44,17 @@ def well_sized(kinds: NDArray[Any], lengths: NDArray[np.int64], longest: int) ->
 
     Examples
     --------
-    >>> well_sized(np.array([6, 6, 99]), np.array([28, 32, 14]), 1 << 20)
+    >>> well_sized(np.array([6, 6, 99]), np.array([28, 32, 8]), 1 << 20)
     array([False,  True, False])
     """
     least = SHORTEST[np.minimum(kinds, len(SHORTEST) - 1)]
-    sized: NDArray[np.bool_] = (lengths >= least) & (lengths % 4 == 0) & (lengths <= longest)
+    sized: NDArray[np.bool_] = (lengths >= least) & (lengths <= longest)
     return sized
 
 
 @dataclass(frozen=True, slots=True)
 class Blocks:
-    """A run of sound blocks in one byte order: offsets in ``buffer[:end]``, types and total lengths."""
+    """A run of sound blocks in one byte order: offsets in ``buffer[:end]``, types, total lengths with padding."""
 
     buffer: NDArray[np.uint8]
     end: int

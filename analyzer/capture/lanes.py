@@ -26,7 +26,7 @@ CHECK = 8
 
 @dataclass(frozen=True, slots=True)
 class Stride:
-    """Where the next record starts: ``o + max(u32 at o + field, least) + extra``.
+    """Where the next record starts: ``o + max(u32 at o + field, least) + extra``, lengths rounded up to ``align``.
 
     Attributes
     ----------
@@ -38,12 +38,15 @@ class Stride:
         Bytes of a record that its length does not count.
     least : int
         A smaller length is taken as this one, so that every step moves on.
+    align : int
+        Power of two of which every length is taken as a multiple.
     """
 
     order: str
     field: int
     extra: int = 0
     least: int = 0
+    align: int = 1
 
 
 def starts(
@@ -89,12 +92,12 @@ def _plain(buffer: NDArray[np.uint8], first: int, stop: int, stride: Stride) -> 
     """The walk one by one: record starts in ``[first, stop)`` and where the record after them would start."""
     read = struct.Struct(stride.order + "I").unpack_from
     view = buffer.data
-    field, extra, least = stride.field, stride.extra, stride.least
+    field, extra, least, up, mask = stride.field, stride.extra, stride.least, stride.align - 1, -stride.align
     found: list[int] = []
     while first < stop:
         found.append(first)
         (length,) = read(view, first + field)
-        first += (length if length > least else least) + extra
+        first += ((length if length > least else least) + up & mask) + extra
     return found, first
 
 
@@ -113,6 +116,9 @@ def _together(
             step = lengths[position].astype(np.int64)
             if stride.least:
                 np.maximum(step, stride.least, out=step)
+            if stride.align > 1:
+                step += stride.align - 1
+                step &= -stride.align
             step += position
             step += stride.extra
             position = np.minimum(step, stop, out=step)

@@ -1,11 +1,15 @@
-"""The three kinds of packet block of a pcapng, as columns (draft-ietf-opsawg-pcapng 4.3, 4.4 and appendix A)."""
+"""The packet blocks of a pcapng, as columns (draft-ietf-opsawg-pcapng 4.3, 4.4 and appendix A).
+
+Wireshark also numbers blocks that hold no packet. They are rows too, or all frame numbers behind them would be wrong:
+on the unknown interface, without bytes and without time.
+"""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.capture.blocks import ENHANCED, OBSOLETE, SIMPLE, Blocks
+from analyzer.capture.blocks import ENHANCED, NUMBERED, OBSOLETE, SIMPLE, Blocks
 from analyzer.capture.options import packet_options
 from analyzer.capture.records import NO_TIME, SLACK, Chunk, Note
 from analyzer.capture.sections import Scopes, Sections
@@ -40,14 +44,15 @@ class Packets:
     def chunk(self, blocks: Blocks, scopes: Scopes, first_frame: int) -> Chunk:
         """The packets among ``blocks``, numbered from ``first_frame`` on."""
         kinds = blocks.kinds
-        which = np.flatnonzero((kinds == ENHANCED) | (kinds == SIMPLE) | (kinds == OBSOLETE))
-        blocks = blocks.only(which)
+        packet = (kinds == ENHANCED) | (kinds == SIMPLE) | (kinds == OBSOLETE)
+        which = np.flatnonzero(packet | np.isin(kinds, NUMBERED))
+        blocks, empty = blocks.only(which), ~packet[which]
         simple = blocks.kinds == SIMPLE
-        number, ticks, captured, wire = self._fields(blocks)
-        interface = scopes.interface(which, number)
+        number, ticks, captured, wire = self._fields(blocks, empty)
+        interface = np.where(empty, -1, scopes.interface(which, number))
         adrift = interface < 0
         if adrift.any():
-            self.adrift += int(np.count_nonzero(adrift))
+            self.adrift += int(np.count_nonzero(adrift & ~empty))
             interface[adrift] = self._sections.unknown()
         if simple.any():
             snaplen = np.array([each.snaplen for each in self._sections.interfaces], np.int64)[interface]
@@ -55,13 +60,13 @@ class Packets:
         time = self._sections.clocks.times(interface, ticks)
         self.timeless += int(np.count_nonzero((time == NO_TIME) & ~simple & ~adrift))
         time[simple] = NO_TIME
-        start = blocks.offsets + np.where(simple, 12, 28)
+        start = blocks.offsets + np.where(simple | empty, 12, 28)
         stop = blocks.offsets + blocks.lengths - 4
         overfull = captured > stop - start
         self.overfull += int(np.count_nonzero(overfull))
         captured = np.minimum(captured, stop - start)
         # Simple packets have no options; what follows the bytes of an overfull one is no option either.
-        behind = np.where(simple | overfull, stop, start + captured + (-captured & 3))
+        behind = np.where(simple | empty | overfull, stop, start + captured + (-captured & 3))
         said = packet_options(blocks.buffer, behind, stop, blocks.order, self._comments_left)
         self.lost += said.lost
         self.uncommented |= said.comments_left_out
@@ -81,9 +86,9 @@ class Packets:
         )
 
     def _fields(
-        self, blocks: Blocks
+        self, blocks: Blocks, empty: NDArray[np.bool_]
     ) -> tuple[NDArray[np.int64], NDArray[np.uint64], NDArray[np.int64], NDArray[np.int64]]:
-        """Interface number, timestamp in ticks, captured and wire length of each packet block, as recorded."""
+        """Interface number, timestamp in ticks, captured and wire length of each block, as recorded; 0 if ``empty``."""
         fields = blocks.words(8, 5)
         number, captured, wire = (fields[:, column].astype(np.int64) for column in (0, 3, 4))
         ticks = fields[:, 1].astype(np.uint64) << np.uint64(32) | fields[:, 2]
@@ -97,6 +102,7 @@ class Packets:
             # It has one word, the wire length, and is of interface 0; the interface's snaplen says how much was kept.
             wire[simple] = captured[simple] = number[simple]
             number[simple] = 0
+        captured[empty] = wire[empty] = 0
         return number, ticks, captured, wire
 
     def notes(self) -> list[Note]:

@@ -18,6 +18,7 @@ from analyzer.capture.blocks import (
     FOREIGN_BYTE_ORDER,
     OBSOLETE,
     SECTION,
+    SHORTEST,
     SIMPLE,
     Blocks,
     well_sized,
@@ -120,11 +121,10 @@ class PcapngReader(FileReader):
         """
         window = self._window
         stop = window.end - 7
-        offsets = starts(window.buffer, first, stop, Stride(self._order, 4, least=12), self._guesses(first, stop))
-        heads = self._words(0, 2)[offsets]
-        kinds, lengths = heads[:, 0], heads[:, 1].astype(np.int64)
-        sane = well_sized(kinds, lengths, MAX_RECORD)
-        sound = sane & self._closed(offsets, lengths, sane)
+        offsets = starts(
+            window.buffer, first, stop, Stride(self._order, 4, least=12, align=4), self._guesses(first, stop)
+        )
+        kinds, lengths, sound = self._heads(offsets, MAX_RECORD)
         for section in np.flatnonzero(kinds == SECTION).tolist():
             sound[section] &= lengths[section] >= SECTION_HEADER and self._magic(int(offsets[section])) == BYTE_ORDER
         blocks = Blocks(window.buffer, window.end, self._order, offsets, kinds, lengths)
@@ -132,21 +132,26 @@ class PcapngReader(FileReader):
             return blocks, int(offsets[-1] + lengths[-1]) if len(offsets) else first, ""
         count = int(sound.argmin())
         at = int(offsets[count])
-        trouble = self._trouble(at, int(kinds[count]), int(lengths[count]), bool(sane[count]))
+        trouble = self._trouble(at, int(kinds[count]), int(lengths[count]))
         return blocks.only(np.arange(count)), at, trouble
 
-    def _closed(
-        self, offsets: NDArray[np.int64], lengths: NDArray[np.int64], sane: NDArray[np.bool_]
-    ) -> NDArray[np.bool_]:
-        """Whether blocks of sane lengths are all in the window and close with the length that they open with."""
-        whole = sane & (offsets + lengths <= self._window.end)
+    def _heads(
+        self, offsets: NDArray[np.int64], longest: int
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.bool_]]:
+        """Types and padded lengths of the blocks, and which are all in the window and close as they open."""
+        heads = self._words(0, 2)[offsets]
+        kinds, opening = heads[:, 0], heads[:, 1].astype(np.int64)
+        # Each block must be padded itself; some writers do so and leave the padding out of the length.
+        lengths = opening + (-opening & 3)
+        whole = well_sized(kinds, lengths, longest) & (offsets + lengths <= self._window.end)
         closing = self._words(0)[np.where(whole, offsets + lengths - 4, 0), 0].astype(np.int64)
-        return whole & (closing == lengths)
+        sound: NDArray[np.bool_] = whole & (closing == opening)
+        return kinds, lengths, sound
 
     def _magic(self, at: int) -> int:
         return int(self._words(8)[at, 0])
 
-    def _trouble(self, at: int, kind: int, length: int, sane: bool) -> str:
+    def _trouble(self, at: int, kind: int, length: int) -> str:
         """What is wrong with the block at ``at``; empty when it is only not all there."""
         window = self._window
         if kind == SECTION:
@@ -157,8 +162,8 @@ class PcapngReader(FileReader):
                 return "order"
             if magic != BYTE_ORDER:
                 return "a section header without byte-order magic"
-            sane = sane and length >= SECTION_HEADER
-        if not sane:
+        least = SECTION_HEADER if kind == SECTION else SHORTEST[min(kind, len(SHORTEST) - 1)]
+        if not least <= length <= MAX_RECORD:
             return f"a block with an impossible length ({length} bytes)"
         if at + length <= window.end:
             return "a block whose two lengths differ"
@@ -196,9 +201,7 @@ class PcapngReader(FileReader):
 
     def _plausible(self, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
         """At which of the offsets a whole block of a known type stands, in this section's byte order."""
-        heads = self._words(0, 2)[offsets]
-        kinds, lengths = heads[:, 0], heads[:, 1].astype(np.int64)
-        good = self._closed(offsets, lengths, well_sized(kinds, lengths, REACH))
+        kinds, lengths, good = self._heads(offsets, REACH)
         captured = self._words(20)[offsets, 0]
         good &= (kinds != ENHANCED) & (kinds != OBSOLETE) | (captured <= lengths - 32)
         return good

@@ -18,7 +18,7 @@ _RETRY_REASONS = {numbers.COOKIE: "cookie", numbers.INVALID_KE_PAYLOAD: "invalid
 _FIRST_EXCHANGES = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
 
-def pair(messages: Sequence[Message], capture_end: int) -> tuple[Exchange, ...]:
+def pair(messages: Sequence[Message], capture_end: int, *, alive: bool = False) -> tuple[Exchange, ...]:
     """Group the messages of an IKEv2 SA into exchanges.
 
     Parameters
@@ -27,6 +27,8 @@ def pair(messages: Sequence[Message], capture_end: int) -> tuple[Exchange, ...]:
         Of one SA, in the order of capture, without capture duplicates.
     capture_end : int
         Time of the capture's last packet, ns.
+    alive : bool
+        ESP of this SA comes from the responder: its IKE_AUTH was answered, however little of that was captured.
 
     Returns
     -------
@@ -56,7 +58,7 @@ def pair(messages: Sequence[Message], capture_end: int) -> tuple[Exchange, ...]:
             if len(sent) > 1 and not reason and _is_refragmented(sent):
                 reason = "refragmented"
             # With a window of 1 a higher message ID means that this exchange had ended well, seen or not.
-            followed = message_id < highest[by_initiator]
+            followed = message_id < highest[by_initiator] or (alive and kind == numbers.IKE_AUTH)
             outcome: Outcome = (
                 "superseded" if retry < len(rounds) - 1 else _outcome(sent, got, capture_end, round_trip, followed)
             )

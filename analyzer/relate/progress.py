@@ -44,6 +44,7 @@ def looks_successful(exchange: Exchange) -> bool:
     return (
         exchange.exchange == numbers.IKE_AUTH
         and response is not None
+        and exchange.outcome == "answered"
         and response.inner_payload in _SUCCESS_PAYLOADS
         and response.length > SHORT_ANSWER
     )

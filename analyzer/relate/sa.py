@@ -106,7 +106,9 @@ class IkeSa:
     @cached_property
     def exchanges(self) -> tuple[Exchange, ...]:
         """In the order of their first message. Empty for IKEv1, whose messages do not say who asks and who answers."""
-        return pair(self.messages, self.capture.last) if self.version >= 2 else ()
+        if self.version < 2:
+            return ()
+        return pair(self.messages, self.capture.last, alive=self.esp_r_to_i > 0)
 
     @cached_property
     def answered_auth_at(self) -> int:

@@ -57,6 +57,10 @@ class MessageTable:
         self.largest: list[int] = wire.datagrams.largest.tolist()
         self.first_fragment: list[int] = wire.datagrams.first_fragment_length.tolist()
 
+    def view(self, row: int) -> Message:
+        """The message of a row."""
+        return Message(self, row)
+
     @cached_property
     def packet_rows(self) -> tuple[Ints, Ints]:
         """Packet rows sorted by datagram, and where each datagram begins among them."""

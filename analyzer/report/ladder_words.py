@@ -61,6 +61,7 @@ ICMP_NAMES = (
     "echo-reply",
 )
 
+
 @dataclass(frozen=True, slots=True)
 class Word:
     """One word of the notation, the attribute that it fills, and how its value is read and written."""
@@ -135,9 +136,7 @@ KINDS = {
         (Word("", "name", one_of(*ICMP_NAMES)),),
         (_MTU, Word("quoting", "quoting", seconds, write_seconds), _SIZE, Word("df", "df", flag)),
     ),
-    "TCP": Kind(
-        Tcp, (Word("", "flags", one_of(*TCP_FLAGS)),), (Word("mss", "mss", integer), _COUNT, _SIZE, _EVERY)
-    ),
+    "TCP": Kind(Tcp, (Word("", "flags", one_of(*TCP_FLAGS)),), (Word("mss", "mss", integer), _COUNT, _SIZE, _EVERY)),
     "UDP": Kind(Udp, (), (_COUNT, _SIZE, _EVERY)),
     "DNS": Kind(
         Dns,

@@ -29,7 +29,8 @@ SMALLEST_MTU, LARGEST_MTU = 68, 65535
 _STYLE = {
     "svg.fonttype": "none",
     "svg.hashsalt": "ike-analyzer",
-    "font.family": ["DejaVu Sans"],
+    "font.family": ["sans-serif"],
+    "font.sans-serif": ["DejaVu Sans"],
     "hatch.linewidth": 0.7,
 }
 _METADATA: dict[str, dict[str, None]] = {"png": {"Software": None}, "svg": {"Date": None}}

@@ -83,7 +83,7 @@ def _path(capture: PlotSource, sa: int | None) -> list[Bound]:
             up = direction == "initiator_to_responder"
             way = "initiator → responder" if up else "responder → initiator"
             found.append(
-                Bound(lower, upper, "path", f"{way}: {_span(lower, upper)} ({literal(str(evidence), 70)})", up)
+                Bound(lower, upper, "path", f"{way}: {_span(lower, upper)} ({literal(str(evidence), 120)})", up)
             )
     return found
 

@@ -118,10 +118,12 @@ def _draw_bounds(plot: Axes, found: tuple[Bound, ...]) -> None:
             wide = high - low > 64  # a wide band must not outshine the packets
             plot.axhspan(
                 low, high, facecolor=colour, alpha=0.05 if wide else 0.22, linewidth=0, zorder=0.6 if wide else 1.2,
-                gid=f"band {bound.source}",
+                label=f"band {bound.source}",
             )  # fmt: skip
         for value in sorted({v for v in (low, high) if v is not None}):
-            plot.axhline(value, linestyle=style, linewidth=width, color=colour, zorder=1.3, gid=f"bound {bound.source}")
+            plot.axhline(
+                value, linestyle=style, linewidth=width, color=colour, zorder=1.3, label=f"bound {bound.source}"
+            )
 
 
 def _draw_cuts(plot: Axes, axis: TimeAxis) -> None:
@@ -158,7 +160,7 @@ def _draw_silences(plot: Axes, picture: Picture, axis: TimeAxis, x: Floats, stri
         at = np.unique(np.round(axis.position(np.array([silence.end for silence in picture.silences])), 1)).tolist()
         ticks = [[(x, top - strip), (x, top)] for x in at]
         plot.add_collection(
-            LineCollection(ticks, colors=INK, linewidths=0.7, zorder=1.9, gid="no-answer-ticks"), autolim=False
+            LineCollection(ticks, colors=INK, linewidths=0.7, zorder=1.9, label="no-answer-ticks"), autolim=False
         )
         return
     for left, right in _spans(picture, axis, x):
@@ -166,7 +168,7 @@ def _draw_silences(plot: Axes, picture: Picture, axis: TimeAxis, x: Floats, stri
         plot.add_patch(
             Rectangle(
                 (left, top - strip), right - left, strip, facecolor="white", edgecolor="#6a6a6a", hatch="xxx",
-                linewidth=0.8, zorder=1.9, gid="no-answer-span",
+                linewidth=0.8, zorder=1.9, label="no-answer-span",
             )
         )  # fmt: skip
         if right - left > 110:

@@ -144,9 +144,9 @@ def draw_lane(axes: Axes, plot: Axes, found: Lane, peaks: Floats, margin: float)
         brackets.append([(left, 0.0), (left, 3.0), (right, 3.0), (right, 0.0)])
         leaders.append([(label.middle, 3.0), (centre, _LEADER - 3)])
     plot.add_collection(
-        LineCollection(rising, colors="#b5b5b5", linewidths=0.6, zorder=2, gid="leaders"), autolim=False
+        LineCollection(rising, colors="#b5b5b5", linewidths=0.6, zorder=2, label="leaders"), autolim=False
     )
-    axes.add_collection(LineCollection(brackets, colors=INK, linewidths=1.1, gid="brackets"), autolim=False)
+    axes.add_collection(LineCollection(brackets, colors=INK, linewidths=1.1, label="brackets"), autolim=False)
     axes.add_collection(LineCollection(leaders, colors="#8a8a8a", linewidths=0.7), autolim=False)
     for label, centre in zip(found.labels, centres.tolist(), strict=True):
         (_draw_slanted if found.slanted else _draw_flat)(axes, label, centre)
@@ -158,7 +158,7 @@ def _draw_flat(axes: Axes, label: Label, x: float) -> None:
     axes.text(x, _LEADER - 1 + _LINE, label.name, color=label.colour, weight="bold", **style)
     if label.flag:
         axes.text(
-            x, _LEADER + 2 * _LINE + 3.5, NO_ANSWER, color="white", weight="bold", bbox=_BOX, gid="no-answer", **style
+            x, _LEADER + 2 * _LINE + 3.5, NO_ANSWER, color="white", weight="bold", bbox=_BOX, label="no-answer", **style
         )
 
 
@@ -175,7 +175,7 @@ def _draw_slanted(axes: Axes, label: Label, x: float) -> None:
     at = np.array([x + 2, _LEADER - 2])
     if label.flag:
         flag = at + 4 * step
-        axes.text(flag[0], flag[1], NO_ANSWER, color="white", weight="bold", bbox=_BOX, gid="no-answer", **style)
+        axes.text(flag[0], flag[1], NO_ANSWER, color="white", weight="bold", bbox=_BOX, label="no-answer", **style)
         at = at + _FLAG_LENGTH * step
     axes.text(at[0], at[1], label.short, color=label.colour, **style)
 

@@ -132,7 +132,7 @@ def picture(capture: PlotSource, sa: int | None = None) -> Picture:
     if sa is not None:
         of_message &= np.append(messages["sa"].to_numpy("int64"), -1)[row] == sa
     loose = (icmp | (fragment & (protocol == 17) & (row < 0))) & ~of_message
-    usable = (nanos != _NO_TIME)
+    usable = ~duplicate & (nanos != _NO_TIME)
     if sa is not None:
         mine = nanos[of_message & usable]
         loose &= (nanos >= mine.min()) & (nanos <= mine.max()) if len(mine) else False

@@ -40,14 +40,14 @@ def draw_marks(plot: Axes, picture: Picture, x: Floats) -> None:
         stems = [[(at, 0.0), (at, height)] for at, height in zip(x.tolist(), y.tolist(), strict=True)]
         colours = list(colour_of[marks.kind])
         plot.add_collection(
-            LineCollection(stems, colors=colours, linewidths=0.8, alpha=0.5, zorder=2.5, gid="stems"), autolim=False
+            LineCollection(stems, colors=colours, linewidths=0.8, alpha=0.5, zorder=2.5, label="stems"), autolim=False
         )
     joined, kinds = _joined(picture, x, y, level=count <= MOST_STEMS)
     if joined:
         plot.add_collection(
             LineCollection(
                 joined, colors=list(colour_of[kinds]), linewidths=1.8 if count <= MOST_STEMS else 0.5, zorder=2.8,
-                rasterized=flat, gid="fragments of one datagram",
+                rasterized=flat, label="fragments of one datagram",
             ),
             autolim=False,
         )  # fmt: skip
@@ -61,12 +61,12 @@ def draw_marks(plot: Axes, picture: Picture, x: Floats) -> None:
                         x[mine], y[mine], s=size**2, marker=outline(kind, up), facecolor=pale(base) if again else base,
                         edgecolor=edge(base), linewidth=1.1 if count <= 400 else 0.3 if count <= 5000 else 0.2 * again,
                         alpha=1.0 if count <= 400 else 0.75, zorder=3.1 if again else 3.0, rasterized=flat,
-                        gid=f"{kind} {'to responder' if up else 'to initiator'} {'again' if again else 'first'}",
+                        label=f"{kind} {'to responder' if up else 'to initiator'} {'again' if again else 'first'}",
                     )  # fmt: skip
     if marks.dropped.any():
         plot.scatter(
             x[marks.dropped], y[marks.dropped], s=(1.5 * size) ** 2, marker="x", color=INK, linewidth=1.4, zorder=3.4,
-            rasterized=flat, gid="dropped by host",
+            rasterized=flat, label="dropped by host",
         )  # fmt: skip
     if count <= 3 * MOST_LABELS:
         _name_skf(plot, picture, x)
@@ -86,7 +86,7 @@ def _draw_bars(plot: Axes, picture: Picture, x: Floats, y: Floats, width: float)
     ]
     edges = [pale(colours[k], 0.3) for k in marks.kind[ike]]
     plot.add_collection(
-        PolyCollection(corners, facecolors=faces, edgecolors=edges, linewidths=0.7, zorder=2.4, gid="bars"),
+        PolyCollection(corners, facecolors=faces, edgecolors=edges, linewidths=0.7, zorder=2.4, label="bars"),
         autolim=False,
     )
 

@@ -69,7 +69,8 @@ def read_messages(buffer: NDArray[np.uint8], start: Ints, captured: Ints, wire: 
     chains = walk_chains(buffer, start[rows] + HEADER, start[rows] + available[rows], buffer[start[rows] + 16])
 
     status = np.full(len(start), WHOLE, dtype=np.int64)
-    status[rows] = _status(chains, available[rows] < np.minimum(length[rows], wire[rows]))
+    ends_early: Bools = chains.ends_at < start[rows] + np.minimum(length[rows], wire[rows])
+    status[rows] = _status(chains, available[rows] < np.minimum(length[rows], wire[rows]), ends_early)
     status[(length < HEADER) | (length > wire)] = MALFORMED
     skf_number, skf_total, inner = (np.full(len(start), MISSING, dtype=np.int64) for _ in range(3))
     skf_number[rows], skf_total[rows], inner[rows] = chains.skf_number, chains.skf_total, chains.inner_payload
@@ -77,7 +78,7 @@ def read_messages(buffer: NDArray[np.uint8], start: Ints, captured: Ints, wire: 
     message_of = rows[chains.message]
     payload_count = np.bincount(message_of, minlength=len(start)).astype(np.int64)
     ends = (start + available)[message_of]
-    notify_at = _notify_offsets(fields, chains.type, chains.offset, chains.length, version[message_of], ends)
+    notify_at = _notify_offsets(fields, chains.type.astype(np.int64), chains.offset, chains.length, version[message_of], ends)
     has_type = notify_at >= 0
     notify_type = fields.u16(notify_at[has_type]).astype(np.uint16)
     notify_count = np.bincount(message_of[has_type], minlength=len(start)).astype(np.int64)
@@ -124,14 +125,17 @@ def read_messages(buffer: NDArray[np.uint8], start: Ints, captured: Ints, wire: 
     )
 
 
-def _status(chains: Chains, cut: Bools) -> Ints:
+def _status(chains: Chains, cut: Bools, ends_early: Bools) -> Ints:
     """A chain that breaks where the capture ends is the capture's fault; elsewhere it is the message's.
 
-    Where the chain reached SK or SKF, every clear payload was read, whatever the capture cut off behind.
+    Where the chain reached SK or SKF, every clear payload was read, whatever the capture cut off behind. A chain that
+    says that it has ended before the header's length is malformed, cut or not.
     """
-    status = np.where(chains.status == ChainStatus.OK, WHOLE, MALFORMED)
-    status = np.where(cut & (status == MALFORMED), TRUNCATED, status)
-    return np.where(cut & (chains.inner_payload != MISSING), WHOLE, status)
+    sound: Bools = (chains.status == ChainStatus.OK) & ~ends_early
+    reached_encryption: Bools = chains.inner_payload != MISSING
+    truncated: Bools = cut & (chains.status == ChainStatus.TRUNCATED)
+    status: Ints = np.where(sound | (truncated & reached_encryption), WHOLE, np.where(truncated, TRUNCATED, MALFORMED))
+    return status
 
 
 def _notify_offsets(fields: Gather, kind: Ints, offset: Ints, length: Ints, version: Ints, end: Ints) -> Ints:

@@ -246,7 +246,7 @@ class Singles:
                 self.orphans.append(datagram)
             return
         body = data[_UDP_HEADER:]
-        wire = _udp_payload_length(data, length)
+        wire = _udp_payload_length(data, length, complete=not missing)
         kind = _kind(body[:wire], wire, sport, dport)
         if kind == natt.KEEPALIVE:
             size = fragments[0].ip_length
@@ -341,11 +341,11 @@ def _ports(header: bytes) -> tuple[int, int]:
     return int.from_bytes(header[0:2], "big"), int.from_bytes(header[2:4], "big")
 
 
-def _udp_payload_length(data: bytes, length: int) -> int:
-    """By the UDP header where it is sane, else what IP carried."""
+def _udp_payload_length(data: bytes, length: int, *, complete: bool) -> int:
+    """By the UDP header where it is sane, else what IP carried. What is missing of a datagram only UDP can tell."""
     room = max(length - _UDP_HEADER, 0)
     stated = int.from_bytes(data[4:6], "big") - _UDP_HEADER if len(data) >= 6 else room
-    return stated if 0 <= stated <= room else room
+    return stated if 0 <= stated <= room or (stated > room and not complete) else room
 
 
 def _kind(body: bytes, length: int, sport: int, dport: int) -> int:

@@ -118,9 +118,7 @@ class Messages:
         grows = any(payload == Payload("No") for payload in contents)
         bodies = _stretched(bodies, message, grows, sa.number, step.sender)
         data = chain(bodies)
-        head = self._header(
-            step, message, sa, mid, bodies[0].type, 28 + len(data), self._spi_r(contents, message, sa)
-        )
+        head = self._header(step, message, sa, mid, bodies[0].type, 28 + len(data), self._spi_r(contents, message, sa))
         return head + data
 
     def _protected(

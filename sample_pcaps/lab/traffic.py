@@ -144,6 +144,4 @@ def arp(what: Arp, src: str, dst: str, sender_mac: bytes, target_mac: bytes) -> 
         raise UsageError("ARP is for IPv4")
     target = bytes(6) if what.direction == "request" else target_mac
     operation = 1 if what.direction == "request" else 2
-    return (
-        struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation) + sender_mac + ip.packed(src) + target + ip.packed(dst)
-    )
+    return struct.pack("!HHBBH", 1, 0x0800, 6, 4, operation) + sender_mac + ip.packed(src) + target + ip.packed(dst)

@@ -103,7 +103,7 @@ def test_dense_rounds_hold_the_messages_that_were_counted_by_hand(tshark, made):
     assert len(skf) == 5 * 4 * 5
 
 
-def test_dense_nat_detection_tells_the_third_that_is_behind_one(tshark, made):
+def test_dense_nat_detection_tells_the_third_that_is_behind_one(made):
     """The initiator's source hash is over its own address, so it fits the packet unless a NAT changed that."""
     fits = []
     for frame in frames(made["dense"]):
@@ -135,3 +135,16 @@ def test_the_same_bytes_each_time(made, tmp_path):
 def test_dpkt_loop_counts_each_datagram_once(made):
     """A round is 124 packets, 6 of which only continue a datagram: 2 connections with 3 + 2 IP fragments."""
     assert count_ike(str(made["dense"])) == 5 * (124 - 6)
+
+
+def test_what_is_offered_and_chosen(tshark, made):
+    """AES-GCM-16 (20), or AES-CBC (12) with SHA2-256-128 (12); PRF SHA2-256 (5), groups 19, 14; the first is taken."""
+    transforms = [f"isakmp.tf.id.{kind}" for kind in ("encr", "prf", "integ", "dh")]
+    both_ways = "isakmp.exchangetype == 34 && isakmp.typepayload == 33"
+    seen = {tuple(row) for row in dissected(tshark, made["dense"], both_ways, *transforms, "isakmp.notify.msgtype")}
+    announced = "16388,16389,16430,16431"
+    assert seen == {
+        ("20,12", "5,5", "12", "19,14,19,14", announced),
+        ("20,12", "5,5", "12", "19,14,19,14", f"16390,{announced}"),  # again, with the cookie
+        ("20", "5", "", "19", announced),
+    }

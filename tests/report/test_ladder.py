@@ -182,8 +182,9 @@ payloads = st.one_of(
     ),
     st.builds(lambda group: Payload("KE", (str(group),)), st.integers(1, 65535)),
     st.sampled_from([Payload("KE"), Payload("No"), Payload("No", ("48",)), Payload("V"), Payload("CERTREQ", ("3",))]),
-    st.builds(lambda name, data: Payload("N", (name, *data)), names, st.lists(hexes | numbers.map(str), max_size=1))
-    .filter(lambda payload: len(payload.arguments) < 2 or len(payload.arguments[1]) < 12),
+    st.builds(
+        lambda name, data: Payload("N", (name, *data)), names, st.lists(hexes | numbers.map(str), max_size=1)
+    ).filter(lambda payload: len(payload.arguments) < 2 or len(payload.arguments[1]) < 12),
     st.builds(lambda text: Payload("V", (text,)), hexes | st.sampled_from(["FRAGMENTATION", "MS-NT5"])),
 )
 inner = st.sampled_from([None, "", "IDi", "EAP", "132"])

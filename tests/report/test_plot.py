@@ -225,7 +225,7 @@ def scatters(figure: Figure) -> list[PathCollection]:
 
 def marks_of(figure: Figure) -> dict[str, np.ndarray]:
     """Sizes drawn, by the name of the collection (exchange, direction, first or again)."""
-    return {str(c.get_gid()): np.asarray(c.get_offsets())[:, 1] for c in scatters(figure)}
+    return {str(c.get_label()): np.asarray(c.get_offsets())[:, 1] for c in scatters(figure)}
 
 
 def texts(figure: Figure) -> list[Text]:
@@ -244,18 +244,18 @@ def legend(figure: Figure) -> list[str]:
 
 def lines_at(figure: Figure, source: str) -> list[float]:
     """Sizes at which the bounds of one source are drawn."""
-    found = [line for line in figure.axes[0].lines if line.get_gid() == f"bound {source}"]
+    found = [line for line in figure.axes[0].lines if line.get_label() == f"bound {source}"]
     return sorted(float(np.asarray(line.get_ydata())[0]) for line in found)
 
 
-def named(figure: Figure, gid: str) -> list[Any]:
-    return figure.findobj(lambda artist: artist.get_gid() == gid)
+def named(figure: Figure, label: str) -> list[Any]:
+    return figure.findobj(lambda artist: artist.get_label() == label)
 
 
 def test_reference_case_shows_three_cut_messages_repeated_and_unanswered() -> None:
     figure = plot(reference())
     marks = marks_of(figure)
-    assert {gid: sorted(sizes.tolist()) for gid, sizes in marks.items()} == {
+    assert {label: sorted(sizes.tolist()) for label, sizes in marks.items()} == {
         "IKE_SA_INIT to responder first": [908],
         "IKE_SA_INIT to initiator first": [336],
         "IKE_AUTH to responder first": [620, 1460, 1460],
@@ -327,14 +327,14 @@ def test_skf_messages_are_numbered_and_grouped() -> None:
     ]
     assert {"2,160 B in 4 SKF", "1,620 B in 3 SKF"} <= set(said)
     assert not named(figure, "no-answer") and not named(figure, "fragments of one datagram")
-    assert not any("again" in gid for gid in marks_of(figure))
+    assert not any("again" in label for label in marks_of(figure))
 
 
 def test_ipv6_and_icmp() -> None:
     figure = plot(ipv6())
     marks = marks_of(figure)
     assert marks["IKE_AUTH to responder first"].tolist() == [1280, 1280, 652]
-    assert [sizes.tolist() for gid, sizes in marks.items() if gid.startswith("ICMP")] == [[1280]]
+    assert [sizes.tolist() for label, sizes in marks.items() if label.startswith("ICMP")] == [[1280]]
     assert lines_at(figure, "first fragments") == [1280, 1287]
     assert "initiator → responder: at most 1,280 (ICMPv6 packet too big)" in legend(figure)
 
@@ -346,7 +346,7 @@ def test_ikev1_and_unknown_exchanges_have_their_own_marks() -> None:
     trace.message(0.1, 2, 180, [208], version=0x10, reply=True, is_initiator=False, is_response=False)
     trace.message(0.2, 240, 100, [128], mid=1)
     trace.message(0.3, INTERMEDIATE, 100, [132], mid=2)
-    assert {gid: sizes.tolist() for gid, sizes in marks_of(plot(trace)).items()} == {
+    assert {label: sizes.tolist() for label, sizes in marks_of(plot(trace)).items()} == {
         "IKEv1 to responder first": [228],
         "IKEv1 to initiator first": [208],
         "other or unknown to responder first": [128],
@@ -360,7 +360,7 @@ def test_fragments_whose_message_is_unknown_and_messages_over_tcp_are_drawn() ->
     trace.packet(0, ip_length=1500, fragment_offset=1480, mf=True, datagram=900)
     trace.packet(0.1, ip_length=60, protocol=6)
     trace.message(0.2, AUTH, 2000, [2060], mid=1, transport="tcp", datagram=pd.NA)
-    assert {gid: sizes.tolist() for gid, sizes in marks_of(plot(trace)).items()} == {
+    assert {label: sizes.tolist() for label, sizes in marks_of(plot(trace)).items()} == {
         "other or unknown to responder first": [1500],
         "IKE_AUTH to responder first": [2060],
     }

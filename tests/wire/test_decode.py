@@ -201,17 +201,16 @@ def check(packet: IpPacket | None, frame: bytes) -> None:
 @given(st.binary(max_size=40), st.integers(0, 50))
 def test_read_header_takes_the_fixed_header_or_nothing(data: bytes, offset: int) -> None:
     header = read_header(dpkt.udp.UDP, data, offset)
-    if len(data) < offset + 8:
-        assert header is None
-    else:
+    assert (header is None) == (len(data) < offset + 8)
+    if header is not None:
         assert header.dport == int.from_bytes(data[offset + 2 : offset + 4], "big")
         assert header.data == b""
 
 
-FIELDS = (
-    "frame.protocols ip.src ip.dst ip.id ip.len ip.frag_offset ip.ttl ip.flags.df ip.flags.mf ip.proto "
-    "ipv6.src ipv6.dst ipv6.plen ipv6.hlim ipv6.fraghdr.ident ipv6.fraghdr.offset ipv6.fraghdr.more udp.srcport"
-).split()
+FIELDS = """
+    frame.protocols ip.src ip.dst ip.id ip.len ip.frag_offset ip.ttl ip.flags.df ip.flags.mf ip.proto
+    ipv6.src ipv6.dst ipv6.plen ipv6.hlim ipv6.fraghdr.ident ipv6.fraghdr.offset ipv6.fraghdr.more udp.srcport
+""".split()
 
 
 def run(tshark: Path, *arguments: str | Path) -> bytes:
@@ -251,7 +250,7 @@ def test_like_tshark_on_real_captures(shared_captures: Path, tshark: Path, captu
         packet = decode(reader.datalink(), frame)
         assert seen(packet) == expected(row), f"frame {number}: {row['frame.protocols']}"
         if packet is not None and row["udp.srcport"] and directly_udp(row["frame.protocols"]):
-            assert packet.protocol == 17 or packet.fragment_offset == 0 and packet.mf
+            assert packet.protocol == 17 or (packet.fragment_offset == 0 and packet.mf)
             at = packet.payload_offset if packet.protocol == 17 else packet.payload_offset + 8
             assert int.from_bytes(frame[at : at + 2], "big") == int(row["udp.srcport"]), f"frame {number}"
 
@@ -277,8 +276,8 @@ def expected(row: dict[str, str]) -> tuple[object, ...] | None:
         return None
     if layers[first] == "ip":
         flags = row["ip.flags.df"] == "1", row["ip.flags.mf"] == "1"
-        offset = 8 * int(row["ip.frag_offset"])
-        return 4, row["ip.src"], row["ip.dst"], int(row["ip.id"], 0), *flags, offset, int(row["ip.ttl"]), int(row["ip.len"])
+        offset, ttl, length = 8 * int(row["ip.frag_offset"]), int(row["ip.ttl"]), int(row["ip.len"])
+        return 4, row["ip.src"], row["ip.dst"], int(row["ip.id"], 0), *flags, offset, ttl, length
     own = itertools.takewhile(lambda layer: layer.startswith("ipv6."), layers[first + 1 :])
     fragment: tuple[object, ...] = (None, None, False, 0)
     if "ipv6.fraghdr" in own:

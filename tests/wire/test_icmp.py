@@ -155,7 +155,9 @@ def test_padding_behind_the_quoted_packet_is_not_read() -> None:
 
 
 @settings(max_examples=200)
-@given(st.sampled_from([4, 6]), st.sampled_from([1, 2, 3, 4, 5, 11, 12, 128]), st.integers(0, 15), st.binary(max_size=90))
+@given(
+    st.sampled_from([4, 6]), st.sampled_from([1, 2, 3, 4, 5, 11, 12, 128]), st.integers(0, 15), st.binary(max_size=90)
+)
 def test_any_bytes_never_raise(version: int, kind: int, code: int, rest: bytes) -> None:
     parse_error(version, bytes([kind, code]) + rest)
     parse_error(version, bytes([kind, code]) + bytes(6) + b"\x45" + rest)

@@ -1,0 +1,104 @@
+"""The command line: one short function per verb, each a thin wrapper over the public API.
+
+Exit status: 0 healthy, 1 a blocking or degrading finding, 2 a usage or input error, 3 the capture cannot tell. Of several
+files the gravest counts: 2 before 1 before 3 before 0.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+import analyzer
+from analyzer.errors import AnalyzerError, InputError, UsageError
+
+if TYPE_CHECKING:
+    from analyzer.analysis import Capture
+
+USAGE_ERROR = 2
+#: From bad to good; several files end with the first of these that occurred.
+_GRAVITY = (USAGE_ERROR, 1, 3, 0)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command; returns the exit status."""
+    parser = _parser()
+    arguments = parser.parse_args(argv)
+    try:
+        status: int = arguments.run(arguments)
+        sys.stdout.flush()
+        return status
+    except AnalyzerError as error:
+        _complain(error)
+        return USAGE_ERROR
+    except BrokenPipeError:
+        # The reader of our output left (head, less): not an error, and nothing more can be written.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def analyze(arguments: argparse.Namespace) -> int:
+    """``analyze FILE...``: verdict, ladder and findings of each capture."""
+    if arguments.plot and len(arguments.files) > 1:
+        raise UsageError("--plot draws one capture: give one FILE")
+    statuses = []
+    for i, path in enumerate(arguments.files):
+        try:
+            capture = analyzer.read(path, ports=arguments.port, mtu=arguments.mtu, sha256=arguments.json)
+            if arguments.plot:
+                capture.plot(arguments.plot)
+        except InputError as error:
+            if len(arguments.files) == 1:
+                raise
+            _complain(error)
+            statuses.append(USAGE_ERROR)
+            continue
+        _print(capture, arguments, first=i == 0)
+        statuses.append(capture.verdict.exit_status)
+    return next(status for status in _GRAVITY if status in statuses)
+
+
+def _print(capture: Capture, arguments: argparse.Namespace, *, first: bool) -> None:
+    if arguments.json:
+        from analyzer.report.json_report import as_json
+
+        print(as_json(capture))
+        return
+    if not first:
+        print("\n" + "=" * 110 + "\n")
+    sys.stdout.write(capture.text())
+    if arguments.plot:
+        print(f"\nPlot: {arguments.plot}")
+
+
+def _complain(error: AnalyzerError) -> None:
+    print(f"ike-analyzer: {error}", file=sys.stderr)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="ike-analyzer",
+        description="Says why an IKEv2 VPN connection failed, from a packet capture.",
+        epilog="Exit status: 0 healthy, 1 a blocking or degrading finding, 2 usage or input error, 3 cannot tell.",
+    )
+    parser.add_argument("--version", action="version", version=f"ike-analyzer {analyzer.__version__}")
+    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+    one = verbs.add_parser("analyze", help="say what happened in one or more captures", description=analyze.__doc__)
+    one.add_argument("files", nargs="+", metavar="FILE", help="pcap or pcapng; - is standard input")
+    one.add_argument("--json", action="store_true", help="print one JSON object for each file (ike-analyzer/report/1)")
+    one.add_argument("--plot", metavar="OUT", help="draw packet size versus MTU into OUT (.png or .svg)")
+    one.add_argument("--mtu", type=int, metavar="N", help="the path MTU in bytes, if you know it")
+    one.add_argument(
+        "--port", type=int, action="append", default=[], metavar="N", help="also look for IKE on port N (repeatable)"
+    )
+    one.set_defaults(run=analyze)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

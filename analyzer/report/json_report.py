@@ -1,0 +1,140 @@
+"""The JSON report: schema ``ike-analyzer/report/1`` (names and meanings are a contract; see docs in the README)."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from analyzer.relate.sa import IkeSa
+from analyzer.relate.views import Attempt, Bounds, CaptureFacts, Exchange
+from analyzer.report.timestamp import iso
+from analyzer.rules.model import Finding, Verdict
+
+if TYPE_CHECKING:
+    from analyzer.analysis import Capture
+
+SCHEMA = "ike-analyzer/report/1"
+#: IKE SAs looked at to say from which side the capture was taken.
+_ENOUGH_FOR_SIDE = 50
+
+
+def as_json(capture: Capture) -> str:
+    """The report as one line of JSON (ASCII only: nothing in it can steer a terminal)."""
+    return json.dumps(as_dict(capture), separators=(", ", ": "))
+
+
+def as_dict(capture: Capture) -> dict[str, Any]:
+    """The report as plain dictionaries, lists, texts and numbers."""
+    judgement = capture.judgement
+    spi = {sa.number: f"{sa.spi_i:016x}" for sa in capture.sas_seen}
+    return {
+        "schema": SCHEMA,
+        "file": capture.path,
+        "sha256": capture.sha256,
+        "capture": _capture(capture),
+        "verdict": _verdict(capture.verdict),
+        "sas": [_sa(sa, judgement.of_sa[sa.number]) for sa in capture.sas_seen],
+        "findings": [_finding(f, spi) for f in judgement.findings],
+        "not_assessed": [
+            {"rule": n.rule, "sa": None if n.sa is None else spi[n.sa], "because": n.because}
+            for n in judgement.not_assessed
+        ],
+    }
+
+
+def _capture(capture: Capture) -> dict[str, Any]:
+    facts = capture.related.capture
+    return {
+        "format": capture.format,
+        "packets": facts.packets,
+        "ike_messages": facts.ike_messages,
+        "first": iso(facts.first),
+        "last": iso(facts.last),
+        "side": side(capture),
+        "quality": quality(capture, facts),
+    }
+
+
+def side(capture: Capture) -> str:
+    """From which side the capture was taken, as far as its IKE SAs agree."""
+    sides = {sa.side for sa in capture.sas_seen[:_ENOUGH_FOR_SIDE]} - {"unknown"}
+    return sides.pop() if len(sides) == 1 else "unknown"
+
+
+def quality(capture: Capture, facts: CaptureFacts) -> list[str]:
+    """Ids of what limits the capture, each once."""
+    ids = [note.id for note in capture.notes]
+    ids += [f.id for f in capture.found if f.rule.startswith("CAP") and f.id != "no-ike-in-capture"]
+    if facts.snapped:
+        ids.append("capture-truncated")
+    if facts.duplicates:
+        ids.append("duplicate-capture-artifact")
+    return list(dict.fromkeys(ids))
+
+
+def _verdict(verdict: Verdict) -> dict[str, Any]:
+    return {
+        "id": verdict.id,
+        "severity": verdict.severity.value,
+        "confidence": verdict.confidence.value,
+        "text": verdict.text,
+    }
+
+
+def _sa(sa: IkeSa, verdict: Verdict) -> dict[str, Any]:
+    auth = sa.auth
+    return {
+        "spi_i": f"{sa.spi_i:016x}",
+        "spi_r": f"{sa.spi_r:016x}" if sa.spi_r else None,
+        "initiator": sa.initiator,
+        "responder": sa.responder,
+        "ike_version": sa.version,
+        "start": iso(sa.start),
+        "end": iso(sa.end),
+        "reached": sa.reached,
+        "fragmentation": {"initiator": sa.fragmentation_i, "responder": sa.fragmentation_r},
+        "nat": {"initiator": sa.nat_i, "responder": sa.nat_r},
+        "ike_auth": {
+            "request": _message(auth, auth.request if auth else None, len(auth.requests) if auth else 0),
+            "response": _message(auth, auth.response if auth else None, len(auth.responses) if auth else 0),
+        },
+        "retransmits": sa.retransmits,
+        "unanswered_exchanges": len(sa.unanswered),
+        "path_mtu": {
+            "initiator_to_responder": _bounds(sa.path_mtu["initiator"]),
+            "responder_to_initiator": _bounds(sa.path_mtu["responder"]),
+        },
+        "verdict": _verdict(verdict),
+    }
+
+
+def _message(exchange: Exchange | None, attempt: Attempt | None, attempts: int) -> dict[str, Any] | None:
+    if exchange is None or attempt is None:
+        return None
+    return {
+        "length": attempt.length,
+        "ip_fragments": attempt.ip_fragments,
+        "largest_ip_packet": attempt.largest_ip_packet,
+        "skf_total": attempt.skf_total,
+        "attempts": attempts,
+        "complete": attempt.complete,
+    }
+
+
+def _bounds(bounds: Bounds) -> dict[str, int | None]:
+    return {"lower": bounds.lower, "upper": bounds.upper}
+
+
+def _finding(finding: Finding, spi: dict[int, str]) -> dict[str, Any]:
+    return {
+        "rule": finding.rule,
+        "id": finding.id,
+        "sa": None if finding.sa is None else spi[finding.sa],
+        "severity": finding.severity.value,
+        "confidence": finding.confidence.value,
+        "title": finding.title,
+        "detail": finding.detail.strip(),
+        "frames": list(finding.frames),
+        "filter": finding.filter,
+        "remedies": list(finding.remedies),
+    }

@@ -1,0 +1,169 @@
+"""The text report: one sentence, then the ladder of each IKE SA, then findings with frames, filter and remedy."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from analyzer.relate.sa import IkeSa
+from analyzer.report.ladder import render
+from analyzer.report.ladder_of_sa import ladder_of
+from analyzer.report.timestamp import duration, utc
+from analyzer.rules.engine import Judgement
+from analyzer.rules.model import Finding, Severity, Verdict
+
+if TYPE_CHECKING:
+    from analyzer.analysis import Capture
+
+WIDTH = 110
+#: IKE SAs shown with ladder and findings; a capture with thousands would not be read.
+MAX_SAS = 20
+
+
+def as_text(capture: Capture, *, max_sas: int = MAX_SAS) -> str:
+    """The report of one capture, as lines for a terminal.
+
+    Parameters
+    ----------
+    capture : Capture
+        What :func:`analyzer.read` gave.
+    max_sas : int
+        IKE SAs shown, the gravest first.
+
+    Returns
+    -------
+    str
+        Ends with a newline. Text from the capture in it is escaped.
+    """
+    judgement = capture.judgement
+    shown = _worth_showing(capture, max_sas)
+    parts = [_header(capture), _verdict(capture.verdict)]
+    for sa in shown:
+        parts.append(_sa(capture, sa, judgement.of_sa[sa.number]))
+    rest = len(capture.sas_seen) - len(shown)
+    if rest > 0:
+        parts.append(f"{rest:,} more IKE {'SA is' if rest == 1 else 'SAs are'} not shown: --json has all of them.\n")
+    numbers = {sa.number for sa in shown}
+    parts += _findings(judgement, numbers)
+    parts += _notes(capture, numbers)
+    return "\n".join(parts)
+
+
+def _worth_showing(capture: Capture, most: int) -> list[IkeSa]:
+    """The SAs to show, in the order of appearance: all of a few, the gravest of many."""
+    sas = capture.sas_seen
+    if len(sas) <= most:
+        return list(sas)
+    verdicts = capture.judgement.of_sa
+    gravest = sorted(sas, key=lambda sa: (verdicts[sa.number].severity.rank, verdicts[sa.number].confidence.rank))
+    return sorted(gravest[:most], key=lambda sa: sa.number)
+
+
+def _header(capture: Capture) -> str:
+    facts = capture.related.capture
+    when = f", {utc(facts.first)}, {duration(facts.last - facts.first)}" if facts.packets and facts.first >= 0 else ""
+    return (
+        f"{capture.name}: {facts.packets:,} packets, {facts.ike_messages:,} IKE messages, "
+        f"{len(capture.sas_seen):,} IKE {'SA' if len(capture.sas_seen) == 1 else 'SAs'}{when}\n"
+    )
+
+
+def _verdict(verdict: Verdict) -> str:
+    label = f"{_LABEL[verdict.severity]}{verdict.id} ({verdict.confidence.value})"
+    return f"{label}\n{_wrapped(verdict.text, '  ')}\n"
+
+
+_LABEL = {
+    Severity.BLOCKING: "VERDICT  failed: ",
+    Severity.DEGRADING: "VERDICT  degraded: ",
+    Severity.INFORMATION: "VERDICT  ",
+}
+
+
+def _sa(capture: Capture, sa: IkeSa, verdict: Verdict) -> str:
+    spi_r = f"{sa.spi_r:016x}" if sa.spi_r else "not chosen"
+    head = (
+        f"IKE SA {sa.number + 1}  {sa.spi_i:016x} / {spi_r}  IKEv{sa.version}  {utc(sa.start)}\n"
+        f"  reached: {sa.reached}   verdict: {verdict.id} ({verdict.confidence.value})\n"
+        f"  IKE fragmentation: client {sa.fragmentation_i}, server {sa.fragmentation_r}"
+        f"   NAT: client {sa.nat_i}, server {sa.nat_r}   seen from: {sa.side}\n"
+    )
+    bounds = [
+        f"  MTU {direction}: {_range(b.lower, b.upper)} ({b.evidence})\n"
+        for direction, b in (("client > server", sa.path_mtu["initiator"]), ("server > client", sa.path_mtu["responder"]))
+        if b.evidence
+    ]
+    return head + "".join(bounds) + "\n" + textwrap.indent(render(ladder_of(sa)), "  ")
+
+
+def _range(lower: int | None, upper: int | None) -> str:
+    if lower == upper:
+        return f"{lower:,}" if lower is not None else "unknown"
+    return f"{'' if lower is None else f'{lower:,}'}..{'' if upper is None else f'{upper:,}'}"
+
+
+def _findings(judgement: Judgement, numbers: set[int]) -> Iterable[str]:
+    shown = [f for f in judgement.findings if f.sa is None or f.sa in numbers]
+    if not shown:
+        return
+    yield "FINDINGS\n"
+    said: set[str] = set()
+    many = len(numbers) > 1
+    for finding in shown:
+        yield _finding(finding, said, many=many)
+
+
+def _finding(finding: Finding, said: set[str], *, many: bool) -> str:
+    """One finding; a remedy that an earlier one gave already is not repeated."""
+    whose = f"  IKE SA {finding.sa + 1}" if many and finding.sa is not None else ""
+    lines = [f"{finding.rule}  {finding.severity.value}, {finding.confidence.value}  {finding.id}{whose}"]
+    lines.append(_wrapped(finding.title, "  "))
+    if finding.detail.strip():
+        lines.append(_wrapped(finding.detail, "  "))
+    if finding.frames:
+        lines.append(f"  Wireshark: {finding.filter}")
+    for remedy in finding.remedies:
+        if remedy not in said:
+            said.add(remedy)
+            lines.append(_remedy(remedy))
+    return "\n".join(lines) + "\n"
+
+
+def _remedy(text: str) -> str:
+    """A remedy: prose wrapped, commands (indented) left as they are so that they can be copied."""
+    lines = []
+    for i, line in enumerate(text.split("\n")):
+        if line.startswith("  "):
+            lines.append("      " + line.strip())
+        else:
+            lines.append(_wrapped(line, "  - " if i == 0 else "    ", "    "))
+    return "\n".join(lines)
+
+
+def _notes(capture: Capture, numbers: set[int]) -> Iterable[str]:
+    reasons: dict[str, list[str]] = {}
+    for lacking in capture.judgement.not_assessed:
+        if lacking.sa is None or lacking.sa in numbers:
+            rules = reasons.setdefault(lacking.because, [])
+            if lacking.rule not in rules:
+                rules.append(lacking.rule)
+    if reasons:
+        yield "NOT ASSESSED\n" + "\n".join(
+            _wrapped(f"{', '.join(rules)}: {because}", "  ", "    ") for because, rules in reasons.items()
+        ) + "\n"
+    if capture.notes:
+        yield "ABOUT THE CAPTURE\n" + "\n".join(
+            _wrapped(f"{note.id}: {note.detail}", "  ", "    ") for note in capture.notes
+        ) + "\n"
+
+
+def _wrapped(text: str, indent: str, further: str | None = None) -> str:
+    return textwrap.fill(
+        " ".join(text.split()),
+        WIDTH,
+        initial_indent=indent,
+        subsequent_indent=indent if further is None else further,
+        break_long_words=False,
+        break_on_hyphens=False,
+    )
