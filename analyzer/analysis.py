@@ -6,7 +6,7 @@ pandas is imported only when a frame is asked for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -16,6 +16,7 @@ from analyzer.capture.select import Ports
 from analyzer.capture.text import printable
 from analyzer.errors import UsageError
 from analyzer.relate.build import Related, relate
+from analyzer.relate.sa import IkeSa
 from analyzer.rules.engine import Judgement, judge
 from analyzer.rules.model import Finding, Verdict
 from analyzer.wire.collect import Collector
@@ -141,7 +142,7 @@ class Capture:
         return relate(self.wire, self.notes, self.interfaces, mtu=self.mtu)
 
     @property
-    def sas_seen(self) -> tuple[Any, ...]:
+    def sas_seen(self) -> Sequence[IkeSa]:
         """The IKE SAs as objects (``sas`` is the frame)."""
         return self.related.sas
 

@@ -21,9 +21,11 @@ RAW_TYPES = (RAW, 12, 14)
 KNOWN = frozenset({ETHERNET, NULL, LOOP, IPV4, IPV6, SLL, SLL2, PPP, PPP_HDLC, PPPOE, *RAW_TYPES})
 
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_PPPOE = 0x0800, 0x86DD, 0x8864
-_VLAN_TAGS = (0x8100, 0x88A8, 0x9100)
+_VLAN_TAGS = (0x8100, 0x88A8, 0x9100, 0x9200)
 _MPLS = (0x8847, 0x8848)
 _MAX_TAGS = 4
+#: Up to here an Ethernet type is a length (IEEE 802.3 section 3.2.6); the two LLC addresses that lead to IP.
+_LARGEST_802_3_LENGTH, _LLC_SNAP, _LLC_IP = 1500, 0xAA, 0x06
 #: Address families of IPv6 in BSD loopback headers: NetBSD/OpenBSD, FreeBSD, Darwin.
 _AF_INET, _AF_INET6 = 2, (24, 28, 30)
 
@@ -94,16 +96,17 @@ def _ethernet(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Bools]
         at = np.where(tagged, np.minimum(at + 4, start + np.maximum(captured, 14)), at)
         ethertype = np.where(tagged, fields.u16(at), ethertype)
     offset = at + 2
+    # LLC and MPLS are rare enough for the general decoder; so are endless tags, and PPPoE with anything but plain IP.
+    odd = _carries_llc(fields, ethertype, offset) | np.isin(ethertype, (*_MPLS, *_VLAN_TAGS))
     pppoe = ethertype == ETHERTYPE_PPPOE
     if pppoe.any():
+        session = pppoe & (fields.u8(np.where(pppoe, offset + 1, at)) == 0)
         protocol = fields.u16(np.where(pppoe, offset + 6, at))
-        ethertype = np.where(pppoe & (protocol == 0x0021), ETHERTYPE_IPV4, ethertype)
-        ethertype = np.where(pppoe & (protocol == 0x0057), ETHERTYPE_IPV6, ethertype)
+        ethertype = np.where(session & (protocol == 0x0021), ETHERTYPE_IPV4, ethertype)
+        ethertype = np.where(session & (protocol == 0x0057), ETHERTYPE_IPV6, ethertype)
         offset = np.where(pppoe, offset + 8, offset)
+        odd |= session & (ethertype == ETHERTYPE_PPPOE)
     good = _matches_version(fields, offset, ethertype, start + captured)
-    # LLC with SNAP and an IP type inside is rare enough for the general decoder; so are MPLS and endless tags.
-    llc = (ethertype <= 1500) & (captured >= 22) & (fields.u16(offset) == 0xAAAA)
-    odd = llc | np.isin(ethertype, _MPLS) | np.isin(ethertype, _VLAN_TAGS)
     return np.where(good, offset, -1), odd & (captured > 14)
 
 
@@ -111,8 +114,8 @@ def _cooked(fields: Gather, start: Ints, captured: Ints, kind: int) -> tuple[Int
     at, offset = (start + 14, start + 16) if kind == SLL else (start, start + 20)
     ethertype = fields.u16(at)
     good = _matches_version(fields, offset, ethertype, start + captured)
-    odd = np.isin(ethertype, (*_VLAN_TAGS, *_MPLS, ETHERTYPE_PPPOE)) & (captured >= 20)
-    return np.where(good, offset, -1), odd
+    odd = np.isin(ethertype, (*_VLAN_TAGS, *_MPLS, ETHERTYPE_PPPOE)) | _carries_llc(fields, ethertype, offset)
+    return np.where(good, offset, -1), odd & (captured >= 20)
 
 
 def _loopback(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Bools]:
@@ -123,6 +126,12 @@ def _loopback(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Bools]
     version = fields.u8(offset) >> 4
     plain = ((family == _AF_INET) & (version == 4)) | (np.isin(family, _AF_INET6) & (version == 6))
     return np.where(plain & (captured >= 24), offset, -1), ~plain & (captured >= 24)
+
+
+def _carries_llc(fields: Gather, ethertype: Ints, offset: Ints) -> Bools:
+    """The type is a length, and the LLC header behind it names SNAP or IP (IEEE 802.2)."""
+    destination = fields.u8(offset)
+    return (ethertype <= _LARGEST_802_3_LENGTH) & ((destination == _LLC_SNAP) | (destination == _LLC_IP))
 
 
 def _matches_version(fields: Gather, offset: Ints, ethertype: Ints, end: Ints) -> Bools:

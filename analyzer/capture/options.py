@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.capture.records import DIRECTION_UNKNOWN
-from analyzer.capture.text import decoded
+from analyzer.capture.text import MAX_TEXT, decoded
 
 #: More options on one block are not looked at.
 MAX_OPTIONS = 64
@@ -55,6 +55,7 @@ class PacketOptions:
     packet_id: NDArray[np.int64]
     lost: int = 0
     comments: dict[int, str] = field(default_factory=dict)
+    comments_read: int = 0
     comments_left_out: bool = False
 
 
@@ -139,10 +140,11 @@ def _apply(
             dropped |= (kinds == kind) & (results == result)
         found.host_dropped[packet[verdicts]] |= dropped
     for which in np.flatnonzero(code == COMMENT).tolist():
-        if len(found.comments) >= comments:
+        if found.comments_read >= comments:
             found.comments_left_out = True
             break
         begin = int(value[which])
         text = decoded(buffer[begin : begin + int(length[which])].tobytes())
         index = int(packet[which])
-        found.comments[index] = f"{found.comments[index]}; {text}" if index in found.comments else text
+        found.comments_read += 1
+        found.comments[index] = f"{found.comments[index]}; {text}"[:MAX_TEXT] if index in found.comments else text

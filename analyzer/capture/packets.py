@@ -70,7 +70,7 @@ class Packets:
         said = packet_options(blocks.buffer, behind, stop, blocks.order, self._comments_left)
         self.lost += said.lost
         self.uncommented |= said.comments_left_out
-        self._comments_left -= len(said.comments)
+        self._comments_left -= said.comments_read
         return Chunk(
             buffer=blocks.buffer[: blocks.end + SLACK],
             first_frame=first_frame,

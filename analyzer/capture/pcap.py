@@ -97,7 +97,9 @@ class PcapReader(FileReader):
         window = self._window
         at = FILE_HEADER
         while True:
-            chunk, at, sound = self._records(at)
+            limit = window.end - self._header + 1  # no whole header starts here or later
+            stop = min(limit, at + self._span)
+            chunk, at, sound = self._records(at, stop)
             if len(chunk):
                 self._frame += len(chunk)
                 yield chunk
@@ -106,6 +108,8 @@ class PcapReader(FileReader):
                 if found is None:
                     break
                 at = found
+            elif stop <= at < limit:
+                self._span *= 2
             elif window.at_end:
                 if at < window.end:
                     self._cut(at, f"packet {self._frame}")
@@ -115,10 +119,9 @@ class PcapReader(FileReader):
                 at = 0
         self._finish()
 
-    def _records(self, first: int) -> tuple[Chunk, int, bool]:
-        """All whole packets from ``first`` on, where the next one starts, and whether its header is sound."""
+    def _records(self, first: int, stop: int) -> tuple[Chunk, int, bool]:
+        """All whole packets that start in ``[first, stop)``, where the next one does, and if its header is sound."""
         window = self._window
-        stop = window.end - self._header + 1
         offsets = starts(window.buffer, first, stop, self._stride, self._guesses(first, stop))
         headers = self._headers()[offsets]
         captured = headers["captured"].astype(np.int64)

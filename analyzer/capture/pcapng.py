@@ -26,7 +26,7 @@ from analyzer.capture.blocks import (
 )
 from analyzer.capture.lanes import LANE, MIN_LANES, Stride, starts
 from analyzer.capture.packets import Packets
-from analyzer.capture.reading import MAX_BREAKS, MAX_RECORD, FileReader
+from analyzer.capture.reading import CAREFUL, MAX_BREAKS, MAX_RECORD, FileReader
 from analyzer.capture.records import Chunk, Note
 from analyzer.capture.sections import Sections
 from analyzer.capture.window import Window
@@ -84,7 +84,9 @@ class PcapngReader(FileReader):
         window = self._window
         at = 0
         while True:
-            blocks, at, trouble = self._blocks(at)
+            limit = window.end - 7  # no type and length start here or later
+            stop = min(limit, at + self._span)
+            blocks, at, trouble = self._blocks(at, stop)
             scopes = self._sections.read(blocks)
             self.snaplen = self.interfaces[0].snaplen if self.interfaces else 0
             chunk = self._packets.chunk(blocks, scopes, self._frame)
@@ -99,6 +101,8 @@ class PcapngReader(FileReader):
                 if found is None:
                     break
                 at = found
+            elif stop <= at < limit:
+                self._span *= 2
             elif window.at_end:
                 if at < window.end:
                     self._cut(at, self._whereabouts(at))
@@ -113,17 +117,15 @@ class PcapngReader(FileReader):
         """Words ``offset`` bytes behind every offset of the window."""
         return words(self._window.buffer, self._window.end, self._order, offset, count)
 
-    def _blocks(self, first: int) -> tuple[Blocks, int, str]:
-        """The sound blocks from ``first`` on, where the next one starts, and what is wrong there.
+    def _blocks(self, first: int, stop: int) -> tuple[Blocks, int, str]:
+        """The sound blocks that start in ``[first, stop)``, where the next one does, and what is wrong there.
 
         Wrong: empty when more bytes are needed or none are left, ``order`` before a section of the other byte order,
         else what is damaged.
         """
         window = self._window
-        stop = window.end - 7
-        offsets = starts(
-            window.buffer, first, stop, Stride(self._order, 4, least=12, align=4), self._guesses(first, stop)
-        )
+        stride = Stride(self._order, field=4, least=12, align=4)
+        offsets = starts(window.buffer, first, stop, stride, self._guesses(first, stop))
         kinds, lengths, sound = self._heads(offsets, MAX_RECORD)
         for section in np.flatnonzero(kinds == SECTION).tolist():
             sound[section] &= lengths[section] >= SECTION_HEADER and self._magic(int(offsets[section])) == BYTE_ORDER
@@ -181,6 +183,7 @@ class PcapngReader(FileReader):
         """Go on in the other byte order; False when it has changed too often to go on."""
         self._order = "<" if self._order == ">" else ">"
         self._switches += 1
+        self._span = CAREFUL
         if self._switches > MAX_BREAKS:
             self._limit(f"more than {MAX_BREAKS} changes of byte order: the rest of the file was not read")
             return False

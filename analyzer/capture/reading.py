@@ -14,6 +14,10 @@ MAX_RECORD = 16 << 20
 #: After so many damaged places (or changes of byte order) the rest of a file is left unread: each costs a new start.
 MAX_BREAKS = 1000
 
+#: After such a place, so many bytes are walked at first, then twice as many each time: a walk that the next place makes
+#: useless must not cost a whole window.
+CAREFUL = 1 << 16
+
 
 class FileReader:
     """A capture file being read once, front to back; a context manager. See :class:`analyzer.capture.records.Reader`.
@@ -38,6 +42,7 @@ class FileReader:
         self._places = 0  # damaged places so far
         self._first = ""  # what the first of them was
         self._first_frame = 1
+        self._span = CAREFUL << 32  # bytes to walk at once
 
     @property
     def sha256(self) -> str | None:
@@ -57,6 +62,7 @@ class FileReader:
     def _damage(self, at: int, what: str) -> None:
         """Remember damage at offset ``at`` of the window."""
         self._places += 1
+        self._span = CAREFUL
         if self._places == 1:
             self._first = f"at byte {self._window.offset + at}: {what}"
             self._first_frame = self._frame

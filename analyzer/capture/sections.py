@@ -18,7 +18,7 @@ from analyzer.capture.records import Interface
 from analyzer.capture.text import decoded
 
 #: More interfaces of one file are not kept; packets on them count as packets without interface.
-MAX_INTERFACES = 1 << 16
+MAX_INTERFACES = 1 << 14
 
 #: Options of an interface description, and of interface statistics.
 NAME, DESCRIPTION, RESOLUTION, FILTER, OFFSET = 2, 3, 9, 11, 14

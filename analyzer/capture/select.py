@@ -1,7 +1,7 @@
 """Which packets of a chunk can matter for IKE, decided for all of them at once.
 
 Most of a client's trace is web traffic; here it is dropped after a handful of vectorised reads. What is kept: UDP on
-the IKE ports, native ESP and AH, every IP fragment that can belong to UDP, ICMP errors, TCP on the IKE ports, and whatever the
+the IKE ports, native ESP and AH (whole, or a first fragment), every IP fragment that can belong to UDP, ICMP errors, TCP on the IKE ports, and whatever the
 vectorised reads cannot take apart (IPv6 extension headers, odd link layers). A property test holds the selection equal
 to decoding everything with dpkt.
 """
@@ -93,7 +93,8 @@ def select(fields: Gather, located: Located, end: Ints, ports: Ports) -> Selecti
             whole = ~fragment & ~strange
             on_ports = _on_ports(fields, l4, room, ports)
             is_udp = whole & (protocol == UDP) & on_ports
-            is_esp = whole & ((protocol == ESP) | (protocol == AH))
+            # The SPI is in the first fragment, which is as good as a packet for counting.
+            is_esp = ~is_later & ~strange & ((protocol == ESP) | (protocol == AH))
             is_odd = strange | (fragment & (protocol == UDP))
             is_odd |= whole & (protocol == TCP) & on_ports & (room >= 20)
             is_odd |= whole & _is_icmp_error(fields, protocol, l4, room)

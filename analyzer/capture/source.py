@@ -56,7 +56,10 @@ def open_capture(
     name = printable(os.fspath(path))
     owned = None
     if stream is None and name == "-":
-        name, stream = "standard input", sys.stdin.buffer
+        name = "standard input"
+        if sys.stdin is None:
+            raise InputError(f"{name}: is closed")
+        stream = sys.stdin.buffer
     elif stream is None:
         stream = owned = _open(path, name)
     try:

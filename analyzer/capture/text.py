@@ -31,6 +31,6 @@ def decoded(raw: bytes) -> str:
     >>> decoded(b"\\xff")
     '\\\\xff'
     """
-    # Cut before escaping, so that no escape is split; four bytes are the most that one character takes.
+    # Four bytes are the most that one character takes.
     text = raw[: 4 * MAX_TEXT].rstrip(b"\0").decode("utf-8", "backslashreplace")
-    return printable(text[:MAX_TEXT])
+    return printable(text[:MAX_TEXT])[:MAX_TEXT]

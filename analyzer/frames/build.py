@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from analyzer.capture.records import NO_TIME
 from analyzer.frames.contracts import CONTRACTS, TIME, Contract
-from analyzer.relate.views import Exchange
+from analyzer.relate.views import Exchange, Message
 from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE, MALFORMED, WHOLE
 from analyzer.wire.registry import name, numbers
 from analyzer.wire.tables import MISSING, Addresses
@@ -231,7 +231,7 @@ def _fault(capture: Capture, row: int) -> str:
     length, there = int(m.length[row]), int(m.wire[row])
     if length > there:
         return f"the header says {length} bytes, the packet has {there}"
-    message = capture.related.table.view(row).parsed()
+    message = Message(capture.related.table, row).parsed()
     return (message.malformed if message is not None else "") or "the payload chain does not add up"
 
 

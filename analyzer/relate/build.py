@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import overload
 
 import numpy as np
 
@@ -13,14 +15,23 @@ from analyzer.capture.records import Interface, Note
 from analyzer.capture.select import NAT_T_PORT
 from analyzer.relate.duplicates import duplicate_of
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.views import CaptureFacts, Message, MessageTable
+from analyzer.relate.table import MessageTable
+from analyzer.relate.views import CaptureFacts, Message
+from analyzer.wire.messages import FLAG_RESPONSE
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import MISSING, EspFlow, IcmpRow, Wire
 
 #: Exchanges with message ID 0 by which only an IKE SA begins that a rekeying made (RFC 7296 section 2.18).
 _AFTER_REKEY = (numbers.CREATE_CHILD_SA, numbers.INFORMATIONAL)
 
+#: Captures with more IKE SAs than this do not keep the views of all of them: each is made when it is looked at.
+KEPT = 2_000
+
 Pair = tuple[int, int]
+#: Frame, source and destination of an IP fragment whose first fragment was never seen.
+Orphan = tuple[int, str, str]
+#: Behind every frame.
+_NEVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +40,7 @@ class Related:
 
     capture: CaptureFacts
     table: MessageTable
-    sas: tuple[IkeSa, ...]
+    sas: Sequence[IkeSa]
     duplicate_of: Ints
 
 
@@ -52,92 +63,179 @@ def relate(
     copies = duplicate_of(wire)
     capture = _facts(wire, notes, interfaces, int(np.count_nonzero(copies != MISSING)), mtu)
     table = MessageTable(wire)
-    flows, icmp, orphans = _by_pair(wire)
-    rekeyable: set[Pair] = set()
-    sas: list[IkeSa] = []
-    for number, rows in enumerate(_rows_by_sa(wire, copies)):
-        messages = tuple(Message(table, row) for row in rows)
-        pairs = frozenset(_pair(table.src[row], table.dst[row]) for row in rows)
-        first = messages[0]
-        begins_anew = first.message_id == 0 and first.exchange in _AFTER_REKEY
-        sas.append(
-            IkeSa(
-                number,
-                capture,
-                messages,
-                pairs=pairs,
-                icmp=tuple(i for p in pairs for i in icmp.get(p, ()) if i.time >= first.time),
-                orphans=tuple(o for p in pairs for o in orphans.get(p, ())),
-                rekeyed=begins_anew and not pairs.isdisjoint(rekeyable),
-            )
+    sas = IkeSas(wire, table, capture, copies)
+    return Related(capture, table, tuple(sas) if len(sas) <= KEPT else sas, copies)
+
+
+class IkeSas(Sequence[IkeSa]):
+    """The IKE SAs of a capture in the order of appearance, each made anew when it is asked for."""
+
+    def __init__(self, wire: Wire, table: MessageTable, capture: CaptureFacts, copies: Ints) -> None:
+        self._table = table
+        self._capture = capture
+        self._rows, self._begins = _rows_by_sa(wire, copies)
+        self._icmp = _icmp_by_pair(wire)
+        self._orphans = _orphans_by_pair(wire)
+        self._rekeying = _first_rekeying(wire)
+        self._flows = _flows_by_sa(wire, self._rows, self._begins)
+        self._starts = _starts_by_pair(wire, self._rows, self._begins) if self._icmp or self._orphans else {}
+        self._spis = set(wire.messages.spi_i[self._rows].tolist()) if self._icmp else set()
+
+    def __len__(self) -> int:
+        return len(self._begins) - 1
+
+    @overload
+    def __getitem__(self, index: int) -> IkeSa: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[IkeSa]: ...
+
+    def __getitem__(self, index: int | slice) -> IkeSa | Sequence[IkeSa]:
+        if isinstance(index, slice):
+            return tuple(self._make(i) for i in range(*index.indices(len(self))))
+        if not -len(self) <= index < len(self):
+            raise IndexError(f"there are {len(self)} IKE SAs, no number {index}")
+        return self._make(index % len(self))
+
+    def __iter__(self) -> Iterator[IkeSa]:
+        return map(self._make, range(len(self)))
+
+    def _make(self, number: int) -> IkeSa:
+        table = self._table
+        rows = self._rows[self._begins[number] : self._begins[number + 1]].tolist()
+        pairs = {_pair(table.src[row], table.dst[row]) for row in rows}
+        first = rows[0]
+        begins_anew = table.message_id[first] == 0 and table.exchange[first] in _AFTER_REKEY
+        return IkeSa(
+            number,
+            self._capture,
+            tuple([Message(table, row) for row in rows]),
+            flows=tuple(self._flows.get(number, ())),
+            icmp=self._icmp_of(rows, pairs) if self._icmp else (),
+            orphans=self._orphans_of(rows, pairs) if self._orphans else (),
+            rekeyed=begins_anew and any(self._rekeying.get(p, first) < first for p in pairs),
         )
-        if any(m.exchange == numbers.CREATE_CHILD_SA for m in messages):
-            rekeyable |= pairs
-    _share_out_flows(sas, flows)
-    return Related(capture, table, tuple(sas), copies)
 
+    def _frames_of(self, rows: list[int], pair: Pair) -> range:
+        """The time of an SA between two addresses: until the next one begins there after its last message."""
+        starts, frame = self._starts.get(pair, []), self._table.frame
+        later = bisect_right(starts, frame[rows[-1]])
+        return range(frame[rows[0]], starts[later] if later < len(starts) else _NEVER)
 
-def _share_out_flows(sas: list[IkeSa], flows: dict[Pair, list[EspFlow]]) -> None:
-    """Give each ESP flow to the IKE SA that made it: the last one between its addresses that had answered IKE_AUTH.
+    def _icmp_of(self, rows: list[int], pairs: set[Pair]) -> tuple[IcmpRow, ...]:
+        """ICMP errors that quote this SA; those that quote no SPI by their time."""
+        spi = self._table.wire.messages.spi_i[rows[0]]
+        found = []
+        for pair in pairs & self._icmp.keys():
+            time = self._frames_of(rows, pair)
+            for row in self._icmp[pair]:
+                quoted = row.error.quoted.spi_i if row.error.quoted is not None else None
+                about = int.from_bytes(quoted, "big") if quoted is not None else 0
+                if about == spi if about in self._spis else row.frame in time:
+                    found.append(row)
+        return tuple(found)
 
-    Where none had (the answer is not in the trace), to the last one that had begun.
-    """
-    if not flows:
-        return
-    by_pair: dict[Pair, list[tuple[int, int, IkeSa]]] = defaultdict(list)
-    for sa in sas:
-        for pair in sa.pairs & flows.keys():
-            by_pair[pair].append((sa.start, sa.answered_auth_at, sa))
-    for pair, candidates in by_pair.items():
-        for flow in flows[pair]:
-            ready = [(at, sa.number, sa) for _, at, sa in candidates if at and at <= flow.first]
-            begun = [(at, sa.number, sa) for at, _, sa in candidates if at <= flow.first]
-            if ready or begun:
-                owner = max(ready or begun, key=lambda c: c[:2])[2]
-                owner.flows = (*owner.flows, flow)
+    def _orphans_of(self, rows: list[int], pairs: set[Pair]) -> tuple[Orphan, ...]:
+        found: list[Orphan] = []
+        for pair in pairs & self._orphans.keys():
+            time, orphans = self._frames_of(rows, pair), self._orphans[pair]
+            found += orphans[bisect_left(orphans, (time.start,)) : bisect_left(orphans, (time.stop,))]
+        return tuple(found)
 
 
 def _pair(a: int, b: int) -> Pair:
     return (a, b) if a < b else (b, a)
 
 
-def _rows_by_sa(wire: Wire, copies: Ints) -> list[list[int]]:
-    """Rows of each IKE SA, SAs and rows in the order of appearance."""
+def _rows_by_sa(wire: Wire, copies: Ints) -> tuple[Ints, Ints]:
+    """Rows of the messages, SA by SA in the order of appearance, and where each SA begins among them."""
     m = wire.messages
     rows = np.flatnonzero(copies == MISSING)
     if not len(rows):
-        return []
+        return rows, np.zeros(1, dtype=np.int64)
     order = rows[np.lexsort((rows, m.version[rows] >> 4, m.spi_i[rows]))]
     spi, major = m.spi_i[order], m.version[order] >> 4
-    cuts = np.flatnonzero((spi[1:] != spi[:-1]) | (major[1:] != major[:-1])) + 1
-    groups = [g.tolist() for g in np.split(order, cuts)]
-    return sorted(groups, key=lambda g: g[0])
+    begins = np.flatnonzero(np.r_[True, (spi[1:] != spi[:-1]) | (major[1:] != major[:-1])])
+    sizes = np.diff(np.r_[begins, len(order)])
+    appearance = np.argsort(order[begins], kind="stable")
+    taken = [order[begins[i] : begins[i] + sizes[i]] for i in appearance.tolist()]
+    return np.concatenate(taken), np.concatenate([[0], np.cumsum(sizes[appearance])])
 
 
-def _by_pair(
-    wire: Wire,
-) -> tuple[dict[Pair, list[EspFlow]], dict[Pair, list[IcmpRow]], dict[Pair, list[tuple[int, str, str]]]]:
-    """ESP flows, ICMP errors and orphan fragments by the two addresses that they concern."""
-    flows: dict[Pair, list[EspFlow]] = defaultdict(list)
-    for flow in wire.flows:
-        flows[_pair(flow.src, flow.dst)].append(flow)
-    icmp: dict[Pair, list[IcmpRow]] = defaultdict(list)
+def _icmp_by_pair(wire: Wire) -> dict[Pair, list[IcmpRow]]:
+    """ICMP errors by the two addresses of the packet that they quote."""
+    found: dict[Pair, list[IcmpRow]] = defaultdict(list)
     for row in wire.icmp:
         if row.quoted_src != MISSING:
-            icmp[_pair(row.quoted_src, row.quoted_dst)].append(row)
-    orphans: dict[Pair, list[tuple[int, str, str]]] = defaultdict(list)
-    p = wire.packets
-    text = wire.addresses.text
-    later = np.flatnonzero(p.fragment_offset > 0).tolist()
-    named = set(wire.messages.datagram.tolist()) if later else set()
-    for i in later:
-        if int(p.datagram[i]) not in named:
-            src, dst = int(p.src[i]), int(p.dst[i])
-            orphans[_pair(src, dst)].append((int(p.frame[i]), text(src), text(dst)))
-    return flows, icmp, orphans
+            found[_pair(row.quoted_src, row.quoted_dst)].append(row)
+    return dict(found)
 
 
-def _facts(wire: Wire, notes: Sequence[Note], interfaces: Sequence[Interface], duplicates: int, mtu: int | None) -> CaptureFacts:
+def _orphans_by_pair(wire: Wire) -> dict[Pair, list[Orphan]]:
+    """Later fragments of datagrams whose first fragment is not in the capture, by their two addresses."""
+    p, text = wire.packets, wire.addresses.text
+    later = np.flatnonzero(p.fragment_offset > 0)
+    alone = later[~np.isin(p.datagram[later], wire.messages.datagram)]
+    found: dict[Pair, list[Orphan]] = defaultdict(list)
+    for i in alone.tolist():
+        src, dst = int(p.src[i]), int(p.dst[i])
+        found[_pair(src, dst)].append((int(p.frame[i]), text(src), text(dst)))
+    return {pair: sorted(orphans) for pair, orphans in found.items()}
+
+
+def _starts_by_pair(wire: Wire, rows: Ints, begins: Ints) -> dict[Pair, list[int]]:
+    """For two addresses the frames at which IKE SAs begin between them, in order."""
+    m = wire.messages
+    found: dict[Pair, list[int]] = defaultdict(list)
+    for row in rows[begins[:-1]].tolist():
+        found[_pair(int(m.src[row]), int(m.dst[row]))].append(int(m.frame[row]))
+    return {pair: sorted(frames) for pair, frames in found.items()}
+
+
+def _first_rekeying(wire: Wire) -> dict[Pair, int]:
+    """For two addresses the first row at which a CREATE_CHILD_SA went between them."""
+    found: dict[Pair, int] = {}
+    for row in np.flatnonzero(wire.messages.exchange == numbers.CREATE_CHILD_SA).tolist():
+        found.setdefault(_pair(int(wire.messages.src[row]), int(wire.messages.dst[row])), row)
+    return found
+
+
+def _flows_by_sa(wire: Wire, rows: Ints, begins: Ints) -> dict[int, list[EspFlow]]:
+    """Give each ESP flow to the IKE SA that made it: the last one between its addresses that had answered IKE_AUTH.
+
+    Where none had (the answer is not in the trace), to the last one that had begun.
+    """
+    found: dict[int, list[EspFlow]] = defaultdict(list)
+    if not wire.flows or not len(rows):
+        return found
+    m = wire.messages
+    number = np.repeat(np.arange(len(begins) - 1), np.diff(begins))
+    answers = (m.exchange[rows] == numbers.IKE_AUTH) & ((m.flags[rows] & FLAG_RESPONSE) != 0)
+    begun: dict[Pair, list[tuple[int, int]]] = defaultdict(list)
+    ready: dict[Pair, list[tuple[int, int]]] = defaultdict(list)
+    first = np.zeros(len(rows), dtype=np.bool_)
+    first[begins[:-1]] = True
+    for chosen, by_pair in ((first, begun), (answers, ready)):
+        for i in np.flatnonzero(chosen).tolist():
+            row = int(rows[i])
+            by_pair[_pair(int(m.src[row]), int(m.dst[row]))].append((int(m.time[row]), int(number[i])))
+    for by_pair in (begun, ready):
+        for moments in by_pair.values():
+            moments.sort()
+    for flow in wire.flows:
+        pair = _pair(flow.src, flow.dst)
+        for by_pair in (ready, begun):
+            moments = by_pair.get(pair, [])
+            at = bisect_right(moments, (flow.first, len(begins)))
+            if at:
+                found[moments[at - 1][1]].append(flow)
+                break
+    return found
+
+
+def _facts(
+    wire: Wire, notes: Sequence[Note], interfaces: Sequence[Interface], duplicates: int, mtu: int | None
+) -> CaptureFacts:
     census = wire.census
     ids = {note.id for note in notes}
     return CaptureFacts(

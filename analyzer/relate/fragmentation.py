@@ -11,8 +11,6 @@ from collections.abc import Iterable
 from analyzer.relate.views import Answer, Message
 from analyzer.wire.registry import numbers
 
-#: What a message that takes part in the negotiation must hold; error-only responses lack it.
-_NEGOTIATES = (numbers.SA, numbers.KE)
 _CARRIERS = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
 
@@ -31,20 +29,14 @@ def announced(messages: Iterable[Message], *, by_initiator: bool) -> Answer:
         # SKF messages can only follow where both sides had announced it.
         if message.skf_total:
             return "yes"
-        if message.exchange not in _CARRIERS or message.is_response == by_initiator:
+        if message.exchange not in _CARRIERS:
             continue
-        if message.is_initiator != by_initiator:
+        # Of the first exchange each side sends one kind only: the initiator requests, the responder responses.
+        if message.is_response == by_initiator or message.is_initiator != by_initiator:
             continue
-        if numbers.IKEV2_FRAGMENTATION_SUPPORTED in message.notifies:
+        if message.announces_fragmentation:
             answer = "yes"
-        elif answer == "unknown" and message.clear_complete and _takes_part(message):
+        elif answer == "unknown" and message.clear_complete and message.takes_part:
             answer = "no"
     return answer
 
-
-def _takes_part(message: Message) -> bool:
-    # IKE_SESSION_RESUME has no SA and KE payloads: its nonce shows that it is no error (RFC 5723 section 4.3.2).
-    if message.exchange == numbers.IKE_SESSION_RESUME:
-        return numbers.NONCE in message.payloads
-    payloads = message.payloads
-    return all(p in payloads for p in _NEGOTIATES)

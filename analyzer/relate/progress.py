@@ -50,6 +50,14 @@ def looks_successful(exchange: Exchange) -> bool:
     )
 
 
+def is_in_vain(exchange: Exchange) -> bool:
+    """The request came twice more after its answer was seen: whoever asks has no answer (RFC 7296 section 2.1)."""
+    if not exchange.responses:
+        return False
+    answered = exchange.responses[0].time
+    return sum(a.time > answered for a in exchange.requests) >= 2
+
+
 def reached(exchanges: Sequence[Exchange], *, esp_from_responder: bool) -> Reached:
     """The furthest stage that the trace shows.
 
@@ -67,11 +75,12 @@ def reached(exchanges: Sequence[Exchange], *, esp_from_responder: bool) -> Reach
             return "auth-answered"
         deleted = any(_inner(e) == numbers.D for e in later)
         alive = esp_from_responder or any(_shows_life(e) for e in later)
-        if looks_successful(last) or alive:
+        if alive or (looks_successful(last) and (later or not is_in_vain(last))):
             rejected = deleted and not alive and _ends_at_once(last, later)
             return "auth-answered" if rejected else "closed" if deleted else "established"
         return "auth-answered" if last.outcome == "answered" else "auth-sent"
-    if any(_shows_life(e) for e in later):
+    # A port filter hides an IPv6 IKE_AUTH in fragments altogether; ESP tells of it (domain.md 5.2).
+    if esp_from_responder or any(_shows_life(e) for e in later):
         return "established"
     if init:
         negotiated = any(

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import Literal
 
 from analyzer.relate import fragmentation, nat, path_mtu, progress
+from analyzer.relate.lazy import lazy
 from analyzer.relate.pairing import pair
 from analyzer.relate.views import Answer, Bounds, CaptureFacts, Exchange, Message, Role
 from analyzer.wire.payloads import SA
@@ -23,18 +23,18 @@ class IkeSa:
     ----------
     number : int
         In the order of appearance, from 0.
+    spi_i, version : int
+        Initiator SPI, major IKE version.
     capture : CaptureFacts
         The capture that it was seen in.
     messages : tuple of Message
         In the order of capture, capture duplicates left out.
-    pairs : frozenset of (int, int)
-        The address numbers between which its messages went.
     flows : tuple of EspFlow
         ESP and keepalives that belong to it.
     icmp : tuple of IcmpRow
-        ICMP errors about packets between its two addresses.
+        ICMP errors that quote it, or that came in its time about packets between its two addresses.
     orphans : tuple of (int, str, str)
-        IP fragments between its addresses whose first fragment was never seen: (frame, src, dst).
+        IP fragments between its addresses, in its time, whose first fragment was never seen: (frame, src, dst).
     rekeyed : bool
         It was made by CREATE_CHILD_SA inside another one, so it has no IKE_SA_INIT of its own.
     side : str
@@ -47,7 +47,7 @@ class IkeSa:
         capture: CaptureFacts,
         messages: tuple[Message, ...],
         *,
-        pairs: frozenset[tuple[int, int]] = frozenset(),
+        flows: tuple[EspFlow, ...] = (),
         icmp: tuple[IcmpRow, ...] = (),
         orphans: tuple[tuple[int, str, str], ...] = (),
         rekeyed: bool = False,
@@ -55,30 +55,23 @@ class IkeSa:
         self.number = number
         self.capture = capture
         self.messages = messages
-        self.pairs = pairs
-        self.flows: tuple[EspFlow, ...] = ()
+        self.flows = flows
         self.icmp = icmp
         self.orphans = orphans
         self.rekeyed = rekeyed
+        first = messages[0]
+        self.spi_i = first.spi_i
+        self.version = first.version
 
     def __repr__(self) -> str:
         return f"<IkeSa {self.number} {self.spi_i:016x} {self.initiator} > {self.responder}>"
 
-    @property
-    def spi_i(self) -> int:
-        return self.messages[0].spi_i
-
-    @cached_property
+    @lazy
     def spi_r(self) -> int | None:
         """The responder SPI; None when the trace shows none. The last one wins: error answers may carry another."""
         return next((m.spi_r for m in reversed(self.messages) if m.spi_r), None)
 
-    @property
-    def version(self) -> int:
-        """Major IKE version."""
-        return self.messages[0].version
-
-    @cached_property
+    @lazy
     def _first_by_initiator(self) -> tuple[str, str]:
         first = self.messages[0]
         outward = first.is_initiator or self.version == 1
@@ -103,29 +96,33 @@ class IkeSa:
         """Time of the last message, ns."""
         return self.messages[-1].time
 
-    @cached_property
+    @lazy
     def exchanges(self) -> tuple[Exchange, ...]:
         """In the order of their first message. Empty for IKEv1, whose messages do not say who asks and who answers."""
         if self.version < 2:
             return ()
         return pair(self.messages, self.capture.last, alive=self.esp_r_to_i > 0)
 
-    @cached_property
-    def answered_auth_at(self) -> int:
-        """Time of the last IKE_AUTH response, ns; 0 when none is in the trace."""
-        return max((m.time for m in self.messages if m.exchange == numbers.IKE_AUTH and m.is_response), default=0)
+    @lazy
+    def _by_kind(self) -> dict[int, tuple[Exchange, ...]]:
+        found: dict[int, tuple[Exchange, ...]] = {}
+        for exchange in self.exchanges:
+            found[exchange.exchange] = (*found.get(exchange.exchange, ()), exchange)
+        return found
 
     def of(self, *kinds: int) -> tuple[Exchange, ...]:
-        """Exchanges of the given types."""
-        return tuple(e for e in self.exchanges if e.exchange in kinds)
+        """Exchanges of the given types, in the order of their first message."""
+        if len(kinds) == 1:
+            return self._by_kind.get(kinds[0], ())
+        return tuple([e for e in self.exchanges if e.exchange in kinds])
 
-    @cached_property
+    @lazy
     def init(self) -> Exchange | None:
         """The last IKE_SA_INIT exchange (after COOKIE or INVALID_KE_PAYLOAD retries)."""
         found = self.of(numbers.IKE_SA_INIT)
         return found[-1] if found else None
 
-    @cached_property
+    @lazy
     def auth(self) -> Exchange | None:
         """The IKE_AUTH exchange that decides: the unanswered one, else the one with the longest request."""
         found = self.of(numbers.IKE_AUTH)
@@ -134,28 +131,28 @@ class IkeSa:
         stuck = [e for e in found if e.outcome in ("unanswered", "open at end of capture")]
         return stuck[0] if stuck else max(found, key=lambda e: e.request.length if e.request else 0)
 
-    @cached_property
+    @lazy
     def fragmentation_i(self) -> Answer:
         """Did the initiator announce IKEV2_FRAGMENTATION_SUPPORTED?"""
         return fragmentation.announced(self.messages, by_initiator=True)
 
-    @cached_property
+    @lazy
     def fragmentation_r(self) -> Answer:
         """Did the responder announce it? It does only when the initiator did (RFC 7383 section 2.3)."""
         return fragmentation.announced(self.messages, by_initiator=False)
 
-    @cached_property
+    @lazy
     def proposals(self) -> tuple[str, ...]:
         """Proposals that the initiator offered, as text."""
         return _proposals([m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and not m.is_response])
 
-    @cached_property
+    @lazy
     def chosen(self) -> str | None:
         """The proposal that the responder chose, as text."""
         found = _proposals([m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and m.is_response])
         return found[0] if found else None
 
-    @cached_property
+    @lazy
     def _nat(self) -> tuple[Answer, Answer]:
         first = [m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and m.version == 2]
         return nat.behind_nat([m for m in first if not m.is_response], [m for m in first if m.is_response])
@@ -169,7 +166,7 @@ class IkeSa:
     def nat_r(self) -> Answer:
         return self._nat[1]
 
-    @cached_property
+    @lazy
     def reached(self) -> progress.Reached:
         return progress.reached(self.exchanges, esp_from_responder=self.esp_r_to_i > 0)
 
@@ -177,12 +174,12 @@ class IkeSa:
         text = self.messages[0].address_text
         return sum(f.packets for f in self.flows if f.spi and text(f.src) == src and text(f.dst) == dst)
 
-    @cached_property
+    @lazy
     def esp_i_to_r(self) -> int:
         """ESP packets from initiator to responder since the SA began."""
         return self._esp(self.initiator, self.responder)
 
-    @cached_property
+    @lazy
     def esp_r_to_i(self) -> int:
         return self._esp(self.responder, self.initiator)
 
@@ -191,15 +188,32 @@ class IkeSa:
         """Repeats of requests by their sender, capture duplicates excluded."""
         return sum(max(e.attempts - 1, 0) for e in self.exchanges)
 
-    @property
+    @lazy
+    def open_at_end(self) -> tuple[Exchange, ...]:
+        """Exchanges that the end of the capture left open."""
+        return tuple([e for e in self.exchanges if e.outcome == "open at end of capture"])
+
+    @lazy
     def unanswered(self) -> tuple[Exchange, ...]:
-        return tuple(e for e in self.exchanges if e.outcome == "unanswered")
+        return tuple([e for e in self.exchanges if e.outcome == "unanswered"])
+
+    def reported(self, role: Role, since: int = 0) -> tuple[IcmpRow, ...]:
+        """ICMP errors from a time on about IKE packets of one side, matched by address and port (domain.md 5.4)."""
+        address = self.initiator if role == "initiator" else self.responder
+        text = self.messages[0].address_text
+        ports = {None, *(m.dport for m in self.sent_by(role))}
+        return tuple(
+            i
+            for i in self.icmp
+            if i.time >= since and i.error.quoted is not None
+            and text(i.quoted_src) == address and i.error.quoted.dport in ports
+        )
 
     def sent_by(self, role: Role) -> tuple[Message, ...]:
         """Messages of one side."""
         return tuple(m for m in self.messages if m.is_initiator == (role == "initiator"))
 
-    @cached_property
+    @lazy
     def path_mtu(self) -> dict[Role, Bounds]:
         """Bounds by sender: ``initiator`` is the direction from initiator to responder."""
         given = self.capture.given_mtu
@@ -214,7 +228,7 @@ class IkeSa:
             found[role] = path_mtu.bounds(self.sent_by(role), about)
         return found
 
-    @cached_property
+    @lazy
     def side(self) -> Side:
         """Where the capture was taken: at the side whose packets still have the TTL that hosts send with."""
         fresh = {role: self._is_fresh(role) for role in ("initiator", "responder")}

@@ -7,16 +7,16 @@ of them cost little.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Literal
 
 import numpy as np
 
 from analyzer.capture.gather import Ints
+from analyzer.relate.table import MessageTable
 from analyzer.wire.ike import IKE
-from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE, MALFORMED, TRUNCATED, WHOLE
+from analyzer.wire.messages import MALFORMED, TRUNCATED, WHOLE
 from analyzer.wire.registry import numbers
-from analyzer.wire.tables import MISSING, IcmpRow, Wire
+from analyzer.wire.tables import MISSING, IcmpRow
 
 Role = Literal["initiator", "responder"]
 Answer = Literal["yes", "no", "unknown"]
@@ -26,47 +26,6 @@ Outcome = Literal["answered", "unanswered", "superseded", "response only", "open
 SETUP_EXCHANGES = frozenset(
     {numbers.IKE_SA_INIT, numbers.IKE_AUTH, numbers.IKE_SESSION_RESUME, numbers.IKE_INTERMEDIATE}
 )
-
-
-class MessageTable:
-    """The messages of a capture as lists, for reading row by row, and the packets that carried them."""
-
-    def __init__(self, wire: Wire) -> None:
-        m = wire.messages
-        self.wire = wire
-        self.frame: list[int] = m.frame.tolist()
-        self.time: list[int] = m.time.tolist()
-        self.datagram: list[int] = m.datagram.tolist()
-        self.src: list[int] = m.src.tolist()
-        self.dst: list[int] = m.dst.tolist()
-        self.sport: list[int] = m.sport.tolist()
-        self.dport: list[int] = m.dport.tolist()
-        self.spi_r: list[int] = m.spi_r.tolist()
-        self.exchange: list[int] = m.exchange.tolist()
-        self.flags: list[int] = m.flags.tolist()
-        self.length: list[int] = m.length.tolist()
-        self.complete: list[int] = m.complete.tolist()
-        self.status: list[int] = m.status.tolist()
-        self.skf_number: list[int] = m.skf_number.tolist()
-        self.skf_total: list[int] = m.skf_total.tolist()
-        self.inner: list[int] = m.inner.tolist()
-        self.digest: list[int] = m.digest.tolist()
-        self.notify_first: list[int] = m.notify_first.tolist()
-        self.notify_count: list[int] = m.notify_count.tolist()
-        self.fragments: list[int] = wire.datagrams.fragments.tolist()
-        self.largest: list[int] = wire.datagrams.largest.tolist()
-        self.first_fragment: list[int] = wire.datagrams.first_fragment_length.tolist()
-
-    def view(self, row: int) -> Message:
-        """The message of a row."""
-        return Message(self, row)
-
-    @cached_property
-    def packet_rows(self) -> tuple[Ints, Ints]:
-        """Packet rows sorted by datagram, and where each datagram begins among them."""
-        datagram = self.wire.packets.datagram
-        order = np.argsort(datagram, kind="stable")
-        return order, np.searchsorted(datagram[order], np.arange(len(self.fragments) + 1))
 
 
 class Message:
@@ -124,7 +83,7 @@ class Message:
 
     @property
     def spi_i(self) -> int:
-        return int(self._t.wire.messages.spi_i[self.row])
+        return self._t.spi_i[self.row]
 
     @property
     def spi_r(self) -> int:
@@ -133,7 +92,7 @@ class Message:
     @property
     def version(self) -> int:
         """Major version."""
-        return int(self._t.wire.messages.version[self.row]) >> 4
+        return self._t.version[self.row] >> 4
 
     @property
     def exchange(self) -> int:
@@ -141,16 +100,16 @@ class Message:
 
     @property
     def is_response(self) -> bool:
-        return bool(self._t.flags[self.row] & FLAG_RESPONSE)
+        return self._t.is_response[self.row]
 
     @property
     def is_initiator(self) -> bool:
         """Sent by the original initiator of the IKE SA (I flag)."""
-        return bool(self._t.flags[self.row] & FLAG_INITIATOR)
+        return self._t.is_initiator[self.row]
 
     @property
     def message_id(self) -> int:
-        return int(self._t.wire.messages.message_id[self.row])
+        return self._t.message_id[self.row]
 
     @property
     def length(self) -> int:
@@ -191,6 +150,16 @@ class Message:
     @property
     def is_malformed(self) -> bool:
         return self._t.status[self.row] == MALFORMED
+
+    @property
+    def announces_fragmentation(self) -> bool:
+        """It carries IKEV2_FRAGMENTATION_SUPPORTED in the clear."""
+        return self._t.announces[self.row]
+
+    @property
+    def takes_part(self) -> bool:
+        """It negotiates (SA and KE payloads), rather than only refusing or demanding something."""
+        return self._t.takes_part[self.row]
 
     @property
     def payloads(self) -> tuple[int, ...]:

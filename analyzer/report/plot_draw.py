@@ -24,6 +24,8 @@ WIDTH, HEIGHT, DPI = 12.5, 7.0, 100
 _LEFT, _RIGHT, _BOTTOM, _TOP = 56.0, 242.0, 50.0, 18.0
 _PLOT_WIDTH = WIDTH * 72 - _LEFT - _RIGHT
 _STRIP = 15.0
+#: A verdict ends with what it concludes: it needs four lines to be whole.
+_TITLE_LINES = 4
 _TITLE_WIDTH = 98
 
 
@@ -75,9 +77,9 @@ def _box(left: float, bottom: float, width: float, height: float) -> tuple[float
 
 def _draw_header(figure: Figure, title: str, subtitle: str) -> float:
     """Title and subtitle at the upper left; gives their height in points."""
-    lines = textwrap.wrap(title, _TITLE_WIDTH, max_lines=3, placeholder=" …")
+    lines = textwrap.wrap(title, _TITLE_WIDTH, max_lines=_TITLE_LINES, placeholder=" …")
     for width in range(_TITLE_WIDTH, _TITLE_WIDTH // 2, -1):  # lines of like length: no last line of one word
-        closer = textwrap.wrap(title, width, max_lines=4, placeholder=" …")
+        closer = textwrap.wrap(title, width, max_lines=_TITLE_LINES + 1, placeholder=" …")
         if len(closer) > len(lines):
             break
         lines = closer if len(closer) == len(lines) and not closer[-1].endswith(" …") else lines

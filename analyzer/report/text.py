@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from analyzer.relate.sa import IkeSa
 from analyzer.report.ladder import render
 from analyzer.report.ladder_of_sa import ladder_of
 from analyzer.report.timestamp import duration, utc
-from analyzer.rules.engine import Judgement
-from analyzer.rules.model import Finding, Severity, Verdict
+from analyzer.rules.model import Finding, NotAssessed, Severity, Verdict
 
 if TYPE_CHECKING:
     from analyzer.analysis import Capture
@@ -44,9 +43,9 @@ def as_text(capture: Capture, *, max_sas: int = MAX_SAS) -> str:
     rest = len(capture.sas_seen) - len(shown)
     if rest > 0:
         parts.append(f"{rest:,} more IKE {'SA is' if rest == 1 else 'SAs are'} not shown: --json has all of them.\n")
-    numbers = {sa.number for sa in shown}
-    parts += _findings(judgement, numbers)
-    parts += _notes(capture, numbers)
+    findings, not_assessed = judgement.of(shown)
+    parts += _findings(findings, capture.verdict, many=len(shown) > 1)
+    parts += _notes(capture, not_assessed)
     return "\n".join(parts)
 
 
@@ -56,8 +55,8 @@ def _worth_showing(capture: Capture, most: int) -> list[IkeSa]:
     if len(sas) <= most:
         return list(sas)
     verdicts = capture.judgement.of_sa
-    gravest = sorted(sas, key=lambda sa: (verdicts[sa.number].severity.rank, verdicts[sa.number].confidence.rank))
-    return sorted(gravest[:most], key=lambda sa: sa.number)
+    gravest = sorted(range(len(sas)), key=lambda i: (verdicts[i].severity.rank, verdicts[i].confidence.rank))
+    return [sas[number] for number in sorted(gravest[:most])]
 
 
 def _header(capture: Capture) -> str:
@@ -103,22 +102,19 @@ def _range(lower: int | None, upper: int | None) -> str:
     return f"{'' if lower is None else f'{lower:,}'}..{'' if upper is None else f'{upper:,}'}"
 
 
-def _findings(judgement: Judgement, numbers: set[int]) -> Iterable[str]:
-    shown = [f for f in judgement.findings if f.sa is None or f.sa in numbers]
-    if not shown:
-        return
-    yield "FINDINGS\n"
+def _findings(findings: Sequence[Finding], verdict: Verdict, *, many: bool) -> Iterable[str]:
+    if findings:
+        yield "FINDINGS\n"
     said: set[str] = set()
-    many = len(numbers) > 1
-    for finding in shown:
-        yield _finding(finding, said, many=many)
+    for finding in findings:
+        yield _finding(finding, said, many=many, stated=not many and finding.title == verdict.text)
 
 
-def _finding(finding: Finding, said: set[str], *, many: bool) -> str:
-    """One finding; a remedy that an earlier one gave already is not repeated."""
+def _finding(finding: Finding, said: set[str], *, many: bool, stated: bool) -> str:
+    """One finding; what the verdict above or an earlier finding said already (``said``: remedies) is not repeated."""
     whose = f"  IKE SA {finding.sa + 1}" if many and finding.sa is not None else ""
     lines = [f"{finding.rule}  {finding.severity.value}, {finding.confidence.value}  {finding.id}{whose}"]
-    lines.append(_wrapped(finding.title, "  "))
+    lines.append("  (the verdict above)" if stated else _wrapped(finding.title, "  "))
     if finding.detail.strip():
         lines.append(_wrapped(finding.detail, "  "))
     if finding.frames:
@@ -141,13 +137,12 @@ def _remedy(text: str) -> str:
     return "\n".join(lines)
 
 
-def _notes(capture: Capture, numbers: set[int]) -> Iterable[str]:
+def _notes(capture: Capture, not_assessed: Iterable[NotAssessed]) -> Iterable[str]:
     reasons: dict[str, list[str]] = {}
-    for lacking in capture.judgement.not_assessed:
-        if lacking.sa is None or lacking.sa in numbers:
-            rules = reasons.setdefault(lacking.because, [])
-            if lacking.rule not in rules:
-                rules.append(lacking.rule)
+    for lacking in not_assessed:
+        rules = reasons.setdefault(lacking.because, [])
+        if lacking.rule not in rules:
+            rules.append(lacking.rule)
     if reasons:
         yield "NOT ASSESSED\n" + "\n".join(
             _wrapped(f"{', '.join(rules)}: {because}", "  ", "    ") for because, rules in reasons.items()

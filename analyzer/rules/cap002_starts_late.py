@@ -29,12 +29,16 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if sa.rekeyed or any(m.exchange in _BEGINNINGS and not m.is_response for m in sa.messages):
         return
     first = sa.messages[0]
-    yield Observation(
-        title=(
+    if first.exchange in _BEGINNINGS:
+        title = "The request that began this IKE SA is not in the capture, its answer is: what the client offered cannot be told."
+    else:
+        title = (
             f"The capture starts after this IKE SA was begun (its first message here is {name('exchange', first.exchange)}, "
             f"message ID {first.message_id}): how it was set up cannot be told."
-        ),
-        detail="Start the capture before dialing.",
+        )
+    yield Observation(
+        title=title,
+        detail="Start the capture before dialing, and see that it holds both directions.",
         frames=frames(first.frames),
         confidence=Confidence.CANNOT_TELL,
         remedies=("better-trace",),

@@ -23,8 +23,8 @@ from analyzer.rules.wording import exchange_name, frames
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """Setup exchanges that are open at the end."""
-    for exchange in sa.exchanges:
-        if exchange.outcome == "open at end of capture" and exchange.is_setup:
+    for exchange in sa.open_at_end:
+        if exchange.is_setup:
             left = (sa.capture.last - exchange.requests[-1].time) / 1e9
             yield Observation(
                 title=(

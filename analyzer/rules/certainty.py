@@ -5,6 +5,7 @@ from __future__ import annotations
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.views import Exchange
 from analyzer.rules.model import Confidence
+from analyzer.wire.registry import numbers
 
 #: Sendings after which silence is more than bad luck.
 _ENOUGH = 3
@@ -16,6 +17,9 @@ def of_silence(sa: IkeSa, exchange: Exchange) -> Confidence:
     """``probable`` when the request was repeated enough and the capture is sound, else ``possible``."""
     facts = sa.capture
     if facts.lost_packets or facts.damaged or facts.cut:
+        return Confidence.POSSIBLE
+    # An absence counts in full only where the capture began before the IKE SA did (domain.md section 9).
+    if not any(e.requests for e in sa.of(numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)):
         return Confidence.POSSIBLE
     waited = (facts.last - exchange.requests[0].time) / 1e9
     enough = exchange.attempts >= _ENOUGH or (exchange.attempts >= 2 and waited >= _LONG)

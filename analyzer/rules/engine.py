@@ -6,8 +6,7 @@ import importlib
 import pkgutil
 import re
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 
 import analyzer.rules
 from analyzer.relate.build import Related
@@ -30,41 +29,73 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(sorted(found, key=lambda r: (r.order, r.code)))
 
 
-@dataclass(frozen=True, slots=True)
 class Judgement:
-    """Findings, what could not be assessed, and the verdict of each IKE SA (by number) and of the capture."""
+    """What the rules say of a capture. Verdicts are worked out at once, findings when they are asked for.
 
-    findings: tuple[Finding, ...]
-    not_assessed: tuple[NotAssessed, ...]
-    of_sa: tuple[Verdict, ...]
-    verdict: Verdict
+    Attributes
+    ----------
+    of_sa : tuple of Verdict
+        One for each IKE SA, by its number.
+    of_capture : tuple of Finding
+        Findings about the capture as a whole.
+    verdict : Verdict
+        That of the worst IKE SA which no later success makes past.
+    """
+
+    def __init__(self, related: Related) -> None:
+        self._related = related
+        about_sa = [r for r in all_rules() if r.scope == "sa"]
+        self._rules = about_sa
+        deciding = [r for r in about_sa if r.is_verdict]
+        self.of_sa = tuple(_verdict_of_sa(sa, _assess(sa, deciding)[0]) for sa in related.sas)
+        self.of_capture = tuple(
+            _finding(rule, None, seen) for rule in all_rules() if rule.scope == "capture" for seen in rule.check(related)
+        )
+        self.verdict = _verdict_of_capture(related.sas, self.of_sa, self.of_capture)
+
+    def of(self, sas: Iterable[IkeSa]) -> tuple[tuple[Finding, ...], tuple[NotAssessed, ...]]:
+        """Findings on some IKE SAs and on the capture, the gravest first, and what could not be assessed."""
+        findings = list(self.of_capture)
+        lacking: list[NotAssessed] = []
+        for sa in sas:
+            found, missing = _assess(sa, self._rules)
+            findings += found
+            lacking += missing
+        findings.sort(key=lambda f: (f.rank, -1 if f.sa is None else f.sa))
+        return tuple(findings), tuple(lacking)
+
+    @cached_property
+    def _all(self) -> tuple[tuple[Finding, ...], tuple[NotAssessed, ...]]:
+        return self.of(self._related.sas)
+
+    @property
+    def findings(self) -> tuple[Finding, ...]:
+        """All findings, the gravest first."""
+        return self._all[0]
+
+    @property
+    def not_assessed(self) -> tuple[NotAssessed, ...]:
+        """Rules that could not be applied to an SA, and why."""
+        return self._all[1]
 
 
 def judge(related: Related) -> Judgement:
-    """Apply all rules to every IKE SA and to the capture."""
-    findings: list[Finding] = []
-    not_assessed: list[NotAssessed] = []
-    verdicts = []
-    sa_rules = [r for r in all_rules() if r.scope == "sa"]
-    for sa in related.sas:
-        own = []
-        for rule in sa_rules:
-            if sa.version not in rule.versions:
-                continue
-            lacking = next((reason for need in rule.needs if (reason := EVIDENCE[need](sa))), "")
-            if lacking:
-                not_assessed.append(NotAssessed(rule.code, sa.number, lacking))
-            else:
-                own += [_finding(rule, sa.number, o) for o in rule.check(sa)]
-        findings += own
-        verdicts.append(_verdict_of_sa(sa, own))
-    for rule in all_rules():
-        if rule.scope == "capture":
-            findings += [_finding(rule, None, o) for o in rule.check(related)]
-    findings.sort(key=lambda f: (f.rank, -1 if f.sa is None else f.sa))
-    return Judgement(
-        tuple(findings), tuple(not_assessed), tuple(verdicts), _verdict_of_capture(related.sas, verdicts, findings)
-    )
+    """Apply the rules to every IKE SA and to the capture."""
+    return Judgement(related)
+
+
+def _assess(sa: IkeSa, rules: Iterable[Rule]) -> tuple[list[Finding], list[NotAssessed]]:
+    found: list[Finding] = []
+    lacking: list[NotAssessed] = []
+    for rule in rules:
+        if sa.version not in rule.versions:
+            continue
+        missing = next((reason for need in rule.needs if (reason := EVIDENCE[need](sa))), "")
+        if missing:
+            lacking.append(NotAssessed(rule.code, sa.number, missing))
+        else:
+            found.extend([_finding(rule, sa.number, seen) for seen in rule.check(sa)])
+    return found, lacking
 
 
 def _finding(rule: Rule, sa: int | None, seen: Observation) -> Finding:
@@ -90,9 +121,9 @@ def _as_verdict(finding: Finding) -> Verdict:
 
 
 def _verdict_of_sa(sa: IkeSa, findings: Iterable[Finding]) -> Verdict:
-    candidates = [f for f in findings if f.is_verdict]
-    if candidates:
-        return _as_verdict(min(candidates, key=lambda f: f.rank))
+    gravest = min(findings, key=lambda f: f.rank, default=None)
+    if gravest is not None:
+        return _as_verdict(gravest)
     return Verdict(
         "cannot-tell",
         Severity.INFORMATION,
@@ -115,7 +146,7 @@ def _verdict_of_capture(sas: Sequence[IkeSa], verdicts: Sequence[Verdict], findi
         past = verdict.exit_status != 0 and sa.start < succeeded.get(frozenset((sa.initiator, sa.responder)), sa.start)
         if not past:
             standing.append(verdict)
-    whole = [_as_verdict(f) for f in findings if f.sa is None and f.is_verdict]
+    whole = [_as_verdict(f) for f in findings if f.is_verdict]
     return min(standing or whole, key=_severity_for_capture)
 
 

@@ -8,7 +8,8 @@ Seen as
     answered. At the responder's side: fragments of it arrive, but never all.
 Not to be confused with
     UDP 4500 blocked altogether (the request then fits in one packet and is silent too); a lost answer (FRG002: part of
-    it arrives); a capture filter that hides fragments (CAP004); a responder that drops the request without a word.
+    it arrives); a capture filter that hides fragments (CAP004); a responder that drops the request without a word: at its
+    side the request is whole, and where an earlier fragmented request of the same IKE SA was answered, fragments pass.
 Certain when
     The responder reports that reassembly timed out (ICMP 11/1, ICMPv6 3/1), or a trace from the other side shows which
     pieces arrive. From the client's side alone it is probable at best.
@@ -18,7 +19,7 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from analyzer.relate.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
@@ -28,39 +29,79 @@ from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import announcements, exchange_name, frames, icmp_phrase, init_frames, mtu_phrase, octets
 from analyzer.rules.wording import offsets, times
 from analyzer.wire.registry import numbers
+from analyzer.wire.tables import IcmpRow
 
+_LARGE = (numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE)
+_DOUBT = (
+    " A trace from this side cannot show where the pieces were lost: if UDP 4500 as a whole were blocked it would look the"
+    " same. A trace at the server tells."
+)
 _REFUSALS = ("port-unreachable", "admin-prohibited", "unreachable-routing")
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """Look at each setup request that stayed without answer."""
-    for exchange in sa.of(numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE):
+    if sa.orphans:
+        yield from _first_fragments_lost(sa)
+    for exchange in sa.unanswered:
         request = exchange.request
-        if exchange.outcome != "unanswered" or request is None or not request.is_ip_fragmented:
+        if exchange.exchange not in _LARGE or request is None or not request.is_ip_fragmented:
             continue
         if exchange.sender != "initiator" or exchange.responses or _answer_arrives_in_part(sa):
             continue
-        about = [i for i in sa.icmp if i.time >= request.time]
+        about = sa.reported("initiator", exchange.times[0])
         if any(i.error.meaning in _REFUSALS for i in about):
             continue
         seen_whole = any(a.complete for a in exchange.requests)
-        if not seen_whole and sa.capture.hides_later_fragments:
+        if (seen_whole and sa.side == "responder") or _fragments_pass(sa):
             continue
+        confidence = _confidence(sa, exchange, about, seen_whole=seen_whole)
+        conclusion = _conclusion(confidence, seen_whole=seen_whole)
+        detail = _detail(sa, exchange, request)
+        if seen_whole and confidence is not Confidence.PROVED:
+            detail += _DOUBT
         yield Observation(
-            title=_title(sa, exchange, request, seen_whole=seen_whole),
-            detail=_detail(sa, exchange, request, seen_whole=seen_whole) + " " + icmp_phrase(sa, about),
+            title=f"{_what_happened(sa, exchange, request, seen_whole=seen_whole)}; {announcements(sa)}: {conclusion}",
+            detail=f"{detail} {icmp_phrase(sa, about)}".strip(),
             frames=frames(init_frames(sa), *(a.frames for a in exchange.requests), (i.frame for i in about)),
-            confidence=_confidence(sa, exchange, seen_whole=seen_whole),
+            confidence=confidence,
             remedies=_remedies(sa),
         )
+
+
+def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
+    """After IKE_SA_INIT only later fragments come from the client: not even a message ID of its request is seen."""
+    if sa.init is None or sa.init.outcome != "answered" or sa.of(numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE):
+        return
+    later = [frame for frame, src, _ in sa.orphans if src == sa.initiator and frame > sa.init.frames[-1]]
+    if later:
+        yield Observation(
+            title=(
+                f"After IKE_SA_INIT only later IP fragments come from the client ({len(later)} of them), never the first one of "
+                f"its request; {announcements(sa)}: most likely a device before this point drops IP fragments."
+            ),
+            detail="Without its first fragment a message cannot be told from other UDP: its time and sender speak for IKE_AUTH.",
+            frames=frames(init_frames(sa), later),
+            confidence=Confidence.STRONG if sa.side == "responder" and not sa.capture.lost_packets else Confidence.POSSIBLE,
+            remedies=_remedies(sa),
+        )
+
+
+def _fragments_pass(sa: IkeSa) -> bool:
+    """A request in IP fragments was answered in this very SA: an act that outranks the later silence."""
+    return any(
+        e.outcome == "answered" and e.responses and e.sender == "initiator" and e.request is not None
+        and e.request.is_ip_fragmented
+        for e in sa.exchanges
+    )
 
 
 def _answer_arrives_in_part(sa: IkeSa) -> bool:
     return any(src == sa.responder for _, src, _ in sa.orphans)
 
 
-def _confidence(sa: IkeSa, exchange: Exchange, *, seen_whole: bool) -> Confidence:
-    meanings = {i.error.meaning for i in sa.icmp}
+def _confidence(sa: IkeSa, exchange: Exchange, about: Sequence[IcmpRow], *, seen_whole: bool) -> Confidence:
+    meanings = {i.error.meaning for i in about}
     if "reassembly-timeout" in meanings:
         return Confidence.PROVED
     if meanings & set(TOO_BIG):
@@ -71,7 +112,7 @@ def _confidence(sa: IkeSa, exchange: Exchange, *, seen_whole: bool) -> Confidenc
     return certainty.of_silence(sa, exchange)
 
 
-def _title(sa: IkeSa, exchange: Exchange, request: Attempt, *, seen_whole: bool) -> str:
+def _what_happened(sa: IkeSa, exchange: Exchange, request: Attempt, *, seen_whole: bool) -> str:
     what = f"The {octets(request.length)} {exchange_name(exchange)} request"
     mtu = mtu_phrase(sa, "initiator")
     if seen_whole:
@@ -82,15 +123,17 @@ def _title(sa: IkeSa, exchange: Exchange, request: Attempt, *, seen_whole: bool)
         silence = f"came {times(exchange.attempts)} and got no answer"
     if request.skf_total:
         cut = f"went as {request.skf_total} SKF fragments which IP fragmented again" + (f" ({mtu})" if mtu else "")
-    return f"{what} {cut}, {silence}; {announcements(sa)}: {_conclusion(seen_whole=seen_whole)}"
+    return f"{what} {cut}, {silence}"
 
 
-def _conclusion(*, seen_whole: bool) -> str:
+def _conclusion(confidence: Confidence, *, seen_whole: bool) -> str:
+    if confidence is Confidence.PROVED:
+        return "the server reports that pieces of it never came, so a device on the way drops IP fragments."
     where = "on the way to the server" if seen_whole else "before it"
     return f"most likely a device {where} drops IP fragments."
 
 
-def _detail(sa: IkeSa, exchange: Exchange, request: Attempt, *, seen_whole: bool) -> str:
+def _detail(sa: IkeSa, exchange: Exchange, request: Attempt) -> str:
     sizes = " + ".join(f"{size:,}" for m in request.messages for size in m.ip_sizes)
     first = exchange.requests[0].messages[0]
     text = f"IP packets of {sizes} bytes from {first.src} port {first.sport} to {first.dst} port {first.dport}"
@@ -101,16 +144,11 @@ def _detail(sa: IkeSa, exchange: Exchange, request: Attempt, *, seen_whole: bool
         text += f" IKE_SA_INIT was answered in {sa.init.rtt * 1000:.0f} ms, so the server is there."
     if sa.fragmentation_i == "no":
         text += " A server accepts fragmentation only from a client that offers it: its own setting is not known."
-    if seen_whole:
-        text += (
-            " A trace from this side cannot show where the pieces were lost: if UDP 4500 as a whole were blocked it would"
-            " look the same. A trace at the server tells."
-        )
     return text
 
 
 def _remedies(sa: IkeSa) -> tuple[str, ...]:
-    enable = ()
+    enable: tuple[str, ...] = ()
     if sa.fragmentation_i == "no":
         enable += ("windows-client-fragmentation",)
     if sa.fragmentation_r == "no":
@@ -124,4 +162,5 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=8,
     check=check,
+    needs=("later-fragments",),
 )

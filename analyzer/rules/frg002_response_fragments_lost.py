@@ -10,7 +10,8 @@ Not to be confused with
     FRG001 (nothing at all comes back); a port filter on the capture, which hides later fragments although the exchange
     succeeds (CAP004); capture loss.
 Certain when
-    Part of the answer is in the trace and fragments can reach the capture: then the request got through.
+    The client reports that reassembly timed out. Strong where part of the answer is in the trace, fragments can reach the
+    capture, and the client asks again: then the request got through, and the answer did not.
 References
     domain.md section 9 no. 9; RFC 7383 section 1; RFC 7296 section 2.1.
 """
@@ -19,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.views import Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
@@ -28,6 +30,8 @@ from analyzer.wire.registry import numbers
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """Partial answers at the client, repeated requests after a fragmented answer at the server."""
+    if not sa.unanswered and not sa.retransmits:
+        return
     for exchange in sa.of(numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE):
         if exchange.sender != "initiator" or not exchange.requests:
             continue
@@ -42,9 +46,6 @@ def _partial_answer(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
     rest = [f for f, src, _ in sa.orphans if src == sa.responder and f >= begin]
     response = exchange.response
     if response is None and not rest:
-        return
-    # Without proof that later fragments can be seen, a lone first fragment may be the filter's work.
-    if not rest and sa.capture.hides_later_fragments:
         return
     if response is not None and response.skf_missing and not response.is_ip_fragmented:
         return
@@ -63,21 +64,39 @@ def _partial_answer(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
             + " hold what arrived of it."
         ),
         frames=frames(init_frames(sa), exchange.frames, rest),
-        confidence=Confidence.POSSIBLE if sa.capture.lost_packets else Confidence.STRONG,
+        confidence=_confidence_of_part(sa, exchange, min((*(response.frames if response is not None else ()), *rest))),
         remedies=_remedies(sa),
     )
+
+
+def _confidence_of_part(sa: IkeSa, exchange: Exchange, arrived: int) -> Confidence:
+    """``arrived`` is the frame of the first piece of the answer."""
+    if _gave_up_reassembly(sa, exchange):
+        return Confidence.PROVED
+    # A client that has its answer does not ask again; one that does not ask again may have it.
+    repeated = exchange.requests[-1].frames[0] > arrived
+    return Confidence.STRONG if repeated and not sa.capture.lost_packets else Confidence.POSSIBLE
+
+
+def _gave_up_reassembly(sa: IkeSa, exchange: Exchange) -> bool:
+    """The client reports that the rest of the answer never came (ICMP 11/1, ICMPv6 3/1)."""
+    about = sa.reported("responder", exchange.times[0])
+    return any(i.error.meaning == "reassembly-timeout" for i in about)
 
 
 def _answered_in_vain(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
     response = exchange.response
     if response is None or not response.complete or not response.is_ip_fragmented or sa.side == "initiator":
         return
-    if sa.reached not in ("auth-sent", "auth-answered", "established") or exchange is not sa.exchanges[-1] or sa.esp_i_to_r:
+    if sa.reached != "auth-answered" or exchange is not sa.exchanges[-1] or sa.esp_i_to_r:
         return
     answered = exchange.responses[0].time
     again = [a for a in exchange.requests if a.time > answered]
-    if len(again) < 2 or len(exchange.responses) < 2:
+    if not is_in_vain(exchange) or len(exchange.responses) < 2:
         return
+    confidence = Confidence.PROBABLE if sa.side == "responder" else Confidence.POSSIBLE
+    if _gave_up_reassembly(sa, exchange):
+        confidence = Confidence.PROVED
     yield Observation(
         title=(
             f"The {octets(response.length)} {exchange_name(exchange)} response left in {response.ip_fragments} IP fragments "
@@ -86,13 +105,13 @@ def _answered_in_vain(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
         ),
         detail="The client repeats a request only as long as it has no answer.",
         frames=frames(init_frames(sa), exchange.frames),
-        confidence=Confidence.PROBABLE if sa.side == "responder" else Confidence.POSSIBLE,
+        confidence=confidence,
         remedies=_remedies(sa),
     )
 
 
 def _remedies(sa: IkeSa) -> tuple[str, ...]:
-    enable = ()
+    enable: tuple[str, ...] = ()
     if sa.fragmentation_i == "no":
         enable += ("windows-client-fragmentation",)
     if sa.fragmentation_r == "no":
@@ -106,4 +125,5 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=9,
     check=check,
+    needs=("later-fragments",),
 )

@@ -18,7 +18,7 @@ class Severity(Enum):
     @property
     def rank(self) -> int:
         """0 is the most severe."""
-        return list(Severity).index(self)
+        return _SEVERITIES[self]
 
 
 class Confidence(Enum):
@@ -38,7 +38,11 @@ class Confidence(Enum):
     @property
     def rank(self) -> int:
         """0 is the surest."""
-        return list(Confidence).index(self)
+        return _CONFIDENCES[self]
+
+
+_SEVERITIES = {severity: rank for rank, severity in enumerate(Severity)}
+_CONFIDENCES = {confidence: rank for rank, confidence in enumerate(Confidence)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,7 +25,7 @@ from analyzer.wire.registry import numbers
 def check(sa: IkeSa) -> Iterator[Observation]:
     """The answer to the last IKE_SA_INIT."""
     init = sa.init
-    if init is None or sa.auth is not None:
+    if init is None or sa.reached not in ("init-sent", "unknown"):
         return
     refusals = [
         m

@@ -16,20 +16,30 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.relate.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
 from analyzer.rules import certainty
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames, icmp_phrase, offsets, times
 from analyzer.wire.registry import numbers
 
+_FIRST = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
+
+
+#: What an ICMP error says that explains the silence.
+_REASONS = {"port-unreachable", "admin-prohibited", "unreachable-routing", "ttl-exceeded", "reassembly-timeout", *TOO_BIG}
+
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """The last IKE_SA_INIT (or IKE_SESSION_RESUME) request."""
-    for exchange in sa.of(numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME):
-        if exchange.outcome != "unanswered" or exchange.responses or exchange.sender != "initiator":
+    for exchange in sa.unanswered:
+        # After a COOKIE or INVALID_KE_PAYLOAD the gateway has answered once already.
+        if exchange.exchange not in _FIRST or exchange.responses or exchange.sender != "initiator" or exchange.retry:
             continue
         first = exchange.requests[0].messages[0]
-        reported = icmp_phrase(sa, sa.icmp)
+        about = sa.reported("initiator", exchange.times[0])
+        reported = icmp_phrase(sa, about)
+        meanings = {i.error.meaning for i in about}
         cut = (
             f" The request itself was cut into {exchange.requests[0].ip_fragments} IP fragments, which IKE fragmentation cannot avoid."
             if exchange.requests[0].is_ip_fragmented
@@ -39,6 +49,9 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             title=(
                 f"The gateway {first.dst} never answered IKE_SA_INIT (UDP port {first.dport}), sent {times(exchange.attempts)}: "
                 "it is not reached, does not run IKE there, or its answer is lost; fragmentation plays no part yet."
+                if not cut and meanings.isdisjoint(TOO_BIG)
+                else f"The gateway {first.dst} never answered IKE_SA_INIT, and a router reports that its packet of "
+                f"{exchange.requests[0].largest_ip_packet:,} bytes is too big for the path."
                 if not cut
                 else f"The gateway {first.dst} never answered IKE_SA_INIT, a message of {first.length:,} bytes that left in "
                 f"{exchange.requests[0].ip_fragments} IP fragments, sent {times(exchange.attempts)}."
@@ -48,8 +61,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
                 + (f", again at {offsets(exchange)}" if exchange.attempts > 1 else "")
                 + f".{cut} {reported}"
             ).strip(),
-            frames=frames(exchange.frames, (i.frame for i in sa.icmp)),
-            confidence=Confidence.STRONG if reported else certainty.of_silence(sa, exchange),
+            frames=frames(exchange.frames, (i.frame for i in about)),
+            confidence=Confidence.STRONG if meanings & _REASONS else certainty.of_silence(sa, exchange),
         )
 
 

@@ -7,7 +7,7 @@ Seen as
     The same message ID, bytes and flags from the same sender, and no complete response.
 Not to be confused with
     COOKIE and INVALID_KE_PAYLOAD retries, whose bytes differ; capture duplicates; repeated responses, which only answer
-    repeated requests.
+    repeated requests; a partial answer where a port filter hides fragments and nothing was repeated (CAP004).
 Certain when
     That it went unanswered is as sure as the capture is complete; why is not said here.
 References
@@ -22,13 +22,14 @@ from analyzer.relate.sa import IkeSa
 from analyzer.relate.views import Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import exchange_name, frames, icmp_phrase, offsets, pieces, times
+from analyzer.wire.registry import numbers
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """Every unanswered exchange."""
     for exchange in sa.unanswered:
         request = exchange.request
-        if request is None:
+        if request is None or _is_hidden(sa, exchange):
             continue
         who = "client" if exchange.sender == "initiator" else "server"
         often = f"was sent {times(exchange.attempts)}" + (
@@ -45,8 +46,24 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             ).strip(),
             frames=frames(exchange.frames),
             confidence=Confidence.POSSIBLE,
-            severity=Severity.BLOCKING if exchange.is_setup else Severity.DEGRADING,
+            severity=_severity(exchange),
         )
+
+
+def _is_hidden(sa: IkeSa, exchange: Exchange) -> bool:
+    """Part of the answer is there, the rest may be hidden by a filter, and the request was not sent again: no failure."""
+    if not exchange.responses or not sa.capture.hides_later_fragments:
+        return False
+    return exchange.requests[-1].time <= exchange.responses[0].time
+
+
+def _severity(exchange: Exchange) -> Severity:
+    if exchange.is_setup:
+        return Severity.BLOCKING
+    # Who deletes the IKE SA often leaves without waiting for the answer: that hurts nobody.
+    request = exchange.request
+    ends = exchange.exchange == numbers.INFORMATIONAL and request is not None and request.inner_payload == numbers.D
+    return Severity.INFORMATION if ends else Severity.DEGRADING
 
 
 def _answer(exchange: Exchange) -> str:

@@ -5,7 +5,7 @@ What it means
 Seen as
     At least one exchange, each with its response.
 Not to be confused with
-    A trace that shows responses only.
+    A trace that shows responses only; a request that keeps coming after its answer (FRG002).
 Certain when
     Requests and responses are in the trace.
 References
@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames
@@ -24,12 +25,14 @@ from analyzer.rules.wording import frames
 def check(sa: IkeSa) -> Iterator[Observation]:
     """All exchanges."""
     exchanges = sa.exchanges
-    if not exchanges or any(e.outcome not in ("answered", "superseded") for e in exchanges):
+    if not exchanges or any(e.outcome not in ("answered", "superseded") or is_in_vain(e) for e in exchanges):
         return
-    repeats = sa.retransmits
-    again = f"; {repeats} of them had to be sent again" if repeats else ", none had to be sent again"
+    repeated = sum(e.attempts > 1 for e in exchanges)
+    again = f"; {repeated} of them had to be sent again" if repeated else ", none had to be sent again"
+    if len(exchanges) == 1:
+        again = ", when it was sent again" if repeated else ""
     yield Observation(
-        title=f"All {len(exchanges)} requests were answered{again}.",
+        title=f"{'The one request was' if len(exchanges) == 1 else f'All {len(exchanges)} requests were'} answered{again}.",
         detail="",
         frames=frames(exchanges[0].frames, exchanges[-1].frames),
         confidence=Confidence.STRONG,

@@ -17,6 +17,7 @@ from analyzer.capture.links import KNOWN, locate_ip
 from analyzer.capture.records import NO_TIME, SLACK, Chunk, Interface, Note
 from analyzer.capture.select import AH, UDP, Ports, Selection, select
 from analyzer.wire import natt
+from analyzer.wire.decode import IpPacket
 from analyzer.wire.flows import Flows
 from analyzer.wire.messages import Batch, Origin, read_messages
 from analyzer.wire.singles import LooseDatagram, Singles
@@ -65,8 +66,7 @@ class Collector:
         self._count(chunk, links, located.offset, selection)
         self._native_esp(fields, chunk, located.offset, selection.esp)
         self._plain_udp(fields, chunk, located.offset, selection.udp)
-        for row in selection.odd.tolist():
-            self._singles.add(chunk, row, int(links[row]))
+        self._odd(fields, chunk, links, located.offset, selection.odd)
         self._take_singles()
 
     def finish(self) -> Wire:
@@ -101,7 +101,7 @@ class Collector:
 
     def notes(self) -> list[Note]:
         """What the collector had to leave out; complete after the last chunk."""
-        notes = []
+        notes = list(self._singles.notes)
         if self.over_limit:
             notes.append(Note("analysis-limit", f"{self.over_limit:,} IKE messages beyond {MAX_MESSAGES:,} were not analysed."))
         if self._flows.beyond_limit:
@@ -258,6 +258,54 @@ class Collector:
             )
         )
 
+    # -- packets that are taken one at a time --------------------------------------------------------------------------
+
+    def _odd(self, fields: Gather, chunk: Chunk, links: NDArray[np.int32], ip_of: Ints, rows: Ints) -> None:
+        """Plain IPv4 fragments have their headers read together; all else goes through the general decoder."""
+        ip = np.maximum(ip_of[rows], 0)
+        plain = (ip_of[rows] >= 0) & (fields.u8(ip) >> 4 == 4) & (fields.u8(ip) & 0x0F >= 5)
+        plain &= (fields.u8(ip + 9) == UDP) & (fields.u16(ip + 2) > 0)
+        headers = iter(self._ipv4_headers(fields, chunk, rows[plain], ip[plain]))
+        for row, is_plain in zip(rows.tolist(), plain.tolist(), strict=True):
+            if not is_plain:
+                self._singles.add(chunk, row, int(links[row]))
+                continue
+            packet = next(headers)
+            start = int(chunk.start[row])
+            end = start + min(int(chunk.captured[row]), packet.payload_offset + packet.payload_length)
+            self._singles.take(chunk, row, packet, chunk.buffer[start + packet.payload_offset : end].tobytes())
+
+    def _ipv4_headers(self, fields: Gather, chunk: Chunk, rows: Ints, ip: Ints) -> list[IpPacket]:
+        header = (fields.u8(ip) & 0x0F) * 4
+        length = fields.u16(ip + 2)
+        flags = fields.u16(ip + 6)
+        offset = ip - chunk.start[rows]
+        src, dst = fields.u32(ip + 12), fields.u32(ip + 16)
+        columns = (
+            offset, src, dst, fields.u16(ip + 4), flags, fields.u8(ip + 8), length, offset + header,
+            np.maximum(length - header, 0),
+        )  # fmt: skip
+        return [
+            IpPacket(
+                l3_offset=at,
+                ip_version=4,
+                src=source.to_bytes(4, "big"),
+                dst=target.to_bytes(4, "big"),
+                ip_id=identification,
+                df=bool(bits & 0x4000),
+                mf=bool(bits & 0x2000),
+                fragment_offset=(bits & 0x1FFF) * 8,
+                ttl=ttl,
+                ip_length=size,
+                protocol=UDP,
+                payload_offset=begin,
+                payload_length=rest,
+            )
+            for at, source, target, identification, bits, ttl, size, begin, rest in zip(
+                *(c.tolist() for c in columns), strict=True
+            )
+        ]
+
     # -- what came one at a time -------------------------------------------------------------------------------------
 
     def _take_singles(self) -> None:
@@ -315,6 +363,8 @@ class Collector:
 
     def _keep_orphans(self) -> None:
         """Fragments without a first one belong to IKE only if their addresses speak IKE."""
+        if not self._singles.orphans:
+            return
         pairs = {(int(s), int(d)) for b in self._batches for s, d in _pairs(b.messages)}
         self._keep_datagrams([o for o in self._singles.orphans if (o.src, o.dst) in pairs or (o.dst, o.src) in pairs])
 

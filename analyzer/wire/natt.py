@@ -51,7 +51,6 @@ def classify(fields: Gather, at: Ints, captured: Ints, length: Ints, sport: Ints
     fits_bare = bare & (fields.u32(at + 24) == length)
     marked_ike = marked & behind & (fits_behind | ~fits_bare)
     bare_ike = ~marked_ike & bare & (fits_bare | (on_500 & ~marked))
-    # IKE that nobody would recognise by its version (a future one) is still named where the length fits exactly.
     kinds = np.full(len(at), OTHER, dtype=np.int8)
     kinds[~marked & ~on_500 & (captured >= MARKER) & (length >= _ESP_HEADER)] = ESP
     kinds[bare_ike] = IKE
@@ -63,3 +62,28 @@ def classify(fields: Gather, at: Ints, captured: Ints, length: Ints, sport: Ints
 def _looks_like_ike(fields: Gather, at: Ints, captured: Ints) -> Bools:
     major = fields.u8(at + 17) >> 4
     return ((major == 1) | (major == 2)) & (captured >= HEADER)
+
+
+def classify_one(data: bytes, length: int, sport: int, dport: int) -> int:
+    """:func:`classify` for a single UDP payload that is at hand as bytes; a property test holds the two equal.
+
+    Examples
+    --------
+    >>> classify_one(b"\xff", 1, 4500, 4500) == KEEPALIVE
+    True
+    """
+    if length == 1 and data[:1] == b"\xff":
+        return KEEPALIVE
+    marked = len(data) >= MARKER and data[:MARKER] == bytes(MARKER)
+    on_500 = IKE_PORT in (sport, dport)
+    behind = len(data) >= MARKER + HEADER and data[MARKER + 17] >> 4 in (1, 2)
+    bare = len(data) >= HEADER and data[17] >> 4 in (1, 2)
+    fits_bare = bare and int.from_bytes(data[24:28], "big") == length
+    fits_behind = behind and int.from_bytes(data[MARKER + 24 : MARKER + 28], "big") == length - MARKER
+    if marked and behind and (fits_behind or not fits_bare):
+        return IKE_BEHIND_MARKER
+    if bare and (fits_bare or (on_500 and not marked)):
+        return IKE
+    if not marked and not on_500 and len(data) >= MARKER and length >= _ESP_HEADER:
+        return ESP
+    return OTHER

@@ -14,7 +14,7 @@ from bisect import bisect_left, bisect_right
 from collections import OrderedDict, deque
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import TypeVar
+from typing import Any, TypeVar
 
 MILLISECOND = 1_000_000
 SECOND = 1000 * MILLISECOND
@@ -61,7 +61,7 @@ class Fragment:
     more: bool
     ip_length: int
     data: bytes
-    ref: object = None
+    ref: Any = None
 
     @property
     def end(self) -> int:
@@ -224,11 +224,20 @@ class Datagram:
 
 @dataclass(slots=True)
 class _Discarded:
-    """A datagram that nobody wants: enough of it to recognise its later fragments."""
+    """A datagram that nobody wants: enough of it to recognise its later fragments.
+
+    ``unseen``: its first fragment was never added, so that one that is added belongs to another datagram.
+    ``started_at`` is None until a fragment of it has come.
+    """
 
     extent: Extent
-    started_at: int
-    completed_at: int | None
+    first: Fragment | None = None
+    started_at: int | None = None
+    completed_at: int | None = None
+    unseen: bool = False
+
+    def age(self, now: int) -> int:
+        return 0 if self.started_at is None else now - self.started_at
 
 
 class Reassembler:
@@ -325,17 +334,30 @@ class Reassembler:
         self._keep_bounds()
         return datagram if datagram.complete else None
 
-    def discard(self, key: Key) -> None:
+    def discard(self, key: Key, fragment: Fragment | None = None) -> None:
         """Drop the datagram of this key and swallow its later fragments, until it is complete or timed out.
 
-        Nothing happens when the key is unknown.
+        Parameters
+        ----------
+        key : tuple
+            As for :meth:`add`. A key never added is fine: the caller has seen the first fragment and added none.
+        fragment : Fragment or None
+            The fragment that told the caller so, if it was not added. With it the end of the datagram is known;
+            without, whatever comes under the key is swallowed until the next first fragment.
         """
+        if fragment is not None:
+            self.add(key, fragment)
         datagram = self._open.pop(key, None) or self._recent.pop(key, None)
-        if datagram is None:
+        if datagram is not None:
+            self._forget(datagram)
+            completed_at = datagram.ended_at if datagram.complete else None
+            started_at = datagram.fragments[0].time
+            discarded = _Discarded(datagram._extent, datagram.first_fragment, started_at, completed_at)
+        elif key not in self._discarded or self._discarded[key].unseen:
+            discarded = _Discarded(Extent(), unseen=True)
+        else:
             return
-        self._forget(datagram)
-        completed_at = datagram.ended_at if datagram.complete else None
-        self._discarded[key] = _Discarded(datagram._extent, datagram.fragments[0].time, completed_at)
+        self._discarded[key] = discarded
         self._discarded.move_to_end(key)
         if len(self._discarded) > self.max_open:
             self._discarded.popitem(last=False)
@@ -358,26 +380,34 @@ class Reassembler:
             self._close(next(iter(self._open)))
         while self._recent and now - _oldest(self._recent).ended_at > self.repeat_window:
             self._forget(self._recent.popitem(last=False)[1])
-        while self._discarded and now - _oldest(self._discarded).started_at > self.timeout:
+        while self._discarded and _oldest(self._discarded).age(now) > self.timeout:
             self._discarded.popitem(last=False)
 
     def _swallowed(self, key: Key, fragment: Fragment) -> bool:
         discarded = self._discarded.get(key)
         if discarded is None:
             return False
-        if discarded.completed_at is not None:
-            over = fragment.time - discarded.completed_at > self.repeat_window
-        else:
-            again = fragment.offset == 0 and discarded.extent.contiguous > 0
-            age = fragment.time - discarded.started_at
-            over = age > (self.repeat_window if again else self.timeout)
-        if over:
+        if self._ends(discarded, fragment):
             del self._discarded[key]
             return False
+        if discarded.started_at is None:
+            discarded.started_at = fragment.time
         discarded.extent.add(fragment.offset, fragment.end, more=fragment.more)
+        if fragment.offset == 0 and discarded.first is None:
+            discarded.first = fragment
         if discarded.completed_at is None and discarded.extent.complete:
             discarded.completed_at = fragment.time
         return True
+
+    def _ends(self, discarded: _Discarded, fragment: Fragment) -> bool:
+        """This fragment belongs to another datagram, which has the IP ID of the discarded one."""
+        if discarded.completed_at is not None:
+            return fragment.time - discarded.completed_at > self.repeat_window or not _fits(discarded.first, fragment)
+        if discarded.unseen and fragment.offset == 0:
+            return True
+        repeat = fragment.offset == 0 and discarded.first is not None
+        allowed = self.repeat_window if repeat else self.timeout
+        return discarded.age(fragment.time) > allowed or not _fits(discarded.first, fragment)
 
     def _repeats_completed(self, key: Key, fragment: Fragment) -> bool:
         recent = self._recent.get(key)
@@ -444,6 +474,11 @@ def _agree(one: Fragment, other: Fragment) -> bool:
     """The captured bytes are the same as far as both reach."""
     shared = min(len(one.data), len(other.data))
     return one.data[:shared] == other.data[:shared]
+
+
+def _fits(first: Fragment | None, fragment: Fragment) -> bool:
+    """Not a first fragment other than the one there is."""
+    return fragment.offset > 0 or first is None or _agree(first, fragment)
 
 
 def _cost(fragment: Fragment) -> int:

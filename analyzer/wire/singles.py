@@ -8,17 +8,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-import numpy as np
-
-from analyzer.capture.gather import Gather
-from analyzer.capture.records import SLACK, Chunk
-from analyzer.capture.select import ESP, ICMP, ICMPV6, TCP, UDP, Ports
+from analyzer.capture.records import Chunk, Note
+from analyzer.capture.select import AH, ESP, ICMP, ICMPV6, IPV6_EXTENSIONS, TCP, UDP, Ports
 from analyzer.wire import natt
-from analyzer.wire.decode import IpPacket, decode
+from analyzer.wire.decode import IpPacket, decode, skip_extension_headers
 from analyzer.wire.icmp import parse_error
 from analyzer.wire.reassembly import Datagram, Fragment, Reassembler
 from analyzer.wire.tables import MISSING, Addresses, IcmpRow
-from analyzer.wire.tcp import TcpStreams
+from analyzer.wire.tcp import TcpRecord, TcpStreams
 
 #: ICMP errors, and datagrams without their first fragment, that are kept.
 MAX_ICMP = 10_000
@@ -26,8 +23,9 @@ MAX_ORPHANS = 10_000
 
 _UDP_HEADER = 8
 
-#: A row of the packets table without its datagram, in the order of the table's columns.
+#: A row of the packets table without its ports and datagram, in the order of the table's columns.
 PacketRow = tuple[int, ...]
+_SRC, _DST, _PROTOCOL = 4, 5, 15
 
 
 @dataclass(slots=True)
@@ -103,22 +101,32 @@ class Singles:
         self._count_esp = count_esp
         self._reassembler = Reassembler()
         self._streams = TcpStreams()
+        self._complete: list[Datagram] = []
         self._drained = Drained()
 
     @property
     def evicted(self) -> int:
-        """Datagrams given up because a limit was reached."""
-        return self._reassembler.evicted
+        """Datagrams and TCP connections given up because a limit was reached."""
+        return self._reassembler.evicted + self._reassembler.forgotten + self._streams.evicted
+
+    @property
+    def notes(self) -> list[Note]:
+        """Remarks on TCP streams that broke the framing rules."""
+        return self._streams.notes
 
     def drain(self) -> Drained:
         """Give what is finished, and forget it."""
+        # Only now, since repeats of a fragment still join a datagram that is complete already.
+        for datagram in (*self._complete, *self._reassembler.drain()):
+            self._datagram(datagram)
+        self._complete.clear()
         drained, self._drained = self._drained, Drained()
         return drained
 
     def flush(self) -> None:
         """The capture is over: what is incomplete stays incomplete."""
-        for datagram in self._reassembler.flush():
-            self._datagram(datagram)
+        self._complete += self._reassembler.flush()
+        self._tcp_records(self._streams.flush())
 
     def add(self, chunk: Chunk, row: int, link_type: int) -> None:
         """Take one packet of a chunk."""
@@ -128,12 +136,19 @@ class Singles:
         if packet is None:
             return
         data = raw[packet.payload_offset : packet.payload_offset + packet.payload_length]
-        if packet.protocol == UDP:
+        self.take(chunk, row, packet, data)
+
+    def take(self, chunk: Chunk, row: int, packet: IpPacket, data: bytes) -> None:
+        """Take one packet whose headers are read already; ``data`` is what was captured behind them."""
+        fragment = packet.mf or packet.fragment_offset > 0
+        if packet.protocol == UDP or (fragment and packet.protocol in IPV6_EXTENSIONS):
             self._udp(self._fragment_of(chunk, row, packet, data), packet)
-        elif packet.mf or packet.fragment_offset > 0:
+        elif packet.protocol in (ESP, AH) and packet.fragment_offset == 0 and len(data) >= 8:
+            # The SPI of AH stands behind its first word (RFC 4302 section 2).
+            spi_first = data[4:] if packet.protocol == AH else data
+            self._esp(packet, 0, 0, spi_first, int(chunk.time[row]), chunk.first_frame + row)
+        elif fragment:
             return
-        elif packet.protocol == ESP and len(data) >= 8:
-            self._esp(packet, 0, 0, data, int(chunk.time[row]), chunk.first_frame + row)
         elif packet.protocol == TCP:
             self._tcp(chunk, row, packet, data)
         elif packet.protocol in (ICMP, ICMPV6):
@@ -177,29 +192,30 @@ class Singles:
     def _udp(self, fragment: Fragment, packet: IpPacket) -> None:
         key = (packet.src, packet.dst, packet.protocol, packet.ip_id)
         alone = fragment.offset == 0 and not fragment.more
-        if fragment.offset == 0 and len(fragment.data) >= 4:
+        if fragment.offset == 0 and packet.protocol == UDP and len(fragment.data) >= 4:
             sport, dport = _ports(fragment.data)
-            if sport not in self._ports and dport not in self._ports:
-                if not alone:
-                    self._reassembler.discard(key)
-                return
-            if self._is_esp(fragment, sport, dport):
+            wanted = sport in self._ports or dport in self._ports
+            if wanted and self._is_esp(fragment, sport, dport):
                 self._esp(packet, sport, dport, fragment.data[_UDP_HEADER:], fragment.time, fragment.frame)
+                wanted = False
+            if not wanted:
                 if not alone:
-                    self._reassembler.discard(key)
+                    self._reassembler.discard(key, fragment)
                 return
+        if alone and len(fragment.data) < _UDP_HEADER:
+            return
         if alone:
             self._finished([fragment], [], fragment.data, fragment.length, (), overlap=False)
             return
         done = self._reassembler.add(key, fragment)
         if done is not None:
-            self._datagram(done)
+            self._complete.append(done)
 
     def _is_esp(self, first: Fragment, sport: int, dport: int) -> bool:
         """ESP in UDP, also where only the first of several fragments is at hand."""
         data = first.data[_UDP_HEADER:]
         length = first.length - _UDP_HEADER
-        return len(data) >= 4 and _kind(data, length, sport, dport) == natt.ESP
+        return len(data) >= 4 and natt.classify_one(data, length, sport, dport) == natt.ESP
 
     def _esp(self, packet: IpPacket, sport: int, dport: int, data: bytes, time: int, frame: int) -> None:
         src, dst = self._addresses.number(packet.src), self._addresses.number(packet.dst)
@@ -209,8 +225,16 @@ class Singles:
     def _datagram(self, datagram: Datagram) -> None:
         total = datagram.total
         length = total if total is not None else max(f.offset + f.length for f in datagram.fragments)
+        data = datagram.data
+        protocol = datagram.fragments[0].ref[_PROTOCOL]
+        if protocol != UDP:
+            # Destination options may stand behind an IPv6 fragment header (RFC 8200 section 4.1).
+            protocol, at = skip_extension_headers(protocol, data)
+            if protocol != UDP and datagram.first_fragment is not None:
+                return
+            data, length = data[at:], length - at
         self._finished(
-            datagram.fragments, datagram.duplicates, datagram.data, length, datagram.missing, overlap=datagram.overlap
+            datagram.fragments, datagram.duplicates, data, length, datagram.missing, overlap=datagram.overlap
         )
 
     def _finished(
@@ -224,11 +248,11 @@ class Singles:
         overlap: bool,
     ) -> None:
         """A datagram that is whole, or will not become so any more."""
-        rows = [_as_row(f) for f in fragments]
+        rows = [f.ref for f in fragments]
         first = next((f for f in fragments if f.offset == 0), None)
         sport, dport = _ports(data) if len(data) >= 4 else (MISSING, MISSING)
         datagram = LooseDatagram(
-            rows=rows + [_as_row(f) for f in duplicates],
+            rows=rows + [f.ref for f in duplicates],
             frames=tuple(f.frame for f in fragments),
             fragments=len(fragments),
             complete=not missing,
@@ -238,8 +262,8 @@ class Singles:
             largest=max(f.ip_length for f in fragments),
             sport=sport,
             dport=dport,
-            src=rows[0][4],
-            dst=rows[0][5],
+            src=rows[0][_SRC],
+            dst=rows[0][_DST],
         )
         if sport == MISSING:
             if len(self.orphans) < MAX_ORPHANS:
@@ -247,7 +271,7 @@ class Singles:
             return
         body = data[_UDP_HEADER:]
         wire = _udp_payload_length(data, length, complete=not missing)
-        kind = _kind(body[:wire], wire, sport, dport)
+        kind = natt.classify_one(body[:wire], wire, sport, dport)
         if kind == natt.KEEPALIVE:
             size = fragments[0].ip_length
             self._count_esp(
@@ -294,8 +318,12 @@ class Singles:
             time=int(chunk.time[row]),
             lost=max(packet.payload_length - max(len(data), header), 0),
         )
-        src, dst = self._addresses.number(packet.src), self._addresses.number(packet.dst)
+        self._tcp_records(records)
+
+    def _tcp_records(self, records: list[TcpRecord]) -> None:
         for record in records:
+            src, dst = self._addresses.number(record.flow[0]), self._addresses.number(record.flow[1])
+            sport, dport = record.flow[2:]
             if record.kind == "ike" and len(record.data) >= natt.HEADER:
                 self._drained.messages.append(
                     Loose(
@@ -310,14 +338,14 @@ class Singles:
                         dport=dport,
                         nat_t=True,
                         tcp=True,
-                        complete=True,
+                        complete=record.complete,
                     )
                 )
-            elif record.kind in ("esp", "keepalive"):
+            elif record.kind in ("esp", "keepalive") and record.frames:
                 keepalive = record.kind == "keepalive"
                 spi = 0 if keepalive else int.from_bytes(record.data[:4], "big")
-                frame = record.frames[-1]
-                self._count_esp(src, dst, sport, dport, spi, packet.ip_length, record.time, frame, keepalive)
+                size = record.wire_length
+                self._count_esp(src, dst, sport, dport, spi, size, record.time, record.frames[-1], keepalive)
 
     def _icmp_error(self, chunk: Chunk, row: int, packet: IpPacket, data: bytes) -> None:
         error = parse_error(packet.ip_version, data)
@@ -331,12 +359,6 @@ class Singles:
         )
 
 
-def _as_row(fragment: Fragment) -> PacketRow:
-    row = fragment.ref
-    assert isinstance(row, tuple)
-    return row
-
-
 def _ports(header: bytes) -> tuple[int, int]:
     return int.from_bytes(header[0:2], "big"), int.from_bytes(header[2:4], "big")
 
@@ -346,9 +368,3 @@ def _udp_payload_length(data: bytes, length: int, *, complete: bool) -> int:
     room = max(length - _UDP_HEADER, 0)
     stated = int.from_bytes(data[4:6], "big") - _UDP_HEADER if len(data) >= 6 else room
     return stated if 0 <= stated <= room or (stated > room and not complete) else room
-
-
-def _kind(body: bytes, length: int, sport: int, dport: int) -> int:
-    fields = Gather(np.frombuffer(body + bytes(SLACK), dtype=np.uint8))
-    one = [np.array([value], dtype=np.int64) for value in (0, min(len(body), length), length, sport, dport)]
-    return int(natt.classify(fields, *one)[0])

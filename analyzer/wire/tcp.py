@@ -52,6 +52,9 @@ class TcpRecord:
         Frames that carry it.
     time : int
         Capture time of the segment with its first byte, ns.
+    complete : bool
+        All segments of it were in the capture (each perhaps cut, see `data`); False when a segment was lost or the
+        stream ended before it.
     """
 
     flow: Flow
@@ -60,6 +63,7 @@ class TcpRecord:
     wire_length: int
     frames: tuple[int, ...]
     time: int
+    complete: bool = True
 
 
 class TcpStreams:
@@ -193,13 +197,14 @@ class _Connection:
 
 @dataclass(slots=True, order=True)
 class _Piece:
-    """Payload of a segment; ``position`` is its sequence number without the wraparound."""
+    """Payload of a segment, or a gap; ``position`` is its sequence number without the wraparound."""
 
     position: int
     payload: bytes
     lost: int
     frame: int
     time: int
+    is_gap: bool = False
 
     @property
     def end(self) -> int:
@@ -209,7 +214,7 @@ class _Piece:
         """The rest of it from `position` on."""
         skip = max(0, position - self.position)
         lost = self.lost - max(0, skip - len(self.payload))
-        return _Piece(self.position + skip, self.payload[skip:], lost, self.frame, self.time)
+        return _Piece(self.position + skip, self.payload[skip:], lost, self.frame, self.time, self.is_gap)
 
 
 class _Direction:
@@ -280,7 +285,7 @@ class _Direction:
         """Count the bytes before the first waiting segment as lost, and go on with it."""
         first = self._waiting[0]
         position = first.position if self._next is None else self._next
-        gap = _Piece(position, b"", max(0, first.position - position), first.frame, first.time)
+        gap = _Piece(position, b"", max(0, first.position - position), first.frame, first.time, is_gap=True)
         return self._consume(gap) + self._consume_waiting()
 
     def _consume(self, piece: _Piece) -> list[TcpRecord]:
@@ -308,6 +313,7 @@ class _Framing:
 
     __slots__ = (
         "_body",
+        "_complete",
         "_connection",
         "_contiguous",
         "_field",
@@ -349,6 +355,7 @@ class _Framing:
         """The stream ends here: an unfinished message as far as it came."""
         if self._state is not _State.FRAMES or self._length is None:
             return []
+        self._complete = False
         record = self._record()
         self._lose()
         return [record] if record is not None else []
@@ -388,6 +395,7 @@ class _Framing:
         self._remaining = 0
         self._body = bytearray()
         self._contiguous = True
+        self._complete = True
         self._frames: list[int] = []
         self._time = 0
 
@@ -397,7 +405,9 @@ class _Framing:
         while at < size:
             if not self._frames:
                 self._time = piece.time
-            if piece.frame not in self._frames[-1:]:
+            if piece.is_gap:
+                self._complete = False
+            elif piece.frame not in self._frames[-1:]:
                 self._frames.append(piece.frame)
             if self._length is None:
                 if at >= len(piece.payload):
@@ -438,12 +448,12 @@ class _Framing:
         body, length, marker = bytes(self._body), self._length or 0, len(_NON_ESP_MARKER)
         frames = tuple(self._frames)
         if length == len(_KEEPALIVE):
-            return TcpRecord(self._flow, "keepalive", body, length, frames, self._time)
+            return TcpRecord(self._flow, "keepalive", body, length, frames, self._time, self._complete)
         if len(body) < marker:
             return None
         if body.startswith(_NON_ESP_MARKER):
-            return TcpRecord(self._flow, "ike", body[marker:], length - marker, frames, self._time)
-        return TcpRecord(self._flow, "esp", body, length, frames, self._time)
+            return TcpRecord(self._flow, "ike", body[marker:], length - marker, frames, self._time, self._complete)
+        return TcpRecord(self._flow, "esp", body, length, frames, self._time, self._complete)
 
 
 def _is_plausible(payload: bytes) -> bool:

@@ -24,15 +24,17 @@ from tests.bench.results import Result
 def main(arguments: list[str] | None = None) -> int:
     """Measure, print the tables, write ``build/bench/result.json`` and ``result.md``; 1 if a target was missed."""
     given = _parser().parse_args(arguments)
-    contestants = peers(given.analyzer, 0 if given.full else 50_000)
-    for peer in contestants:
-        if peer.missing:
-            print(f"{peer.name} is left out: {peer.missing}.")
     measured: list[Result] = []
+    left_out: set[str] = set()
     for name in given.captures or captures.RECIPES:
         recipe = captures.RECIPES[name]
-        packets = max(1, int(recipe.packets * given.scale))
+        contestants = peers(given.analyzer, 0 if given.full else 50_000, recipe.for_pyshark)
+        for peer in contestants:
+            if peer.missing and peer.name not in left_out:
+                print(f"{peer.name} is left out: {peer.missing}.")
+                left_out.add(peer.name)
         print(f"{name}: {recipe.about} ...", flush=True)
+        packets = max(1, int(recipe.packets * given.scale))
         measured += _measure_all(recipe, packets, [peer for peer in contestants if not peer.missing], given.repeat)
     checks = results.check(measured)
     text = results.as_markdown(measured, checks, {name: recipe.about for name, recipe in captures.RECIPES.items()})
@@ -47,32 +49,26 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _measure_all(recipe: Recipe, packets: int, contestants: list[Peer], repeat: int) -> list[Result]:
-    """The results of all programs on one capture; those that read the whole of it are run ``repeat`` times, in turn."""
+    """The results of all programs on one capture, which take turns; tshark on the whole of it has one turn only."""
     make = [sys.executable, "-m", "tests.bench.captures", recipe.name, "--packets", str(packets)]
     whole = Path(subprocess.run(make, check=True, stdout=subprocess.PIPE, text=True).stdout.strip())
     total = pcapfile.count(whole)
     runs: dict[str, list[measure.Run]] = {peer.name: [] for peer in contestants}
+    idle: dict[str, list[measure.Run]] = {peer.name: [] for peer in contestants}
     for turn in range(repeat):
         for peer in contestants:
-            if turn == 0 or _is_fast(peer):
-                file = whole if _reads_all(peer, total) else _first(whole, peer.packets)
-                runs[peer.name].append(measure.run(peer.on(file), peer.accepted))
-    return [_result(recipe, peer, runs[peer.name], whole, total) for peer in contestants]
-
-
-def _result(recipe: Recipe, peer: Peer, runs: list[measure.Run], whole: Path, total: int) -> Result:
-    if _reads_all(peer, total):
-        return results.of_whole(recipe.name, peer.name, total, runs)
-    idle = measure.run(peer.on(_first(whole, 0)), peer.accepted)
-    return results.scaled(recipe.name, peer.name, total, peer.packets, runs, idle)
-
-
-def _reads_all(peer: Peer, total: int) -> bool:
-    return not 0 < peer.packets < total
-
-
-def _is_fast(peer: Peer) -> bool:
-    return peer.packets == 0 and peer.name != "tshark"
+            if not 0 < peer.packets < total:
+                if turn == 0 or peer.name != "tshark":
+                    runs[peer.name].append(measure.run(peer.on(whole), peer.accepted))
+            else:
+                runs[peer.name].append(measure.run(peer.on(_first(whole, peer.packets)), peer.accepted))
+                idle[peer.name].append(measure.run(peer.on(_first(whole, 0)), peer.accepted))
+    return [
+        results.scaled(recipe.name, peer.name, total, peer.packets, runs[peer.name], idle[peer.name])
+        if idle[peer.name]
+        else results.of_whole(recipe.name, peer.name, total, runs[peer.name])
+        for peer in contestants
+    ]
 
 
 def _first(whole: Path, count: int) -> Path:
@@ -87,7 +83,7 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="make bench", description=__doc__)
     parser.add_argument("captures", nargs="*", help=f"which of {', '.join(captures.RECIPES)}; all by default")
     parser.add_argument("--full", action="store_true", help="tshark reads the whole captures (minutes)")
-    parser.add_argument("--repeat", type=int, default=5, help="runs of the fast programs (default 5)")
+    parser.add_argument("--repeat", type=int, default=5, help="turns of each program (default 5)")
     parser.add_argument("--scale", type=float, default=1.0, help="size of the captures, 1 for the real one")
     parser.add_argument("--analyzer", default="", help="another command to measure, with FILE for the capture")
     return parser

@@ -16,11 +16,15 @@ _ROOT = _HERE.parent.parent
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """A capture: the module here that makes it, how many packets it has, what it stands for."""
+    """A capture: the module here that makes it, how many packets it has, what it stands for.
+
+    ``for_pyshark`` is how many packets the slowest program gets: enough for some IKE, few enough to wait for it.
+    """
 
     name: str
     packets: int
     about: str
+    for_pyshark: int
 
     def writer(self) -> Callable[[Path, int], None]:
         """The module's ``write``; imported only when a capture is made, since it brings NumPy along."""
@@ -31,9 +35,9 @@ class Recipe:
 RECIPES = {
     recipe.name: recipe
     for recipe in (
-        Recipe("mixed", 1_300_000, "a client's mixed traffic, an IKE connection every 4,000 packets"),
-        Recipe("dense", 310_000, "a gateway's IKE alone, 50,000 IKE SAs"),
-        Recipe("esp", 700_000, "ESP in UDP, a few IKE connections"),
+        Recipe("mixed", 1_300_000, "a client's mixed traffic, an IKE connection every 4,000 packets", 50_000),
+        Recipe("dense", 310_000, "a gateway's IKE alone, 50,000 IKE SAs", 2_000),
+        Recipe("esp", 700_000, "ESP in UDP, a few IKE connections", 50_000),
     )
 }
 
@@ -54,6 +58,8 @@ def make(recipe: Recipe, packets: int) -> Path:
     path = path_of(recipe, packets)
     if not path.exists():
         path.parent.mkdir(parents=True, exist_ok=True)
+        for outdated in path.parent.glob(f"{recipe.name}-{packets}-*"):
+            outdated.unlink()
         unfinished = path.with_suffix(".part")
         recipe.writer()(unfinished, packets)
         unfinished.rename(path)

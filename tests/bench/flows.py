@@ -33,6 +33,9 @@ Bools = NDArray[np.bool_]
 #: Connections that are alive at the same time, and packets until the oldest of them gives way to a new one.
 _ALIVE, _PACKETS_PER_FLOW = 64, 650
 
+#: Every so-manyth TCP connection has answers of one segment and one TLS record each; the others are downloads.
+_SHORT_ANSWERS = 4
+
 _CLIENT4 = 10 << 24 | 2
 _CLIENT6 = np.frombuffer(bytes.fromhex("20010db8000000010000000000000002"), np.uint8)
 _SYN, _ACK, _PSH = 0x02, 0x10, 0x08
@@ -106,13 +109,14 @@ class Plan:
 
 
 class Tcp:
-    """TLS over TCP: handshake, hellos, then records of data downwards and mostly acknowledgments upwards."""
+    """TLS over TCP: handshake, hellos, then data downwards and mostly acknowledgments upwards."""
 
     def __init__(self, flows: Flows, rng: np.random.Generator) -> None:
         self._flows, self._rng = flows, rng
         count = len(flows.client_port)
         self._seen = np.zeros(count, np.int64)
         self._next = rng.integers(0, 2**32, (2, count))  # sequence numbers: of the client, of the server
+        self._first_data = self._next[1] + 1 + len(tls.SERVER_HELLO)
 
     def plan(self, flow: Ints) -> Plan:
         """What the next packets of the given connections are."""
@@ -154,7 +158,10 @@ class Tcp:
             begins = at[plan.rank == rank] + 20
             put(piece.buffer, begins, np.tile(np.frombuffer(hello, np.uint8), (len(begins), 1)))
         data = (plan.rank > 4) & (plan.payload > 0)
-        put(piece.buffer, at[data] + 20, tls.application_data(plan.payload[data]))
+        down = data & ~plan.outbound & (flow % _SHORT_ANSWERS != 0)
+        put(piece.buffer, at[data & ~down] + 20, tls.application_data(plan.payload[data & ~down]))
+        begins, offset = at[down] + 20, received[down] - self._first_data[flow[down]]
+        tls.put_full_records(piece.buffer, begins, plan.payload[down], offset)
         flows.put_checksums(piece, where, flow, IPPROTO_TCP, field=16)
 
 

@@ -32,7 +32,7 @@ class Peer:
 ANALYZER = "ike-analyzer"
 
 
-def peers(analyzer: str = "", tshark_packets: int = 50_000) -> list[Peer]:
+def peers(analyzer: str = "", tshark_packets: int = 50_000, pyshark_packets: int = 2_000) -> list[Peer]:
     """All of them, the analyzer first; ``analyzer`` is another command for it, with the word ``FILE`` in it."""
     own = tuple(shlex.split(analyzer)) or (str(Path(sys.executable).parent / ANALYZER), "analyze", "FILE")
     fields = ("frame.number", "isakmp.ispi", "isakmp.exchangetype", "isakmp.messageid")
@@ -46,7 +46,10 @@ def peers(analyzer: str = "", tshark_packets: int = 50_000) -> list[Peer]:
         Peer("tshark", tshark, tshark_packets, missing=_without_program("tshark")),
         Peer("dpkt", _script("dpkt_loop"), 50_000, missing=_without_module("dpkt")),
         Peer(
-            "pyshark", _script("pyshark_loop"), 2_000, missing=_without_module("pyshark") or _without_program("tshark")
+            "pyshark",
+            _script("pyshark_loop"),
+            pyshark_packets,
+            missing=_without_module("pyshark") or _without_program("tshark"),
         ),
     ]
 

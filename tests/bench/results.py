@@ -69,15 +69,18 @@ def of_whole(capture: str, program: str, packets: int, runs: Sequence[Run]) -> R
     return Result(capture, program, packets, packets, len(runs), seconds, max(run.peak for run in runs), problem)
 
 
-def scaled(capture: str, program: str, packets: int, read: int, runs: Sequence[Run], idle: Run) -> Result:
-    """The time for all packets from runs over the first ``read`` and a run over a capture without packets.
+def scaled(capture: str, program: str, packets: int, read: int, runs: Sequence[Run], idle: Sequence[Run]) -> Result:
+    """The time for all packets from runs over the first ``read`` and runs over a capture without packets.
 
-    >>> scaled("mixed", "tshark", 1_000, 100, [Run(3.0, 5)], idle=Run(1.0, 4)).seconds
+    >>> scaled("mixed", "tshark", 1_000, 100, [Run(3.0, 5)], idle=[Run(1.0, 4)]).seconds
     21.0
     """
-    part = of_whole(capture, program, packets, runs)
-    seconds = idle.seconds + max(0.0, part.seconds - idle.seconds) * packets / read
-    return Result(capture, program, packets, read, part.runs, seconds, part.peak, part.problem or idle.problem)
+    part, none = of_whole(capture, program, packets, runs), of_whole(capture, program, packets, idle)
+    seconds = none.seconds + (part.seconds - none.seconds) * packets / read
+    busy = (
+        "" if part.seconds > none.seconds else "took no longer than without packets, the machine is too busy to scale"
+    )
+    return Result(capture, program, packets, read, part.runs, seconds, part.peak, part.problem or none.problem or busy)
 
 
 def check(results: Sequence[Result]) -> list[Check]:
@@ -137,7 +140,7 @@ def _row(result: Result, own: Result | None) -> list[str]:
         return [result.program, "", "", "", f"failed: {result.problem}"]
     how = f"median of {result.runs}" if result.runs > 1 else "one run"
     if result.is_scaled:
-        how = f"SCALED from the first {result.read:,} packets"
+        how = f"SCALED from the first {result.read:,} packets, {how}"
     beside = f"{result.seconds / own.seconds:.2f}" if own else ""
     return [result.program, f"{result.seconds:.2f} s", beside, f"{result.peak / 1e6:.0f} MB", how]
 

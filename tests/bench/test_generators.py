@@ -81,6 +81,15 @@ def test_tcp_connections_of_mixed_are_whole_across_pieces(tshark, made):
     assert dissected(tshark, made["mixed"], broken, "frame.number") == []
 
 
+def test_downloads_of_mixed_are_full_tls_records_over_many_segments(tshark, made):
+    """16 KiB with the inner type and the tag: 16,401 bytes; answers of one record each beside them."""
+    rows = dissected(tshark, made["mixed"], "tls", "tls.record.length", "tcp.segment.count")
+    full = [row for row in rows if "16401" in row[0]]
+    assert len(full) > 100
+    assert all(int(row[1].split(",")[0]) >= 11 for row in full)
+    assert sum(row[0] == "1455" for row in rows) > 100
+
+
 def test_mixed_has_an_ike_connection_every_4000_packets(tshark, made):
     """Begun at 1,000 and 5,000 of each run; the third run is too short for one. IKE_AUTH is in IP fragments."""
     seen = dissected(tshark, made["mixed"], "isakmp", "frame.number", "isakmp.exchangetype", "ip.fragment.count")

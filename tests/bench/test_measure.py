@@ -52,6 +52,12 @@ def test_targets_compare_the_analyzer_with_the_others():
     assert [one.met for one in missed] == [False] * 3
 
 
+def test_what_cannot_be_scaled_is_no_result():
+    """On a busy machine a slice may take no longer than the start alone; no figure comes from that."""
+    result = results.scaled("esp", "pyshark", 1_000, 10, [Run(1.0, 5)], [Run(1.1, 5)])
+    assert "too busy" in result.problem
+
+
 def test_a_failed_program_is_no_check():
     failed = results.of_whole("mixed", "ike-analyzer", 10, [Run(0.01, 1, "exit status 2: broken")])
     tshark = results.of_whole("mixed", "tshark", 10, [Run(10, 1)])

@@ -38,6 +38,10 @@ CLIENT_HELLO = _hello(
 )
 SERVER_HELLO = _hello(2, struct.pack("!HB", 0x1301, 0), _extension(43, b"\3\4") + _extension(51, _KEY))
 
+#: 16 KiB of text, the inner content type and the tag (RFC 8446 section 5.2).
+_FULL_RECORD = struct.pack("!BHH", 23, 0x0303, 16384 + 1 + 16)
+_FULL_RECORD_SIZE = len(_FULL_RECORD) + 16384 + 1 + 16
+
 _RECORD = np.dtype([("type", "u1"), ("version", ">u2"), ("length", ">u2")])
 
 
@@ -46,3 +50,21 @@ def application_data(payload: Ints) -> Bytes:
     head = np.zeros(len(payload), _RECORD)
     head["type"], head["version"], head["length"] = 23, 0x0303, payload - 5
     return head.view(np.uint8).reshape(-1, 5)
+
+
+def put_full_records(buffer: Bytes, begins: Ints, payload: Ints, offset: Ints) -> None:
+    """Make a stream of full records of segments: a download sends 16 KiB in each, about eleven segments.
+
+    Parameters
+    ----------
+    buffer : uint8 array
+        Holds random bytes where the segments' payloads are.
+    begins, payload : int arrays
+        Where the payload of each segment begins in ``buffer``, and its length in bytes.
+    offset : int array
+        Place of its first byte in the stream of records. A header may lie across two segments.
+    """
+    for place, value in enumerate(_FULL_RECORD):
+        into = (place - offset) % _FULL_RECORD_SIZE
+        here = into < payload
+        buffer[begins[here] + into[here]] = value

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from analyzer.errors import UsageError
 from analyzer.report.ladder import parse, render
+from sample_pcaps.lab import ip
 from sample_pcaps.lab.capture_filter import compile_filter
 from sample_pcaps.lab.maker import main, make, make_packets
 
@@ -494,6 +495,22 @@ def test_filter_passes_what_tcpdump_passes(tmp_path: Path, text: str, family: di
     with (tmp_path / "kept.pcap").open("rb") as kept:
         wanted = [data for _, data in dpkt.pcap.Reader(kept)]
     assert packets(f'filter "{text}"\n' + ladder) == wanted
+
+
+def test_port_filter_looks_only_at_offset_zero() -> None:
+    passes = compile_filter("udp port 500")
+    first = bytes.fromhex("4500001c000120004011" + "0000" + "c0000201" + "c0000202" + "01f401f400080000")
+    later = first[:6] + b"\x20\x01" + first[8:]
+    assert (passes(0x0800, first), passes(0x0800, later)) == (True, False)
+    first_of_ipv6 = bytes([0x60, 0, 0, 0, 0, 16, 44, 64]) + bytes(32) + bytes([17, 0, 0, 1]) + bytes(4) + first[20:]
+    whole_ipv6 = bytes([0x60, 0, 0, 0, 0, 8, 17, 64]) + bytes(32) + first[20:]
+    assert (passes(0x86DD, first_of_ipv6), passes(0x86DD, whole_ipv6)) == (False, True)
+
+
+def test_udp_checksum_of_zero_is_sent_as_ones() -> None:
+    blank = ip.udp("192.0.2.1", 500, "192.0.2.2", 500, bytes(2))
+    # Data that equals the checksum of zeros makes the sum come out as zero: RFC 768.
+    assert ip.udp("192.0.2.1", 500, "192.0.2.2", 500, blank[6:8])[6:8] == b"\xff\xff"
 
 
 def test_filter_that_the_maker_does_not_know() -> None:

@@ -207,10 +207,11 @@ def test_read_header_takes_the_fixed_header_or_nothing(data: bytes, offset: int)
         assert header.data == b""
 
 
-FIELDS = """
-    frame.protocols ip.src ip.dst ip.id ip.len ip.frag_offset ip.ttl ip.flags.df ip.flags.mf ip.proto
-    ipv6.src ipv6.dst ipv6.plen ipv6.hlim ipv6.fraghdr.ident ipv6.fraghdr.offset ipv6.fraghdr.more udp.srcport
-""".split()
+FIELDS = (
+    *("frame.protocols", "ip.src", "ip.dst", "ip.id", "ip.len", "ip.frag_offset", "ip.ttl", "ip.flags.df"),
+    *("ip.flags.mf", "ipv6.src", "ipv6.dst", "ipv6.plen", "ipv6.hlim", "ipv6.fraghdr.ident", "ipv6.fraghdr.offset"),
+    *("ipv6.fraghdr.more", "udp.srcport"),
+)
 
 
 def run(tshark: Path, *arguments: str | Path) -> bytes:

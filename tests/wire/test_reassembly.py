@@ -153,6 +153,7 @@ def test_contradicting_the_total_is_an_anomaly(late: Fragment) -> None:
 def test_oversize_is_marked_and_not_stored() -> None:
     datagram = one_datagram(Reassembler(), fragment(65_528, bytes(1480), False))
     assert (datagram.oversize, datagram.complete, len(datagram.fragments[0].data)) == (True, False, 7)
+    assert datagram.missing == ((0, 65_528), (65_535, 67_008))
     far = one_datagram(Reassembler(), fragment(10**9, bytes(1480), True))
     assert (far.oversize, far.fragments[0].data, far.data) == (True, b"", b"")
 
@@ -184,8 +185,8 @@ def test_flush_is_sorted_by_first_frame_and_empties() -> None:
 
 def test_discarded_datagrams_are_swallowed() -> None:
     reassembler = Reassembler()
-    reassembler.discard(KEY)
     reassembler.add(KEY, parts(0)[0])
+    reassembler.discard(KEY)
     reassembler.discard(KEY)
     assert [reassembler.add(KEY, one) for one in parts(1, 2) + parts(0, 1, 2)] == [None] * 5
     assert reassembler.flush() == []
@@ -209,6 +210,66 @@ def test_discarding_a_completed_datagram_swallows_its_copies() -> None:
     reassembler.discard(KEY)
     assert [reassembler.add(KEY, one) for one in parts(0, 1, 2)] == [None] * 3
     assert (datagram.duplicates, reassembler.flush()) == ([], [])
+
+
+def test_discarding_with_the_fragment_that_tells() -> None:
+    reassembler = Reassembler()
+    for one in parts(0, 0):
+        reassembler.discard(KEY, one)
+    assert [reassembler.add(KEY, one) for one in parts(1, 2, 1)] == [None] * 3
+    reassembler.discard(KEY, parts(0)[0])
+    assert [reassembler.add(KEY, one) for one in parts(1, 2, time=99 * MILLISECOND)] == [None] * 2
+    assert [reassembler.add(KEY, one) for one in parts(1, 2, time=SECOND)] == [None] * 2
+    (next_one,) = reassembler.flush()
+    assert len(next_one.fragments) == 2, "the discarded datagram was complete: this is another"
+
+
+def test_discarding_the_unseen() -> None:
+    """The caller saw a first fragment, added nothing, and wants no more of it."""
+    reassembler = Reassembler()
+    reassembler.discard(KEY)
+    reassembler.discard(KEY)
+    assert [reassembler.add(KEY, one) for one in parts(1, 2, time=SECOND)] == [None] * 2
+    assert reassembler.flush() == []
+    reassembler.discard(KEY)
+    again = [reassembler.add(KEY, one) for one in parts(0, 1, 2, time=SECOND)]
+    assert again[2] is not None, "a first fragment that is added is another datagram's"
+    reassembler.discard((*KEY, "other"))
+    reassembler.add((*KEY, "other"), parts(1, time=2 * SECOND)[0])
+    reassembler.add((*KEY, "other"), parts(1, time=63 * SECOND)[0])
+    assert [one.key for one in reassembler.flush()] == [(*KEY, "other")], "not for ever"
+
+
+def test_a_wanted_first_fragment_ends_the_swallowing() -> None:
+    for unwanted in (parts(0), parts(0, 1, 2)):
+        reassembler = Reassembler()
+        for one in unwanted:
+            reassembler.add(KEY, one)
+        reassembler.discard(KEY)
+        reassembler.add(KEY, fragment(0, b"other port", True, time=MILLISECOND))
+        done = reassembler.add(KEY, fragment(10, b"!", False, time=MILLISECOND))
+        assert done is not None and done.data == b"other port!"
+
+
+def test_a_datagram_with_the_same_ip_id_right_behind() -> None:
+    """Another first fragment, the same tail: the tail belongs to the datagram that lacks it."""
+    reassembler = Reassembler()
+    first = one_datagram(reassembler, fragment(0, b"one head", True), fragment(8, b"tail", False))
+    second = [reassembler.add(KEY, one) for one in (fragment(0, b"a second", True), fragment(8, b"tail", False))]
+    assert (first.data, first.duplicates) == (b"one headtail", [])
+    assert second[1] is not None and second[1].data == b"a secondtail"
+    reassembler._expire(SECOND)
+    assert reassembler._live_bytes == 0
+
+
+def test_the_window_holds_where_times_run_backwards() -> None:
+    reassembler = Reassembler()
+    for one in parts(0, 1, 2, time=SECOND):
+        reassembler.add((*KEY, "ahead"), one)
+    for one in parts(0, 1, 2):
+        reassembler.add(KEY, one)
+    again = [reassembler.add(KEY, one) for one in parts(0, 1, 2, time=SECOND // 2)]
+    assert again[2] is not None
 
 
 def test_bounds() -> None:

@@ -149,6 +149,18 @@ def test_snaplen_keeps_the_framing() -> None:
     capture.syn()
     assert brief(capture.send(stream[:60], 0, lost=512 - 60)) == [("prefix", PREFIX, 6), ("ike", ike(500)[:48], 500)]
     assert brief(capture.send(stream[512:572], 512, lost=306 - 60)) == [("ike", ike(300)[:54], 300)]
+    assert capture.send(stream[500:572], 500, lost=306 - 60) == [], "sent again, from a little before"
+    assert brief(capture.send(framed(ike(40)), len(stream))) == [("ike", ike(40), 40)]
+
+
+def test_overlap_with_bytes_that_were_not_captured() -> None:
+    """The repeat starts within the uncaptured part: what is new of it is counted, and not captured either."""
+    capture, message = Capture(), ike(500)
+    stream = PREFIX + framed(message) + framed(ike(40))
+    capture.syn()
+    capture.send(stream[:60], 0, lost=240)
+    assert brief(capture.send(stream[100:110], 100, lost=402)) == [("ike", message[:48], 500)]
+    assert brief(capture.send(stream[512:], 512)) == [("ike", ike(40), 40)]
 
 
 def test_uncaptured_length_field_resumes_at_the_next_segment() -> None:
@@ -158,6 +170,7 @@ def test_uncaptured_length_field_resumes_at_the_next_segment() -> None:
     records = capture.send(stream[:60], 0, lost=152) + capture.send(stream[212:262], 212)
     assert brief(records) == [("prefix", PREFIX, 6), ("ike", ike(100)[:48], 100)], "the next two are cut"
     assert brief(capture.send(stream[262:], 262)) == []
+    assert capture.send(stream[6:] + KEEPALIVE, 6) == [], "a repeat of what was read already is no place to go on"
     assert brief(capture.send(framed(ike(80)), len(stream))) == [("ike", ike(80), 80)]
 
 
@@ -185,7 +198,21 @@ def test_gap_inside_a_message_shortens_it() -> None:
     capture.syn()
     assert brief(capture.send(stream[:300], 0)) == [("prefix", PREFIX, 6)]
     assert capture.send(stream[400:], 400) == [], "the segment between may still come"
-    assert brief(capture.streams.flush()) == [("ike", message[:288], 1000), ("ike", ike(50), 50)]
+    records = capture.streams.flush()
+    assert brief(records) == [("ike", message[:288], 1000), ("ike", ike(50), 50)]
+    assert [record.complete for record in records] == [False, True]
+    assert [record.frames for record in records] == [(2, 3), (3,)]
+
+
+def test_gap_up_to_the_end_of_a_message() -> None:
+    capture, message = Capture(), ike(1000)
+    stream = PREFIX + framed(message) + framed(ike(50))
+    capture.syn()
+    capture.send(stream[:300], 0)
+    capture.send(stream[1012:], 1012)
+    records = capture.streams.flush()
+    assert brief(records) == [("ike", message[:288], 1000), ("ike", ike(50), 50)]
+    assert [record.frames for record in records] == [(2,), (3,)], "a gap is in no frame"
 
 
 def test_gap_over_a_length_field_resumes_at_a_plausible_segment() -> None:
@@ -216,6 +243,7 @@ def test_end_of_stream_shows_the_unfinished_message() -> None:
     capture.syn()
     records = capture.send((PREFIX + framed(message))[:500], 0) + capture.send(b"", 500, fin=True)
     assert brief(records) == [("prefix", PREFIX, 6), ("ike", message[:488], 1000)]
+    assert [record.complete for record in records] == [True, False]
     assert capture.streams.flush() == []
 
 

@@ -1,0 +1,188 @@
+"""Random frames for properties: valid packets of every link type, odd ones, and cuts; written from the RFCs."""
+
+from __future__ import annotations
+
+import struct
+
+import numpy as np
+from hypothesis import strategies as st
+
+from analyzer.capture.records import SLACK, Chunk, Interface
+
+IPV4, IPV6 = 0x0800, 0x86DD
+ADDRESSES4 = [bytes([10, 0, 0, i]) for i in (1, 2, 3)]
+ADDRESSES6 = [bytes.fromhex("20010db8000000000000000000000000")[:-1] + bytes([i]) for i in (1, 2, 3)]
+PORTS = st.sampled_from([500, 4500, 500, 4500, 53, 443, 10500])
+LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 108, 113, 228, 229, 276)
+
+_SPI = st.sampled_from([bytes(8), bytes(range(1, 9))])
+
+
+@st.composite
+def ike(draw: st.DrawFn) -> bytes:
+    """Something like an IKE message: right or wrong length, known or unknown version."""
+    body = draw(st.binary(max_size=40))
+    length = draw(st.sampled_from([28 + len(body)] * 4 + [0, 28, 29 + len(body), 3000]))
+    version = draw(st.sampled_from([0x20, 0x20, 0x10, 0x30]))
+    first = draw(st.sampled_from([0, 33, 41, 46, 53]))
+    head = draw(_SPI) + draw(_SPI) + bytes([first, version, draw(st.sampled_from([34, 35, 2])), draw(_FLAGS)])
+    return head + struct.pack("!II", draw(st.integers(0, 2)), length) + body
+
+
+_FLAGS = st.sampled_from([0x08, 0x20, 0x01])
+
+#: What a UDP datagram on an IKE port may carry.
+udp_payloads = st.one_of(
+    ike(),
+    ike().map(lambda message: bytes(4) + message),
+    st.just(b"\xff"),
+    st.just(b""),
+    st.binary(max_size=50),
+    st.binary(min_size=8, max_size=60).map(lambda rest: b"\xc0\x00\x00\x01" + rest),
+)
+
+
+@st.composite
+def _upper_layers(draw: st.DrawFn) -> tuple[int, bytes]:
+    """Protocol number and bytes of an upper layer."""
+    protocol = draw(st.sampled_from([17, 17, 17, 17, 6, 1, 58, 50, 51, 47]))
+    if protocol == 17:
+        payload = draw(udp_payloads)
+        stated = draw(st.sampled_from([8 + len(payload)] * 5 + [0, 7, 8, 9 + len(payload)]))
+        return protocol, struct.pack("!HHHH", draw(PORTS), draw(PORTS), stated, 0) + payload
+    if protocol == 6:
+        flags = draw(st.sampled_from([0x02, 0x10, 0x18]))
+        head = struct.pack("!HHIIBBHHH", draw(PORTS), draw(PORTS), draw(st.integers(0, 99)), 0, 0x50, flags, 0, 0, 0)
+        return protocol, head + draw(st.sampled_from([b"", b"IKETCP", b"GET / HTTP/1.1"]))
+    if protocol in (1, 58):
+        kind = draw(st.sampled_from([3, 11, 12, 8, 0, 1, 2, 128]))
+        return protocol, bytes([kind, draw(st.integers(0, 4))]) + bytes(6) + draw(st.binary(max_size=40))
+    return protocol, draw(st.binary(max_size=40))
+
+
+@st.composite
+def _ipv4(draw: st.DrawFn, whole: bool) -> bytes:
+    protocol, payload = draw(_upper_layers())
+    options = bytes(4 * draw(st.sampled_from([0, 0, 0, 1, 10])))
+    words = draw(st.sampled_from([5 + len(options) // 4] * 8 + [0, 4, 15]))
+    total = 4 * words + len(payload)
+    # Offload leaves the length 0; what the frame holds on the wire is then the length, so the frame must be whole.
+    total = draw(st.sampled_from([total] * 6 + [total + 7, max(total - 3, 0) or 1] + ([0] if whole else [])))
+    fragment = draw(st.sampled_from([0, 0, 0, 0, 0x4000, 0x2000, 0x2001, 0x0005, 0x8000]))
+    addresses = draw(st.sampled_from(ADDRESSES4)) + draw(st.sampled_from(ADDRESSES4))
+    head = struct.pack(
+        "!BBHHHBBH", 0x40 | words, 0, total, draw(st.integers(0, 3)), fragment, draw(st.integers(1, 255)), protocol, 0
+    )
+    return head + addresses + options + payload
+
+
+_EXTENSIONS = st.lists(st.sampled_from([0, 60, 43, 44, 51, 135]), max_size=3)
+
+
+@st.composite
+def _ipv6(draw: st.DrawFn) -> bytes:
+    protocol, payload = draw(_upper_layers())
+    for kind in draw(st.one_of(st.just([]), _EXTENSIONS)):
+        if kind == 44:
+            offset = draw(st.sampled_from([0, 0, 1, 8, 9]))
+            payload = struct.pack("!BBHI", protocol, 0, offset, draw(st.integers(0, 3))) + payload
+        elif kind == 51:
+            payload = struct.pack("!BBHII", protocol, 1, 0, 0xABCD, 1) + payload
+        else:
+            payload = bytes([protocol, 0]) + bytes(6) + payload
+        protocol = kind
+    length = draw(st.sampled_from([len(payload)] * 6 + [len(payload) + 5, max(len(payload) - 3, 0), 0]))
+    addresses = draw(st.sampled_from(ADDRESSES6)) + draw(st.sampled_from(ADDRESSES6))
+    return struct.pack("!IHBB", 0x6 << 28, length, protocol, draw(st.integers(1, 255))) + addresses + payload
+
+
+@st.composite
+def _behind_ethertype(draw: st.DrawFn, kind: int, packet: bytes) -> bytes:
+    """An EtherType and what follows it: the packet, or a way of carrying it."""
+    ppp = struct.pack("!H", 0x21 if kind == IPV4 else 0x57)
+    snap = b"\xaa\xaa\x03\x00\x00\x00" + struct.pack("!H", kind) + packet
+    label = struct.pack("!I", (16 << 12) | 0x100 | 64)
+    session = draw(st.sampled_from([0x11000001] * 3 + [0x11A70001]))
+    data = draw(
+        st.sampled_from(
+            [struct.pack("!H", kind) + packet] * 8
+            + [
+                b"\x88\x64" + struct.pack("!IH", session, len(packet) + 2) + ppp + packet,
+                b"\x88\x64" + struct.pack("!IH", session, len(packet) + 1) + ppp[1:] + packet,
+                b"\x88\x64" + struct.pack("!IH", session, len(packet) + 6) + b"\x02\x81" + label + packet,
+                struct.pack("!H", min(len(snap), 1500)) + snap,
+                struct.pack("!H", len(packet) + 3) + b"\x06\x06\x03" + packet,
+                struct.pack("!H", 38) + b"\x42\x42\x03" + packet,
+                b"\x88\x47" + label + packet,
+                b"\x88\x47" + struct.pack("!I", 17 << 12) + label + packet,
+                struct.pack("!H", IPV4 + IPV6 - kind) + packet,
+                b"\x08\x06" + packet,
+            ]
+        )
+    )
+    for tag in draw(st.one_of(st.just([]), st.lists(st.sampled_from([0x8100, 0x88A8, 0x9100, 0x9200]), max_size=6))):
+        data = struct.pack("!HH", tag, 100) + data
+    return data
+
+
+@st.composite
+def _linked(draw: st.DrawFn, link: int, kind: int, packet: bytes) -> bytes:
+    """Put the header of a link type before a packet."""
+    if link == 1:
+        return bytes(12) + draw(_behind_ethertype(kind, packet)) + draw(st.sampled_from([b"", bytes(12)]))
+    if link == 113:
+        return bytes(14) + draw(_behind_ethertype(kind, packet))
+    if link == 276:
+        data = draw(_behind_ethertype(kind, packet))
+        return data[:2] + bytes(18) + data[2:]
+    if link in (0, 108):
+        family = draw(st.sampled_from([2 if kind == IPV4 else 30] * 4 + [2, 24, 28, 30, 7, 0x0200CD00]))
+        return struct.pack(draw(st.sampled_from("<>")) + "I", family) + packet
+    ppp = struct.pack("!H", 0x21 if kind == IPV4 else 0x57)
+    if link == 51:
+        return struct.pack("!IH", 0x11000001, len(packet) + 2) + ppp + packet
+    if link in (9, 50):
+        return draw(st.sampled_from([b"\xff\x03" + ppp, ppp, ppp[1:]])) + packet
+    return packet
+
+
+@st.composite
+def frames(draw: st.DrawFn, link: int) -> tuple[bytes, int]:
+    """Captured bytes of a frame of a link type, and its length on the wire."""
+    if draw(st.integers(0, 9)) == 0:
+        data = draw(st.binary(max_size=90))
+        return data, len(data)
+    whole = draw(st.booleans())
+    kind = draw(st.sampled_from([IPV4, IPV4, IPV6]))
+    data = draw(_linked(link, kind, draw(_ipv4(whole)) if kind == IPV4 else draw(_ipv6())))
+    return (data if whole else data[: draw(st.integers(0, len(data)))]), len(data)
+
+
+@st.composite
+def captures(draw: st.DrawFn) -> tuple[int, list[tuple[bytes, int]]]:
+    """A link type and some frames."""
+    link = draw(st.sampled_from((1, 1, 1, *LINK_TYPES)))
+    return link, draw(st.lists(frames(link), min_size=1, max_size=8))
+
+
+def chunk_of(packets: list[tuple[bytes, int]], gap: int = 0, interface: int = 0) -> Chunk:
+    """A chunk as a reader gives it: packets one behind the other, a second apart, ``gap`` bytes of 0xff between."""
+    starts = np.cumsum([0, *(len(data) + gap for data, _ in packets)], dtype=np.int64)[:-1]
+    buffer = b"".join(data + b"\xff" * gap for data, _ in packets) + bytes(SLACK)
+    n = len(packets)
+    return Chunk(
+        buffer=np.frombuffer(buffer, dtype=np.uint8),
+        first_frame=1,
+        start=starts,
+        captured=np.array([len(data) for data, _ in packets], dtype=np.int64),
+        wire=np.array([wire for _, wire in packets], dtype=np.int64),
+        time=np.arange(n, dtype=np.int64) * 10**9 + 10**18,
+        interface=np.full(n, interface, dtype=np.int32),
+        direction=np.zeros(n, dtype=np.int8),
+        host_dropped=np.zeros(n, dtype=np.bool_),
+        packet_id=np.full(n, -1, dtype=np.int64),
+    )
+
+
+def interface_of(link: int) -> list[Interface]:
+    return [Interface(0, link)]

@@ -1,0 +1,106 @@
+"""MTU bounds from the first IP fragment and from ICMP (domain.md 5.1)."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.relate.seen import HOSTS, INIT, only_sa
+
+LARGE = "+0.1 C:500 > S:500 IKE_AUTH request 3468\n"
+HOSTS6 = "C = 2001:db8:1::2  S = 2001:db8:2::7\n"
+
+#: MTU of the sender -> length of its first fragment (domain.md 5.1).
+FIRST_FRAGMENTS = {
+    1500: 1500, 1492: 1492, 1480: 1476, 1472: 1468, 1460: 1460, 1452: 1452, 1440: 1436, 1436: 1436, 1430: 1428,
+    1420: 1420, 1400: 1396, 1390: 1388, 1280: 1276, 1000: 996,
+}  # fmt: skip
+
+
+def bounds(*steps: str, hosts: str = HOSTS, role: str = "initiator", **options: object) -> tuple[int | None, int | None]:
+    found = only_sa(*steps, hosts=hosts, **options).path_mtu[role]  # type: ignore[index]
+    return found.lower, found.upper
+
+
+@pytest.mark.parametrize("mtu, first", FIRST_FRAGMENTS.items())
+def test_the_first_fragment_gives_a_range(mtu, first):
+    assert bounds(LARGE, hosts=f"{HOSTS}mtu {mtu}\n") == (first, first + 7)
+
+
+@settings(max_examples=30)
+@given(mtu=st.integers(576, 1500), hosts=st.sampled_from([HOSTS, HOSTS6]))
+def test_the_range_holds_the_true_mtu(mtu, hosts):
+    lower, upper = bounds(LARGE, hosts=f"{hosts}mtu {mtu}\n")
+    assert lower is not None and upper is not None
+    assert lower <= mtu <= upper
+
+
+def test_ipv6():
+    # 40 of header and 8 of fragment header leave 1444 of 1492 bytes, cut to 1440: 48 + 1440.
+    assert bounds(LARGE, hosts=HOSTS6 + "mtu 1492\n") == (1488, 1495)
+
+
+def test_each_direction_for_itself():
+    hosts = "C = 10.0.0.2 (mtu 1400)  S = 203.0.113.7 (mtu 1500)\n"
+    steps = (LARGE, "+0.2 C:500 < S:500 IKE_AUTH response 2500\n")
+    assert bounds(*steps, hosts=hosts) == (1396, 1403)
+    assert bounds(*steps, hosts=hosts, role="responder") == (1500, 1507)
+
+
+def test_without_fragments_nothing_is_known():
+    assert bounds(INIT) == (None, None)
+    assert bounds(INIT, role="responder") == (None, None)
+
+
+def test_a_later_fragment_alone_says_nothing():
+    assert bounds(INIT, LARGE.replace("\n", " ip-fragments 3 lost 1\n")) == (None, None)
+
+
+def test_the_largest_first_fragment_counts():
+    # A sender that was told a smaller path MTU in mid-session: its own link still carries the larger one.
+    steps = (
+        "+0.1 C:500 > S:500 IKE_AUTH request 2500 ip-fragments 2 (1500 1052)\n"
+        "+1.1 C:500 > S:500 IKE_AUTH request 2504 mid 1 ip-fragments 3 (1396 1116 60)\n"
+    )
+    assert bounds(steps) == (1500, 1507)
+
+
+class TestIcmp:
+    BIG = "+0.10 C:500 > S:500 IKE_AUTH request 1400\n"
+
+    def hosts(self) -> str:
+        return HOSTS.strip() + "  R = 192.0.2.1\n"
+
+    def test_fragmentation_needed_bounds_the_path_above(self):
+        steps = (INIT, self.BIG, "+0.11 C < R ICMP fragmentation-needed mtu 1300\n")
+        assert bounds(*steps, hosts=self.hosts()) == (None, 1300)
+        assert bounds(*steps, hosts=self.hosts(), role="responder") == (None, None)
+
+    def test_it_outranks_the_senders_own_link(self):
+        steps = (INIT, LARGE, "+0.11 C < R ICMP fragmentation-needed mtu 1300\n")
+        assert bounds(*steps, hosts=self.hosts()) == (None, 1300)
+
+    def test_the_smallest_counts(self):
+        steps = (
+            *(INIT, self.BIG),
+            "+0.11 C < R ICMP fragmentation-needed mtu 1300\n",
+            "+0.12 C < R ICMP fragmentation-needed mtu 1200\n",
+            "+0.13 C < R ICMP fragmentation-needed mtu 1400\n",
+        )
+        assert bounds(*steps, hosts=self.hosts()) == (None, 1200)
+
+    def test_an_old_router_that_gives_no_mtu_bounds_nothing(self):
+        # RFC 1191 section 3: the field is zero.
+        steps = (INIT, self.BIG, "+0.11 C < R ICMP fragmentation-needed\n")
+        assert bounds(*steps, hosts=self.hosts()) == (None, None)
+
+    def test_packet_too_big_does_so_for_ipv6(self):
+        hosts = HOSTS6.strip() + "  R = 2001:db8:9::1\n"
+        steps = (INIT, self.BIG, "+0.11 C < R ICMP packet-too-big mtu 1300\n")
+        assert bounds(*steps, hosts=hosts) == (None, 1300)
+
+
+def test_what_the_user_knows_replaces_what_the_trace_suggests():
+    assert bounds(INIT, LARGE, mtu=1400) == (1400, 1400)
+    assert bounds(INIT, LARGE, mtu=1400, role="responder") == (1400, 1400)
