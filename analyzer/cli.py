@@ -1,33 +1,40 @@
 """The command line: one short function per verb, each a thin wrapper over the public API.
 
-Exit status: 0 healthy, 1 a blocking or degrading finding, 2 a usage or input error, 3 the capture cannot tell. Of several
-files the gravest counts: 2 before 1 before 3 before 0.
+Exit status: 0 healthy, 1 a blocking or degrading finding, 2 a usage or input error, 3 the capture cannot tell. Of
+several files the gravest counts: 2 before 1 before 3 before 0.
 """
 
 from __future__ import annotations
 
 import argparse
+import gc
+import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import analyzer
+from analyzer.capture.text import printable
 from analyzer.errors import AnalyzerError, InputError, UsageError
 
 if TYPE_CHECKING:
     from analyzer.analysis import Capture
 
 USAGE_ERROR = 2
+_ANALYZE = "Prints the verdict, the ladder of each IKE SA, and the findings with frame numbers and remedies."
+_EXIT_STATUS = "Exit status: 0 healthy, 1 a blocking or degrading finding, 2 usage or input error, 3 cannot tell."
 #: From bad to good; several files end with the first of these that occurred.
 _GRAVITY = (USAGE_ERROR, 1, 3, 0)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    parser = _parser()
-    arguments = parser.parse_args(argv)
+    # A run makes many small objects and no cycles to speak of: look for garbage rarely.
+    gc.set_threshold(200_000, 50, 50)
     try:
+        _prepare_output()
+        arguments = _parser().parse_args(argv)
         status: int = arguments.run(arguments)
         sys.stdout.flush()
         return status
@@ -36,10 +43,29 @@ def main(argv: Sequence[str] | None = None) -> int:
         return USAGE_ERROR
     except BrokenPipeError:
         # The reader of our output left (head, less): not an error, and nothing more can be written.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _drop_output()
         return 0
+    except OSError as error:
+        # Readers and plots turn theirs into an InputError: what is left is our own output, as on a full disk.
+        _drop_output()
+        _complain(UsageError(f"cannot write the report: {error.strerror}"))
+        return USAGE_ERROR
     except KeyboardInterrupt:
         return 130
+
+
+def _prepare_output() -> None:
+    """Whatever the terminal cannot show (a file name, say) is escaped rather than fatal."""
+    if sys.stdout is None:
+        raise UsageError("standard output is closed")
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _drop_output() -> None:
+    """What is still in the buffer goes nowhere, so that leaving does not fail on it once more."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def analyze(arguments: argparse.Namespace) -> int:
@@ -47,7 +73,8 @@ def analyze(arguments: argparse.Namespace) -> int:
     if arguments.plot and len(arguments.files) > 1:
         raise UsageError("--plot draws one capture: give one FILE")
     statuses = []
-    for i, path in enumerate(arguments.files):
+    printed = 0
+    for path in arguments.files:
         try:
             capture = analyzer.read(path, ports=arguments.port, mtu=arguments.mtu, sha256=arguments.json)
             if arguments.plot:
@@ -58,7 +85,8 @@ def analyze(arguments: argparse.Namespace) -> int:
             _complain(error)
             statuses.append(USAGE_ERROR)
             continue
-        _print(capture, arguments, first=i == 0)
+        _print(capture, arguments, first=printed == 0)
+        printed += 1
         statuses.append(capture.verdict.exit_status)
     return next(status for status in _GRAVITY if status in statuses)
 
@@ -73,22 +101,31 @@ def _print(capture: Capture, arguments: argparse.Namespace, *, first: bool) -> N
         print("\n" + "=" * 110 + "\n")
     sys.stdout.write(capture.text())
     if arguments.plot:
-        print(f"\nPlot: {arguments.plot}")
+        print(f"\nPlot: {printable(arguments.plot)}")
 
 
 def _complain(error: AnalyzerError) -> None:
     print(f"ike-analyzer: {error}", file=sys.stderr)
 
 
+class _Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line, like every other error here; ``--help`` says the rest."""
+
+    def error(self, message: str) -> NoReturn:
+        raise UsageError(f"{printable(message)} (see {self.prog} --help)")
+
+
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="ike-analyzer",
         description="Says why an IKEv2 VPN connection failed, from a packet capture.",
-        epilog="Exit status: 0 healthy, 1 a blocking or degrading finding, 2 usage or input error, 3 cannot tell.",
+        epilog=_EXIT_STATUS,
     )
     parser.add_argument("--version", action="version", version=f"ike-analyzer {analyzer.__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    one = verbs.add_parser("analyze", help="say what happened in one or more captures", description=analyze.__doc__)
+    one = verbs.add_parser(
+        "analyze", help="say what happened in one or more captures", description=_ANALYZE, epilog=_EXIT_STATUS
+    )
     one.add_argument("files", nargs="+", metavar="FILE", help="pcap or pcapng; - is standard input")
     one.add_argument("--json", action="store_true", help="print one JSON object for each file (ike-analyzer/report/1)")
     one.add_argument("--plot", metavar="OUT", help="draw packet size versus MTU into OUT (.png or .svg)")

@@ -32,15 +32,15 @@ _AF_INET, _AF_INET6 = 2, (24, 28, 30)
 
 @dataclass(frozen=True, slots=True)
 class Located:
-    """Per frame: offset of the IP header in the buffer (-1: none seen), and whether the general decoder must look."""
+    """Per frame: offset of the IP header in the buffer (-1: none seen), its first byte (0: none), and whether the
+    general decoder must look."""
 
     offset: Ints
+    first: Ints
     odd: Bools
 
 
-def locate_ip(
-    fields: Gather, start: Ints, captured: Ints, link_type: NDArray[np.int32]
-) -> Located:
+def locate_ip(fields: Gather, start: Ints, captured: Ints, link_type: NDArray[np.int32]) -> Located:
     """Find the IP header of every frame.
 
     Parameters
@@ -57,36 +57,55 @@ def locate_ip(
     Located
         Offsets point at a byte whose high nibble is 4 or 6, with the fixed IP header captured (20 or 40 bytes).
     """
-    offset = np.full(len(start), -1, dtype=np.int64)
-    odd = np.zeros(len(start), dtype=np.bool_)
-    for kind in np.unique(link_type).tolist():
-        rows = np.arange(len(start)) if len(start) and (link_type == kind).all() else np.flatnonzero(link_type == kind)
-        if kind == ETHERNET:
-            where, strange = _ethernet(fields, start[rows], captured[rows])
-        elif kind in RAW_TYPES or kind in (IPV4, IPV6):
-            where, strange = start[rows], np.zeros(len(rows), dtype=np.bool_)
-        elif kind in (NULL, LOOP):
-            where, strange = _loopback(fields, start[rows], captured[rows])
-        elif kind in (SLL, SLL2):
-            where, strange = _cooked(fields, start[rows], captured[rows], kind)
-        elif kind in KNOWN:
-            where, strange = np.full(len(rows), -1, dtype=np.int64), np.ones(len(rows), dtype=np.bool_)
-        else:
-            continue
-        offset[rows] = where
-        odd[rows] = strange
-    return Located(_with_header(fields, offset, start + captured), odd)
+    kinds = np.unique(link_type).tolist()
+    if len(kinds) == 1:
+        offset, odd = _locate(fields, start, captured, kinds[0])
+    else:
+        offset = np.full(len(start), -1, dtype=np.int64)
+        odd = np.zeros(len(start), dtype=np.bool_)
+        for kind in kinds:
+            rows = np.flatnonzero(link_type == kind)
+            offset[rows], odd[rows] = _locate(fields, start[rows], captured[rows], kind)
+    return _with_header(fields, offset, odd, start + captured)
 
 
-def _with_header(fields: Gather, offset: Ints, end: Ints) -> Ints:
+def _locate(fields: Gather, start: Ints, captured: Ints, kind: int) -> tuple[Ints, Bools]:
+    """Offsets for frames of one link type, the version nibble not yet looked at where the link promises none."""
+    none = np.zeros(len(start), dtype=np.bool_)
+    if kind == ETHERNET:
+        return _ethernet(fields, start, captured)
+    if kind in RAW_TYPES or kind in (IPV4, IPV6):
+        return start, none
+    if kind in (NULL, LOOP):
+        return _loopback(fields, start, captured)
+    if kind in (SLL, SLL2):
+        return _cooked(fields, start, captured, kind)
+    return np.full(len(start), -1, dtype=np.int64), ~none if kind in KNOWN else none
+
+
+def _with_header(fields: Gather, offset: Ints, odd: Bools, end: Ints) -> Located:
     """Keep only offsets at which a whole fixed IPv4 or IPv6 header was captured."""
-    version = fields.u8(np.maximum(offset, 0)) >> 4
+    first = fields.u8(np.maximum(offset, 0))
     room = end - offset
-    good = (offset >= 0) & (((version == 4) & (room >= 20)) | ((version == 6) & (room >= 40)))
-    return np.where(good, offset, -1)
+    good = (offset >= 0) & (room >= 20) & ((first >> 4 == 4) | ((first >> 4 == 6) & (room >= 40)))
+    return Located(np.where(good, offset, -1), np.where(good, first, 0), odd)
 
 
 def _ethernet(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Bools]:
+    """IP directly behind the Ethernet header, which is nearly all; tags and tunnels are looked at for the rest only."""
+    ethertype = fields.u16(start + 12)
+    offset = start + 14
+    version = fields.u8(offset) >> 4
+    good: Bools = ((ethertype == ETHERTYPE_IPV4) & (version == 4)) | ((ethertype == ETHERTYPE_IPV6) & (version == 6))
+    odd = np.zeros(len(start), dtype=np.bool_)
+    rest = np.flatnonzero(~good)
+    if len(rest):
+        offset = np.where(good, offset, -1)
+        offset[rest], odd[rest] = _tagged(fields, start[rest], captured[rest])
+    return offset, odd
+
+
+def _tagged(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Bools]:
     at = start + 12
     ethertype = fields.u16(at)
     for _ in range(_MAX_TAGS):
@@ -96,17 +115,16 @@ def _ethernet(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Bools]
         at = np.where(tagged, np.minimum(at + 4, start + np.maximum(captured, 14)), at)
         ethertype = np.where(tagged, fields.u16(at), ethertype)
     offset = at + 2
-    # LLC and MPLS are rare enough for the general decoder; so are endless tags, and PPPoE with anything but plain IP.
-    odd = _carries_llc(fields, ethertype, offset) | np.isin(ethertype, (*_MPLS, *_VLAN_TAGS))
     pppoe = ethertype == ETHERTYPE_PPPOE
     if pppoe.any():
-        session = pppoe & (fields.u8(np.where(pppoe, offset + 1, at)) == 0)
         protocol = fields.u16(np.where(pppoe, offset + 6, at))
-        ethertype = np.where(session & (protocol == 0x0021), ETHERTYPE_IPV4, ethertype)
-        ethertype = np.where(session & (protocol == 0x0057), ETHERTYPE_IPV6, ethertype)
+        ethertype = np.where(pppoe & (protocol == 0x0021), ETHERTYPE_IPV4, ethertype)
+        ethertype = np.where(pppoe & (protocol == 0x0057), ETHERTYPE_IPV6, ethertype)
         offset = np.where(pppoe, offset + 8, offset)
-        odd |= session & (ethertype == ETHERTYPE_PPPOE)
     good = _matches_version(fields, offset, ethertype, start + captured)
+    # LLC with SNAP and an IP type inside is rare enough for the general decoder; so are MPLS and endless tags.
+    llc = (ethertype <= 1500) & (captured >= 22) & (fields.u16(offset) == 0xAAAA)
+    odd = llc | np.isin(ethertype, _MPLS) | np.isin(ethertype, _VLAN_TAGS)
     return np.where(good, offset, -1), odd & (captured > 14)
 
 

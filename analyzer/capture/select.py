@@ -1,9 +1,9 @@
 """Which packets of a chunk can matter for IKE, decided for all of them at once.
 
 Most of a client's trace is web traffic; here it is dropped after a handful of vectorised reads. What is kept: UDP on
-the IKE ports, native ESP and AH (whole, or a first fragment), every IP fragment that can belong to UDP, ICMP errors, TCP on the IKE ports, and whatever the
-vectorised reads cannot take apart (IPv6 extension headers, odd link layers). A property test holds the selection equal
-to decoding everything with dpkt.
+the IKE ports, native ESP and AH (whole, or the first fragment), every IP fragment that can belong to UDP, ICMP errors,
+TCP on the IKE ports, and whatever the vectorised reads cannot take apart (IPv6 extension headers, odd link layers). A
+property test holds the selection equal to decoding everything with dpkt.
 """
 
 from __future__ import annotations
@@ -77,15 +77,15 @@ def select(fields: Gather, located: Located, end: Ints, ports: Ports) -> Selecti
         Ports on which IKE is looked for.
     """
     ip = located.offset
-    version = np.where(ip >= 0, fields.u8(np.maximum(ip, 0)) >> 4, 0)
-    four = np.flatnonzero(version == 4)
-    six = np.flatnonzero(version == 6)
+    rows = np.flatnonzero(_may_matter(fields, located, ports))
+    version = located.first[rows] >> 4
+    four, six = rows[version == 4], rows[version == 6]
     odd = [np.flatnonzero(located.odd & (ip < 0))]
     udp: list[Ints] = []
     esp: list[Ints] = []
     later: list[Ints] = []
-    rejected = len(ip) - len(four) - len(six)
-    for rows, pick, fragment_header in ((four, _ipv4, 0), (six, _ipv6, 8)):
+    accepted = 0
+    for rows, pick, fragment_header, icmp in ((four, _ipv4, 0, ICMP), (six, _ipv6, 8, ICMPV6)):
         if len(rows):
             protocol, l4, fragment, is_later, strange = pick(fields, ip[rows])
             room = end[rows] - l4
@@ -97,12 +97,25 @@ def select(fields: Gather, located: Located, end: Ints, ports: Ports) -> Selecti
             is_esp = ~is_later & ~strange & ((protocol == ESP) | (protocol == AH))
             is_odd = strange | (fragment & (protocol == UDP))
             is_odd |= whole & (protocol == TCP) & on_ports & (room >= 20)
-            is_odd |= whole & _is_icmp_error(fields, protocol, l4, room)
+            is_odd |= whole & _is_icmp_error(fields, icmp, protocol, l4, room)
             udp.append(rows[is_udp & (room >= 8)])
             esp.append(rows[is_esp & (room >= 8)])
             odd.append(rows[is_odd])
-            rejected += int(np.count_nonzero(~(is_udp | is_esp | (fragment & (protocol == UDP)))))
-    return Selection(_joined(udp), _joined(esp), np.sort(_joined(odd)), _joined(later), rejected)
+            accepted += int(np.count_nonzero(is_udp | is_esp | (fragment & (protocol == UDP))))
+    return Selection(_joined(udp), _joined(esp), np.sort(_joined(odd)), _joined(later), len(ip) - accepted)
+
+
+def _may_matter(fields: Gather, located: Located, ports: Ports) -> Bools:
+    """The first, cheap sieve: all but unfragmented TCP and UDP on other ports, which is nearly everything."""
+    four: Bools = located.first >> 4 == 4
+    ip = np.maximum(located.offset, 0)
+    header = np.where(four, (located.first & 0x0F) * 4, 40)
+    protocol = fields.u8(ip + np.where(four, 9, 6))
+    whole: Bools = ~four | ((fields.u16(ip + 6) & 0x3FFF == 0) & (header >= 20))
+    both = fields.u32(ip + header)
+    other_ports = ~ports.either(both >> 16, both & 0xFFFF)
+    plain: Bools = ((protocol == TCP) | (protocol == UDP)) & whole & other_ports
+    return ~plain & (located.offset >= 0)
 
 
 def _joined(parts: list[Ints]) -> Ints:
@@ -131,10 +144,11 @@ def _on_ports(fields: Gather, l4: Ints, room: Ints, ports: Ports) -> Bools:
     return ports.either(fields.u16(at), fields.u16(at + 2)) & seen
 
 
-def _is_icmp_error(fields: Gather, protocol: Ints, l4: Ints, room: Ints) -> Bools:
-    icmp: Bools = (protocol == ICMP) | (protocol == ICMPV6)
-    if not icmp.any():
-        return icmp
-    kind = fields.u8(np.where(room >= 8, l4, 0))
-    error: Bools = np.where(protocol == ICMP, np.isin(kind, ICMP_ERRORS), kind < 128)
-    return icmp & error & (room >= 8)
+def _is_icmp_error(fields: Gather, icmp: int, protocol: Ints, l4: Ints, room: Ints) -> Bools:
+    """Of the ICMP that belongs to the IP version, what reports an error; its type, code and checksum are there."""
+    found: Bools = (protocol == icmp) & (room >= 4)
+    if not found.any():
+        return found
+    kind = fields.u8(np.where(found, l4, 0))
+    error: Bools = np.isin(kind, ICMP_ERRORS) if icmp == ICMP else kind < 128
+    return found & error

@@ -15,6 +15,7 @@ from analyzer.capture.records import Interface, Note
 from analyzer.capture.select import NAT_T_PORT
 from analyzer.relate.duplicates import duplicate_of
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.settled import settled
 from analyzer.relate.table import MessageTable
 from analyzer.relate.views import CaptureFacts, Message
 from analyzer.wire.messages import FLAG_RESPONSE
@@ -36,12 +37,16 @@ _NEVER = 1 << 62
 
 @dataclass(frozen=True, slots=True)
 class Related:
-    """The IKE SAs of a capture, and what is known of the capture as a whole."""
+    """The IKE SAs of a capture, and what is known of the capture as a whole.
+
+    ``plain_successes``: by number the SAs that succeeded beyond question, with their address numbers and start.
+    """
 
     capture: CaptureFacts
     table: MessageTable
     sas: Sequence[IkeSa]
     duplicate_of: Ints
+    plain_successes: dict[int, tuple[Pair, int]]
 
 
 def relate(
@@ -64,7 +69,8 @@ def relate(
     capture = _facts(wire, notes, interfaces, int(np.count_nonzero(copies != MISSING)), mtu)
     table = MessageTable(wire)
     sas = IkeSas(wire, table, capture, copies)
-    return Related(capture, table, tuple(sas) if len(sas) <= KEPT else sas, copies)
+    plain = {number: (pair, start) for number, pair, start in sas.plain_successes()}
+    return Related(capture, table, tuple(sas) if len(sas) <= KEPT else sas, copies, plain)
 
 
 class IkeSas(Sequence[IkeSa]):
@@ -80,6 +86,17 @@ class IkeSas(Sequence[IkeSa]):
         self._flows = _flows_by_sa(wire, self._rows, self._begins)
         self._starts = _starts_by_pair(wire, self._rows, self._begins) if self._icmp or self._orphans else {}
         self._spis = set(wire.messages.spi_i[self._rows].tolist()) if self._icmp else set()
+
+    def plain_successes(self) -> Iterator[tuple[int, Pair, int]]:
+        """Number, addresses and start of each SA that plainly succeeded (see :mod:`analyzer.relate.settled`)."""
+        firsts = self._rows[self._begins[:-1]]
+        good = settled(self._table.wire, self._rows, self._begins)
+        m = self._table.wire.messages
+        for number in np.flatnonzero(good).tolist():
+            row = int(firsts[number])
+            pair = _pair(int(m.src[row]), int(m.dst[row]))
+            if pair not in self._icmp and pair not in self._orphans:
+                yield number, pair, int(m.time[row])
 
     def __len__(self) -> int:
         return len(self._begins) - 1
@@ -141,6 +158,11 @@ class IkeSas(Sequence[IkeSa]):
             time, orphans = self._frames_of(rows, pair), self._orphans[pair]
             found += orphans[bisect_left(orphans, (time.start,)) : bisect_left(orphans, (time.stop,))]
         return tuple(found)
+
+
+def pair_of(sa: IkeSa) -> Pair:
+    """The address numbers of an SA's first message, the smaller first."""
+    return _pair(*sa.messages[0].address_numbers)
 
 
 def _pair(a: int, b: int) -> Pair:

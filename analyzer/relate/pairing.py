@@ -37,9 +37,10 @@ def pair(messages: Sequence[Message], capture_end: int, *, alive: bool = False) 
     """
     groups: dict[tuple[bool, int, int], tuple[list[Message], list[Message]]] = {}
     for message in messages:
-        # The request of an exchange and its response carry opposite I and opposite R flags.
-        by_initiator = message.is_initiator != message.is_response
-        group = groups.setdefault((by_initiator, message.exchange, message.message_id), ([], []))
+        key = message.exchange_key
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = ([], [])
         group[message.is_response].append(message)
     highest = {True: -1, False: -1}
     for by_initiator, _, message_id in groups:

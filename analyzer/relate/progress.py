@@ -16,7 +16,7 @@ SHORT_ANSWER = 112
 #: Notify types from here on are status, below are errors (RFC 7296 section 3.10.1).
 _FIRST_STATUS = 16384
 
-_SUCCESS_PAYLOADS = (numbers.IDR, numbers.AUTH)
+SUCCESS_PAYLOADS = (numbers.IDR, numbers.AUTH)
 
 
 def is_error_only(response: Message) -> bool:
@@ -45,7 +45,7 @@ def looks_successful(exchange: Exchange) -> bool:
         exchange.exchange == numbers.IKE_AUTH
         and response is not None
         and exchange.outcome == "answered"
-        and response.inner_payload in _SUCCESS_PAYLOADS
+        and response.inner_payload in SUCCESS_PAYLOADS
         and response.length > SHORT_ANSWER
     )
 

@@ -53,21 +53,15 @@ class MessageTable:
         #: The exchange's request is the original initiator's: request and response carry opposite I and R flags.
         self.asked_by_initiator = memoryview(initiator != response)
         #: The message carries IKEV2_FRAGMENTATION_SUPPORTED.
-        self.announces = memoryview(
-            _having(wire.notify_type == numbers.IKEV2_FRAGMENTATION_SUPPORTED, m.notify_first, m.notify_count)
-        )
+        self.announces = memoryview(having_notify(wire, numbers.IKEV2_FRAGMENTATION_SUPPORTED))
         #: It chooses or offers: SA and KE payloads (IKE_SESSION_RESUME has neither; its nonce shows that it is no error).
         self.takes_part = memoryview(
             np.where(
                 m.exchange == numbers.IKE_SESSION_RESUME,
-                self._with_payload(numbers.NONCE),
-                self._with_payload(numbers.SA) & self._with_payload(numbers.KE),
+                having_payload(wire, numbers.NONCE),
+                having_payload(wire, numbers.SA) & having_payload(wire, numbers.KE),
             )
         )
-
-    def _with_payload(self, kind: int) -> Bools:
-        m = self.wire.messages
-        return _having(self.wire.payload_type == kind, m.payload_first, m.payload_count)
 
     @lazy
     def packet_rows(self) -> tuple[Ints, Ints]:
@@ -75,6 +69,16 @@ class MessageTable:
         datagram = self.wire.packets.datagram
         order = np.argsort(datagram, kind="stable")
         return order, np.searchsorted(datagram[order], np.arange(len(self.fragments) + 1))
+
+
+def having_payload(wire: Wire, kind: int) -> Bools:
+    """For each message: does it hold a clear payload of this type?"""
+    return _having(wire.payload_type == kind, wire.messages.payload_first, wire.messages.payload_count)
+
+
+def having_notify(wire: Wire, kind: int) -> Bools:
+    """For each message: does it hold a clear Notify of this type?"""
+    return _having(wire.notify_type == kind, wire.messages.notify_first, wire.messages.notify_count)
 
 
 def _having(hits: Bools, first: Ints, count: Ints) -> Bools:

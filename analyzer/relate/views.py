@@ -6,7 +6,7 @@ of them cost little.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -106,6 +106,12 @@ class Message:
     def is_initiator(self) -> bool:
         """Sent by the original initiator of the IKE SA (I flag)."""
         return self._t.is_initiator[self.row]
+
+    @property
+    def exchange_key(self) -> tuple[bool, int, int]:
+        """What the messages of one exchange share: asked by the original initiator, exchange type, message ID."""
+        t, row = self._t, self.row
+        return t.asked_by_initiator[row], t.exchange[row], t.message_id[row]
 
     @property
     def message_id(self) -> int:
@@ -216,6 +222,11 @@ class Message:
         """TTL or hop limit of each packet that carried it."""
         return tuple(self._t.wire.packets.ttl[self.packets].tolist())
 
+    @property
+    def address_numbers(self) -> tuple[int, int]:
+        """Source and destination as numbers of :class:`analyzer.wire.tables.Addresses`."""
+        return self._t.src[self.row], self._t.dst[self.row]
+
     def address_text(self, number: int) -> str:
         """Text of an address number of the same capture."""
         return self._t.wire.addresses.text(number)
@@ -271,6 +282,8 @@ class Attempt:
     @property
     def length(self) -> int:
         """IKE length; of an SKF set the sum over its fragments, each counted once."""
+        if len(self.messages) == 1:
+            return self.messages[0].length
         return sum({m.skf_number: m.length for m in self.messages}.values())
 
     @property
@@ -300,6 +313,8 @@ class Attempt:
     @property
     def complete(self) -> bool:
         """Every IP fragment of every IKE message of the set was seen."""
+        if len(self.messages) == 1:
+            return self.messages[0].complete and self.messages[0].skf_total <= 1
         return all(m.complete for m in self.messages) and not self.skf_missing
 
     @property
@@ -317,6 +332,7 @@ class Exchange:
 
     ``requests`` and ``responses`` hold one :class:`Attempt` per sending, in time. ``retry`` counts changed requests
     (IKE_SA_INIT after COOKIE or INVALID_KE_PAYLOAD); ``retry_reason`` says why this one differs from the one before.
+    ``request`` and ``response`` are the fullest sending of each (others may have lost fragments), None when not seen.
     """
 
     sender: Role
@@ -327,19 +343,16 @@ class Exchange:
     outcome: Outcome
     retry: int = 0
     retry_reason: str = ""
+    request: Attempt | None = field(init=False)
+    response: Attempt | None = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "request", _fullest(self.requests))
+        object.__setattr__(self, "response", _fullest(self.responses))
 
     @property
     def attempts(self) -> int:
         return len(self.requests)
-
-    @property
-    def request(self) -> Attempt | None:
-        """The fullest sending of the request (later ones may have lost fragments), None when only a response is seen."""
-        return _fullest(self.requests)
-
-    @property
-    def response(self) -> Attempt | None:
-        return _fullest(self.responses)
 
     @property
     def times(self) -> tuple[int, ...]:
@@ -371,6 +384,8 @@ class Exchange:
 def _fullest(attempts: tuple[Attempt, ...]) -> Attempt | None:
     if len(attempts) < 2:
         return attempts[0] if attempts else None
+    if all(len(a.messages) == 1 and a.messages[0].complete and not a.messages[0].skf_total for a in attempts):
+        return attempts[0]
     return max(attempts, key=lambda a: (a.complete, a.length, a.ip_fragments, -a.time))
 
 

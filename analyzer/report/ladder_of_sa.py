@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.views import Attempt, Exchange, Message
+from analyzer.relate.views import Attempt, Message
 from analyzer.report.ladder_model import (
     Encrypted,
     Esp,
@@ -23,7 +23,7 @@ from analyzer.report.ladder_words import EXCHANGES, ICMP_NAMES
 from analyzer.wire.registry import name, numbers
 from analyzer.wire.tables import EspFlow
 
-#: Steps printed; a long session is cut in the middle of nowhere important: setup comes first.
+#: Steps printed; of a long session the first ones tell how it was set up.
 MAX_STEPS = 40
 
 _CLIENT, _SERVER = "C", "S"
@@ -207,8 +207,11 @@ def _icmp(sa: IkeSa, zero: int) -> Iterable[Step]:
             )
 
 
-def exchanges_left_out(sa: IkeSa, max_steps: int = MAX_STEPS) -> int:
-    """Messages that :func:`ladder_of` does not show."""
-    exchange: Exchange
-    lines = sum(bool(exchange.requests) + bool(exchange.responses) for exchange in sa.exchanges)
-    return max(lines - max_steps, 0)
+def steps_left_out(sa: IkeSa, max_steps: int = MAX_STEPS) -> int:
+    """Steps that :func:`ladder_of` does not show."""
+    messages = (
+        sum(bool(e.requests) + bool(e.responses) for e in sa.exchanges) if sa.version >= 2 else len(sa.messages)
+    )
+    flows = sum(bool(flow.spi) for flow in sa.flows)
+    reports = sum(row.error.meaning in ICMP_NAMES for row in sa.icmp)
+    return max(messages + flows + reports - max_steps, 0)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from analyzer.relate.sa import IkeSa
 from analyzer.report.ladder import render
-from analyzer.report.ladder_of_sa import ladder_of
+from analyzer.report.ladder_of_sa import ladder_of, steps_left_out
 from analyzer.report.timestamp import duration, utc
 from analyzer.rules.model import Finding, NotAssessed, Severity, Verdict
 
@@ -55,7 +55,7 @@ def _worth_showing(capture: Capture, most: int) -> list[IkeSa]:
     if len(sas) <= most:
         return list(sas)
     verdicts = capture.judgement.of_sa
-    gravest = sorted(range(len(sas)), key=lambda i: (verdicts[i].severity.rank, verdicts[i].confidence.rank))
+    gravest = sorted(range(len(sas)), key=verdicts.rank)
     return [sas[number] for number in sorted(gravest[:most])]
 
 
@@ -93,7 +93,9 @@ def _sa(capture: Capture, sa: IkeSa, verdict: Verdict) -> str:
         for direction, b in (("client > server", sa.path_mtu["initiator"]), ("server > client", sa.path_mtu["responder"]))
         if b.evidence
     ]
-    return head + "".join(bounds) + "\n" + textwrap.indent(render(ladder_of(sa)), "  ")
+    rest = steps_left_out(sa)
+    more = f"  ... and {rest:,} more {'step' if rest == 1 else 'steps'}\n" if rest else ""
+    return head + "".join(bounds) + "\n" + textwrap.indent(render(ladder_of(sa)), "  ") + more
 
 
 def _range(lower: int | None, upper: int | None) -> str:

@@ -48,5 +48,6 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=22,
     check=check,
+    ceiling=Confidence.STRONG,
     remedies=("read-server-log",),
 )

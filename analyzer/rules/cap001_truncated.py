@@ -52,5 +52,6 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=43,
     check=check,
+    ceiling=Confidence.CANNOT_TELL,
     versions=(1, 2),
 )

@@ -51,4 +51,5 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=44,
     check=check,
+    ceiling=Confidence.CANNOT_TELL,
 )

@@ -52,5 +52,6 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=46,
     check=check,
+    ceiling=Confidence.CANNOT_TELL,
     scope="capture",
 )

@@ -53,4 +53,5 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=42,
     check=check,
+    ceiling=Confidence.CANNOT_TELL,
 )

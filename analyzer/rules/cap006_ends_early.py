@@ -44,4 +44,5 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=41,
     check=check,
+    ceiling=Confidence.CANNOT_TELL,
 )

@@ -7,9 +7,10 @@ import pkgutil
 import re
 from collections.abc import Iterable, Sequence
 from functools import cache, cached_property
+from typing import overload
 
 import analyzer.rules
-from analyzer.relate.build import Related
+from analyzer.relate.build import Pair, Related, pair_of
 from analyzer.relate.sa import IkeSa
 from analyzer.remedies import remedy
 from analyzer.rules.evidence import EVIDENCE
@@ -29,12 +30,48 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(sorted(found, key=lambda r: (r.order, r.code)))
 
 
+class Verdicts(Sequence[Verdict]):
+    """The verdict of each IKE SA, by its number; worked out when it is first asked for."""
+
+    def __init__(self, related: Related, rules: Sequence[Rule]) -> None:
+        self._related = related
+        self._rules = rules
+        self._known: dict[int, Verdict] = {}
+
+    def __len__(self) -> int:
+        return len(self._related.sas)
+
+    @overload
+    def __getitem__(self, index: int) -> Verdict: ...
+
+    @overload
+    def __getitem__(self, index: slice) -> Sequence[Verdict]: ...
+
+    def __getitem__(self, index: int | slice) -> Verdict | Sequence[Verdict]:
+        if isinstance(index, slice):
+            return tuple(self.of(sa) for sa in self._related.sas[index])
+        return self._known[index] if index in self._known else self.of(self._related.sas[index])
+
+    def of(self, sa: IkeSa) -> Verdict:
+        """The verdict of a view that is at hand."""
+        if sa.number not in self._known:
+            self._known[sa.number] = _verdict_of_sa(sa, self._rules)
+        return self._known[sa.number]
+
+    def rank(self, number: int) -> tuple[int, int]:
+        """Severity and confidence for sorting, the gravest first, without a verdict for what plainly succeeded."""
+        if number in self._related.plain_successes and number not in self._known:
+            return Severity.INFORMATION.rank, Confidence.STRONG.rank
+        verdict = self[number]
+        return verdict.severity.rank, verdict.confidence.rank
+
+
 class Judgement:
     """What the rules say of a capture. Verdicts are worked out at once, findings when they are asked for.
 
     Attributes
     ----------
-    of_sa : tuple of Verdict
+    of_sa : Verdicts
         One for each IKE SA, by its number.
     of_capture : tuple of Finding
         Findings about the capture as a whole.
@@ -46,12 +83,12 @@ class Judgement:
         self._related = related
         about_sa = [r for r in all_rules() if r.scope == "sa"]
         self._rules = about_sa
-        deciding = [r for r in about_sa if r.is_verdict]
-        self.of_sa = tuple(_verdict_of_sa(sa, _assess(sa, deciding)[0]) for sa in related.sas)
+        deciding = sorted((r for r in about_sa if r.is_verdict), key=lambda r: r.best_rank)
+        self.of_sa = Verdicts(related, deciding)
         self.of_capture = tuple(
             _finding(rule, None, seen) for rule in all_rules() if rule.scope == "capture" for seen in rule.check(related)
         )
-        self.verdict = _verdict_of_capture(related.sas, self.of_sa, self.of_capture)
+        self.verdict = _verdict_of_capture(related, self.of_sa, self.of_capture)
 
     def of(self, sas: Iterable[IkeSa]) -> tuple[tuple[Finding, ...], tuple[NotAssessed, ...]]:
         """Findings on some IKE SAs and on the capture, the gravest first, and what could not be assessed."""
@@ -120,8 +157,15 @@ def _as_verdict(finding: Finding) -> Verdict:
     )
 
 
-def _verdict_of_sa(sa: IkeSa, findings: Iterable[Finding]) -> Verdict:
-    gravest = min(findings, key=lambda f: f.rank, default=None)
+def _verdict_of_sa(sa: IkeSa, rules: Iterable[Rule]) -> Verdict:
+    """The gravest finding; ``rules`` come in the order of the best that each can find."""
+    gravest: Finding | None = None
+    for rule in rules:
+        if gravest is not None and gravest.rank <= rule.best_rank:
+            break
+        for finding in _assess(sa, (rule,))[0]:
+            if gravest is None or finding.rank < gravest.rank:
+                gravest = finding
     if gravest is not None:
         return _as_verdict(gravest)
     return Verdict(
@@ -134,18 +178,23 @@ def _verdict_of_sa(sa: IkeSa, findings: Iterable[Finding]) -> Verdict:
     )
 
 
-def _verdict_of_capture(sas: Sequence[IkeSa], verdicts: Sequence[Verdict], findings: Iterable[Finding]) -> Verdict:
+def _verdict_of_capture(related: Related, verdicts: Verdicts, findings: Iterable[Finding]) -> Verdict:
     """That of the worst IKE SA which no later success between the same two addresses makes past."""
-    succeeded: dict[frozenset[str], int] = {}
-    for sa, verdict in zip(sas, verdicts, strict=True):
+    plain = related.plain_successes
+    succeeded: dict[Pair, int] = {}
+    for pair, start in plain.values():
+        succeeded[pair] = max(succeeded.get(pair, start), start)
+    others: list[tuple[Pair, int, Verdict]] = []
+    for number in range(len(related.sas)):
+        if number not in plain:
+            sa = related.sas[number]
+            others.append((pair_of(sa), sa.start, verdicts.of(sa)))
+    for pair, start, verdict in others:
         if verdict.exit_status == 0:
-            pair = frozenset((sa.initiator, sa.responder))
-            succeeded[pair] = max(succeeded.get(pair, sa.start), sa.start)
-    standing = []
-    for sa, verdict in zip(sas, verdicts, strict=True):
-        past = verdict.exit_status != 0 and sa.start < succeeded.get(frozenset((sa.initiator, sa.responder)), sa.start)
-        if not past:
-            standing.append(verdict)
+            succeeded[pair] = max(succeeded.get(pair, start), start)
+    standing = [v for pair, start, v in others if v.exit_status == 0 or start >= succeeded.get(pair, start)]
+    if plain:
+        standing.append(verdicts[min(plain)])
     whole = [_as_verdict(f) for f in findings if f.is_verdict]
     return min(standing or whole, key=_severity_for_capture)
 
@@ -155,7 +204,11 @@ def _orders() -> dict[str, int]:
     return {r.id: r.order for r in all_rules()}
 
 
-def _severity_for_capture(verdict: Verdict) -> tuple[int, int, int, int]:
-    # A success outranks what cannot be told: the latter is often a session that began before the trace.
+def _severity_for_capture(verdict: Verdict) -> tuple[int, int, int, int, int]:
+    # A success outranks what cannot be told: the latter is often a session that began before the trace. Of several
+    # successes the first is told.
     unsure = verdict.confidence is Confidence.CANNOT_TELL
-    return verdict.severity.rank, int(unsure), verdict.confidence.rank, _orders().get(verdict.id, 999)
+    fine = verdict.exit_status == 0
+    confidence = 0 if fine else verdict.confidence.rank
+    number = -1 if verdict.sa is None else verdict.sa
+    return verdict.severity.rank, int(unsure), confidence, _orders().get(verdict.id, 999), number

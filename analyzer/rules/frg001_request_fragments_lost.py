@@ -47,7 +47,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         request = exchange.request
         if exchange.exchange not in _LARGE or request is None or not request.is_ip_fragmented:
             continue
-        if exchange.sender != "initiator" or exchange.responses or _answer_arrives_in_part(sa):
+        if exchange.sender != "initiator" or exchange.responses or _answer_arrives_in_part(sa, exchange):
             continue
         about = sa.reported("initiator", exchange.times[0])
         if any(i.error.meaning in _REFUSALS for i in about):
@@ -96,8 +96,8 @@ def _fragments_pass(sa: IkeSa) -> bool:
     )
 
 
-def _answer_arrives_in_part(sa: IkeSa) -> bool:
-    return any(src == sa.responder for _, src, _ in sa.orphans)
+def _answer_arrives_in_part(sa: IkeSa, exchange: Exchange) -> bool:
+    return any(src == sa.responder and frame > exchange.frames[0] for frame, src, _ in sa.orphans)
 
 
 def _confidence(sa: IkeSa, exchange: Exchange, about: Sequence[IcmpRow], *, seen_whole: bool) -> Confidence:

@@ -53,18 +53,20 @@ def _partial_answer(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
     part = "its first IP fragment without the rest" if response is not None and not rest else "some of its IP fragments"
     if response is None:
         part = "later IP fragments without the first"
+    arrived = frames(*(a.frames for a in exchange.responses), rest)
     yield Observation(
         title=(
             f"The server answered {exchange_name(exchange)}, but of the answer{size} only {part} arrived, and the client "
             f"sent its request {times(exchange.attempts)}; {announcements(sa)}: a device on the way back drops IP fragments."
         ),
         detail=(
-            "Part of the answer is in the trace, so the request got through. Frames "
-            + ", ".join(map(str, frames(response.frames if response else (), rest)))
-            + " hold what arrived of it."
+            "Part of the answer is in the trace, so the request got through. What arrived of it: "
+            + ("frame " if len(arrived) == 1 else "frames ")
+            + ", ".join(map(str, arrived))
+            + "."
         ),
         frames=frames(init_frames(sa), exchange.frames, rest),
-        confidence=_confidence_of_part(sa, exchange, min((*(response.frames if response is not None else ()), *rest))),
+        confidence=_confidence_of_part(sa, exchange, arrived[0]),
         remedies=_remedies(sa),
     )
 

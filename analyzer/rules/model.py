@@ -77,6 +77,8 @@ class Rule:
         Ids of remedies that fit each of its findings.
     versions : tuple of int
         Major IKE versions of the SAs that it is about.
+    ceiling : Confidence
+        The surest that it ever is; rules that cannot do better than what is found already need not be run.
     is_verdict : bool
         It can be the answer to "why did it fail"; a mere remark cannot.
     """
@@ -90,7 +92,13 @@ class Rule:
     needs: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
     versions: tuple[int, ...] = (2,)
+    ceiling: Confidence = Confidence.PROVED
     is_verdict: bool = True
+
+    @property
+    def best_rank(self) -> tuple[int, int, int]:
+        """The highest rank that a finding of it can have."""
+        return self.severity.rank, self.ceiling.rank, self.order
 
 
 @dataclass(frozen=True, slots=True)

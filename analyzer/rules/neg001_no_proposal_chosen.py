@@ -56,5 +56,6 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=18,
     check=check,
+    ceiling=Confidence.STRONG,
     remedies=("align-proposals",),
 )

@@ -72,5 +72,6 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=1,
     check=check,
+    ceiling=Confidence.STRONG,
     remedies=("reach-gateway",),
 )

@@ -89,5 +89,6 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=7,
     check=check,
+    ceiling=Confidence.STRONG,
     remedies=("open-udp-4500",),
 )

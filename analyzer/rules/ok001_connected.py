@@ -54,4 +54,5 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=47,
     check=check,
+    ceiling=Confidence.STRONG,
 )

@@ -82,4 +82,5 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=104,
     check=check,
+    ceiling=Confidence.POSSIBLE,
 )

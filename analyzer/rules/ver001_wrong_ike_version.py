@@ -53,5 +53,6 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=34,
     check=check,
+    ceiling=Confidence.STRONG,
     versions=(1, 2),
 )

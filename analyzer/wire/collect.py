@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from analyzer.capture.gather import Gather, Ints
 from analyzer.capture.links import KNOWN, locate_ip
-from analyzer.capture.records import NO_TIME, SLACK, Chunk, Interface, Note
+from analyzer.capture.records import NO_TIME, Chunk, Interface, Note
 from analyzer.capture.select import AH, UDP, Ports, Selection, select
 from analyzer.wire import natt
 from analyzer.wire.decode import IpPacket
@@ -22,11 +22,15 @@ from analyzer.wire.flows import Flows
 from analyzer.wire.messages import Batch, Origin, read_messages
 from analyzer.wire.singles import LooseDatagram, Singles
 from analyzer.wire.tables import MISSING, Addresses, Census, Datagrams, Messages, Packets, Wire, stack, take
+from analyzer.wire.waiting import Waiting
 
 #: IKE messages kept; a capture with more gets a note, and what came first is analysed.
 MAX_MESSAGES = 2_000_000
 
-_UDP_HEADER = 8
+#: IKE messages in a chunk that are worth a reading of their own; fewer wait for more.
+_WORTH_READING = 200
+
+_UDP_HEADER, _ESP_HEADER = 8, 8
 
 
 class Collector:
@@ -49,6 +53,7 @@ class Collector:
         self._datagrams: list[Datagrams] = []
         self._datagram_count = 0
         self._batches: list[Batch] = []
+        self._waiting = Waiting()
         self._message_count = 0
         self._datagram_frames: dict[int, tuple[int, ...]] = {}
         self._datagram_missing: dict[int, tuple[tuple[int, int], ...]] = {}
@@ -68,19 +73,28 @@ class Collector:
         self._plain_udp(fields, chunk, located.offset, selection.udp)
         self._odd(fields, chunk, links, located.offset, selection.odd)
         self._take_singles()
+        if self._waiting.is_full:
+            self._read_waiting()
 
     def finish(self) -> Wire:
         """Close what is still open and give the tables; messages come in the order of the frame that completes them."""
         self._singles.flush()
         self._take_singles()
+        self._read_waiting()
         self._keep_orphans()
         self.census.evicted = self._singles.evicted
-        messages = stack(Messages, _rebased(self._batches))
+        payload_type = _concatenated([b.payload_type for b in self._batches], np.uint8)
+        payload_offset = _concatenated([b.payload_offset for b in self._batches], np.uint32)
+        payload_length = _concatenated([b.payload_length for b in self._batches], np.uint32)
+        notify_type = _concatenated([b.notify_type for b in self._batches], np.uint16)
         clear = [c for b in self._batches for c in b.clear]
+        messages = stack(Messages, _rebased(self._batches))
+        self._batches.clear()
         order = np.argsort(messages.frame, kind="stable")
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order))
         packets = stack(Packets, self._packets)
+        self._packets.clear()
         return Wire(
             addresses=self.addresses,
             packets=take(packets, np.argsort(packets.frame, kind="stable")),
@@ -89,10 +103,10 @@ class Collector:
             datagram_missing=self._datagram_missing,
             message_frames={int(place[row]): frames for row, frames in self._message_frames.items()},
             messages=take(messages, order),
-            payload_type=_concatenated([b.payload_type for b in self._batches], np.uint8),
-            payload_offset=_concatenated([b.payload_offset for b in self._batches], np.uint32),
-            payload_length=_concatenated([b.payload_length for b in self._batches], np.uint32),
-            notify_type=_concatenated([b.notify_type for b in self._batches], np.uint16),
+            payload_type=payload_type,
+            payload_offset=payload_offset,
+            payload_length=payload_length,
+            notify_type=notify_type,
             clear=[clear[i] for i in order.tolist()],
             flows=self._flows.all(),
             icmp=self._singles.icmp,
@@ -174,8 +188,12 @@ class Collector:
     def _native_esp(self, fields: Gather, chunk: Chunk, ip_of: Ints, rows: Ints) -> None:
         if not len(rows):
             return
+        length, payload, _ = self._ip_ends(fields, chunk, rows, ip_of[rows])
+        # What the frame holds behind the IP packet is padding, no SPI.
+        real = ip_of[rows] + length - payload >= _ESP_HEADER
+        rows, length, payload = rows[real], length[real], payload[real]
         ip = ip_of[rows]
-        length, payload, version = self._ip_ends(fields, chunk, rows, ip)
+        version = fields.u8(ip) >> 4
         src, dst = self._address_numbers(fields, ip, version)
         # The SPI of AH stands behind its first word (RFC 4302 section 2); AH over IPv6 is for the general decoder.
         ah = (version == 4) & (fields.u8(ip + 9) == AH)
@@ -252,11 +270,15 @@ class Collector:
             frame[ike], time[ike], datagram, src[ike], dst[ike], sport[ike], dport[ike], (marker > 0).astype(np.int64),
             no, yes,
         )  # fmt: skip
-        self._keep(
-            read_messages(
-                fields.buffer, payload[ike] + marker, captured[ike] - marker, wire[ike] - marker, origin
-            )
-        )
+        start, available, length = payload[ike] + marker, captured[ike] - marker, wire[ike] - marker
+        if len(ike) >= _WORTH_READING:
+            self._read_waiting()
+            self._keep(read_messages(fields.buffer, start, available, length, origin))
+        else:
+            ends = (start + available).tolist()
+            view = memoryview(fields.buffer)
+            self._waiting.add([bytes(view[a:b]) for a, b in zip(start.tolist(), ends, strict=True)], length, origin)
+            self._message_count += len(ike)
 
     # -- packets that are taken one at a time --------------------------------------------------------------------------
 
@@ -316,12 +338,9 @@ class Collector:
         loose = drained.messages
         if not loose or not self._room_for(len(loose)):
             return
-        first = self._message_count
-        for i, message in enumerate(loose):
+        for i, message in enumerate(loose, self._message_count):
             if len(message.frames) > 1:
-                self._message_frames[first + i] = message.frames
-        starts = np.cumsum([0, *(len(m.data) for m in loose)], dtype=np.int64)
-        buffer = np.frombuffer(b"".join([*(m.data for m in loose), bytes(SLACK)]), dtype=np.uint8)
+                self._message_frames[i] = message.frames
 
         def column(values: Iterable[int]) -> Ints:
             return np.fromiter(values, dtype=np.int64, count=len(loose))
@@ -338,9 +357,8 @@ class Collector:
             tcp=column(m.tcp for m in loose),
             complete=column(m.complete for m in loose),
         )
-        self._keep(
-            read_messages(buffer, starts[:-1], np.diff(starts), column(m.wire for m in loose), origin)
-        )
+        self._waiting.add([m.data for m in loose], column(m.wire for m in loose), origin)
+        self._message_count += len(loose)
 
     def _keep_datagrams(self, datagrams: list[LooseDatagram]) -> None:
         if not datagrams:
@@ -375,6 +393,11 @@ class Collector:
             return True
         self.over_limit += count
         return False
+
+    def _read_waiting(self) -> None:
+        batch = self._waiting.read()
+        if batch is not None:
+            self._batches.append(batch)
 
     def _keep(self, batch: Batch) -> None:
         self._batches.append(batch)

@@ -151,7 +151,7 @@ class Singles:
             return
         elif packet.protocol == TCP:
             self._tcp(chunk, row, packet, data)
-        elif packet.protocol in (ICMP, ICMPV6):
+        elif packet.protocol == (ICMP if packet.ip_version == 4 else ICMPV6):
             self._icmp_error(chunk, row, packet, data)
 
     # -- UDP, whole or in fragments ----------------------------------------------------------------------------------
@@ -213,9 +213,8 @@ class Singles:
 
     def _is_esp(self, first: Fragment, sport: int, dport: int) -> bool:
         """ESP in UDP, also where only the first of several fragments is at hand."""
-        data = first.data[_UDP_HEADER:]
-        length = first.length - _UDP_HEADER
-        return len(data) >= 4 and natt.classify_one(data, length, sport, dport) == natt.ESP
+        length = _udp_payload_length(first.data, first.length, complete=not first.more)
+        return natt.classify_one(first.data[_UDP_HEADER:][:length], length, sport, dport) == natt.ESP
 
     def _esp(self, packet: IpPacket, sport: int, dport: int, data: bytes, time: int, frame: int) -> None:
         src, dst = self._addresses.number(packet.src), self._addresses.number(packet.dst)

@@ -220,13 +220,20 @@ Table = TypeVar("Table", Packets, Datagrams, Messages)
 
 
 def stack(kind: type[Table], parts: list[Table]) -> Table:
-    """One table of many of the same kind, rows in order."""
-    empty = np.empty(0, dtype=np.int64)
-    return kind(
-        **{f.name: np.concatenate([getattr(p, f.name) for p in parts]) if parts else empty for f in fields(kind)}
-    )
+    """One table of many of the same kind, rows in order. The parts are used up, column by column, to save memory."""
+    columns = {}
+    for field_ in fields(kind):
+        pieces = [getattr(part, field_.name) for part in parts]
+        columns[field_.name] = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
+        for part in parts:
+            setattr(part, field_.name, None)
+    return kind(**columns)
 
 
 def take(table: Table, order: Ints) -> Table:
-    """The table's rows in another order."""
-    return type(table)(**{f.name: getattr(table, f.name)[order] for f in fields(table)})
+    """The table's rows in another order; the table is used up likewise."""
+    columns = {}
+    for field_ in fields(table):
+        columns[field_.name] = getattr(table, field_.name)[order]
+        setattr(table, field_.name, None)
+    return type(table)(**columns)

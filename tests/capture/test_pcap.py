@@ -123,6 +123,21 @@ def test_packets_of_another_time_are_not_believed_after_damage() -> None:
     assert ids(notes) == ["capture-damaged"]
 
 
+def test_headers_that_claim_more_than_was_on_the_wire_are_not_believed_after_damage() -> None:
+    false = record(b"x" * 40, wire=39) * 4
+    good = record(b"good") * 3
+    assert [packet[4] for packet in packets(header() + b"\xff" * 40 + false + good)[0]] == [b"good"] * 3
+
+
+def test_places_are_counted_from_the_start_of_the_file() -> None:
+    raw = header() + record(b"abcd") * 500
+    for chunk_bytes in (512, 1 << 16):
+        (note,) = packets(raw[:-1], chunk_bytes)[1]
+        assert "starts at byte 10004, the file ends at byte 10023" in note.detail
+        (note,) = packets(raw + b"\xff" * 40, chunk_bytes)[1]
+        assert "at byte 10024:" in note.detail
+
+
 def test_much_damage_is_one_note() -> None:
     piece = b"".join(record(b"x" * 20, seconds=T) for _ in range(3)) + b"\xff" * 16
     found, notes = packets(header() + piece * 50)

@@ -324,6 +324,13 @@ def test_damaged_lengths_lose_one_packet() -> None:
         assert ids(reader.notes) == ["capture-damaged"]
 
 
+def test_a_packet_longer_than_its_block_is_not_believed_after_damage() -> None:
+    w = LITTLE
+    false = w.block(6, w.pack("IIIII", 0, 0, 0, 900, 900) + b"abcd")
+    found, _ = read(w.section() + w.interface() + b"\xff" * 40 + false + w.block(0x777, b"") + w.packet(b"good"))
+    assert [row[4] for row in found] == [b"good"]
+
+
 def test_a_section_after_damage_is_found_in_its_own_byte_order() -> None:
     raw = LITTLE.section() + LITTLE.interface() + LITTLE.packet(b"a") + b"\xff" * 33
     raw += BIG.section() + BIG.interface(link=101) + BIG.packet(b"b")

@@ -61,7 +61,7 @@ class TestRepeats:
     def test_the_same_request_to_another_port_is_a_repeat(self):
         # domain.md 4.2: the same bytes on 500 and then on 4500 are an alternate path, not another IKE SA.
         sa = only_sa(
-            "+0.0 C:500 > S:500 IKE_SA_INIT request 400\n+1.0 C:4500 > S:4500 IKE_SA_INIT request 300\n", GOES_ON
+            "+0.0 C:500 > S:500 IKE_SA_INIT request 400\n+1.0 C:4500 > S:4500 IKE_SA_INIT request 400\n", GOES_ON
         )
         assert exchange(sa, numbers.IKE_SA_INIT).attempts == 2
 

@@ -60,7 +60,7 @@ def test_a_later_fragment_alone_says_nothing():
 def test_the_largest_first_fragment_counts():
     # A sender that was told a smaller path MTU in mid-session: its own link still carries the larger one.
     steps = (
-        "+0.1 C:500 > S:500 IKE_AUTH request 2500 ip-fragments 2 (1500 1052)\n"
+        "+0.1 C:500 > S:500 IKE_AUTH request 2500 ip-fragments 2 (1500 1048)\n"
         "+1.1 C:500 > S:500 IKE_AUTH request 2504 mid 1 ip-fragments 3 (1396 1116 60)\n"
     )
     assert bounds(steps) == (1500, 1507)

@@ -1,0 +1,172 @@
+"""What is imported when, and who may import whom (the design's layers, read from the source)."""
+
+from __future__ import annotations
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+#: Packages that take their time to be imported.
+HEAVY = ("dpkt", "matplotlib", "numpy", "pandas", "pyshark")
+
+REPORT = """
+import sys
+print("imported:", *sorted(name for name in sys.modules if name in {heavy}))
+"""
+
+
+def imported_by(code: str) -> set[str]:
+    """The heavy packages that a fresh interpreter holds after running some code."""
+    run = subprocess.run(
+        [sys.executable, "-c", code + REPORT.format(heavy=HEAVY)], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    return set(run.stdout.splitlines()[-1].split()[1:])
+
+
+class TestWhen:
+    def test_the_package_costs_nothing(self):
+        assert imported_by("import analyzer") == set()
+
+    def test_nor_does_help(self):
+        assert imported_by("from analyzer.cli import main\ntry: main(['--help'])\nexcept SystemExit: pass") == set()
+
+    @pytest.mark.parametrize("options", ["", ", '--json'", ", '--mtu', '1400', '--port', '10500'"])
+    def test_a_report_needs_neither_pandas_nor_matplotlib(self, options):
+        code = f"from analyzer.cli import main\nmain(['analyze', 'sample_pcaps/809-fragments-lost.pcapng'{options}])"
+        assert imported_by(code) == {"dpkt", "numpy"}
+
+    def test_a_frame_needs_pandas(self):
+        code = "import analyzer\nanalyzer.read('sample_pcaps/connected-ok.pcapng').messages"
+        assert imported_by(code) == {"dpkt", "numpy", "pandas"}
+
+    def test_a_plot_needs_matplotlib(self, tmp_path):
+        code = (
+            "from analyzer.cli import main\n"
+            f"main(['analyze', 'sample_pcaps/connected-ok.pcapng', '--plot', {str(tmp_path / 'out.png')!r}])"
+        )
+        assert imported_by(code) >= {"matplotlib"}
+
+    def test_every_public_name_can_be_had(self):
+        code = "import analyzer\nfor name in analyzer.__all__: getattr(analyzer, name)"
+        assert imported_by(code) == {"dpkt", "numpy"}
+
+
+@cache
+def modules() -> dict[str, ast.Module]:
+    found = {}
+    for path in sorted((ROOT / "analyzer").rglob("*.py")):
+        name = ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+        found[name] = ast.parse(path.read_text(encoding="utf-8"))
+    return found
+
+
+def statements(tree: ast.AST, *, deferred: bool) -> Iterator[ast.Import | ast.ImportFrom]:
+    """Import statements; those in functions and under ``if TYPE_CHECKING`` only when they are asked for."""
+    for node in ast.iter_child_nodes(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            yield node
+        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
+            if deferred:
+                yield from statements(node, deferred=deferred)
+        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            if deferred:
+                yield from statements(node, deferred=deferred)
+        else:
+            yield from statements(node, deferred=deferred)
+
+
+def imports(module: str, *, deferred: bool = False) -> set[str]:
+    """The project's own modules that a module imports; ``from package import module`` names the module."""
+    found: set[str] = set()
+    for node in statements(modules()[module], deferred=deferred):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        else:
+            assert node.level == 0, f"{module}: imports are absolute"
+            for alias in node.names:
+                inner = f"{node.module}.{alias.name}"
+                found.add(inner if inner in modules() else str(node.module))
+    return {name for name in found if name in modules()} - {module}
+
+
+def part(module: str) -> str:
+    """``capture`` of ``analyzer.capture.pcap``."""
+    return (module.split(".") + [""])[1]
+
+
+#: What each part may import besides itself and ``errors``. Data flows from left to right; nothing looks back.
+LAYERS = {
+    "errors": set(),
+    "capture": set(),
+    "wire": {"capture"},
+    "relate": {"capture", "wire"},
+    "remedies": set(),
+    "rules": {"capture", "relate", "remedies", "wire"},
+    "frames": {"capture", "relate", "wire"},
+    "report": {"capture", "relate", "rules", "wire"},
+}
+
+
+class TestWho:
+    def test_the_source_is_read(self):
+        assert len(modules()) > 60
+        assert "analyzer.relate.build" in imports("analyzer.analysis")
+        assert "analyzer.report.text" in imports("analyzer.analysis", deferred=True) - imports("analyzer.analysis")
+
+    @pytest.mark.parametrize("layer", LAYERS)
+    def test_nothing_looks_back(self, layer):
+        allowed = LAYERS[layer] | {layer, "errors"}
+        for module in modules():
+            if part(module) == layer:
+                for other in imports(module):
+                    assert part(other) in allowed, f"{module} imports {other}"
+
+    def test_parts_do_not_look_back_inside_functions_either(self):
+        for module in modules():
+            for other in imports(module, deferred=True):
+                if part(module) in ("capture", "wire", "relate", "rules", "remedies"):
+                    assert part(other) in LAYERS[part(module)] | {part(module), "errors"}, f"{module} imports {other}"
+
+    def test_every_part_has_a_layer(self):
+        assert {part(m) for m in modules()} - set(LAYERS) <= {"", "analysis", "cli", "__main__"}
+
+    def test_rules_import_no_other_rule(self):
+        rules = {m for m in modules() if any(c.isdigit() for c in m) and part(m) == "rules"}
+        assert len(rules) >= 18
+        for rule in rules:
+            assert not imports(rule, deferred=True) & rules, rule
+
+    def test_no_cycles(self):
+        done: set[str] = set()
+        path: list[str] = []
+
+        def visit(module: str) -> None:
+            assert module not in path, " > ".join([*path[path.index(module) :], module])
+            if module in done:
+                return
+            path.append(module)
+            for other in sorted(imports(module)):
+                visit(other)
+            path.pop()
+            done.add(module)
+
+        for module in modules():
+            visit(module)
+
+    def test_pandas_is_for_frames_and_matplotlib_for_plots(self):
+        for module, tree in modules().items():
+            for node in statements(tree, deferred=False):
+                names = [a.name for a in node.names] if isinstance(node, ast.Import) else [str(node.module)]
+                for name in names:
+                    package = name.split(".")[0]
+                    if package == "pandas":
+                        assert part(module) == "frames" or module.startswith("analyzer.report.plot"), module
+                    if package == "matplotlib":
+                        assert module.startswith("analyzer.report.plot"), module
+                    assert package != "pyshark", module
