@@ -71,14 +71,14 @@ def statements(tree: ast.AST, *, deferred: bool) -> Iterator[ast.Import | ast.Im
     for node in ast.iter_child_nodes(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             yield node
-        elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda):
-            if deferred:
-                yield from statements(node, deferred=deferred)
-        elif isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            if deferred:
-                yield from statements(node, deferred=deferred)
-        else:
+        elif deferred or not is_deferred(node):
             yield from statements(node, deferred=deferred)
+
+
+def is_deferred(node: ast.AST) -> bool:
+    """What a module does not run when it is imported."""
+    for_types_only = isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING"
+    return for_types_only or isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.Lambda)
 
 
 def imports(module: str, *, deferred: bool = False) -> set[str]:

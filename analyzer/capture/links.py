@@ -115,16 +115,17 @@ def _tagged(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Bools]:
         at = np.where(tagged, np.minimum(at + 4, start + np.maximum(captured, 14)), at)
         ethertype = np.where(tagged, fields.u16(at), ethertype)
     offset = at + 2
+    # LLC and MPLS are rare enough for the general decoder; so are endless tags, and PPPoE with anything but plain IP.
+    odd = _carries_llc(fields, ethertype, offset) | np.isin(ethertype, (*_MPLS, *_VLAN_TAGS))
     pppoe = ethertype == ETHERTYPE_PPPOE
     if pppoe.any():
+        session = pppoe & (fields.u8(np.where(pppoe, offset + 1, at)) == 0)
         protocol = fields.u16(np.where(pppoe, offset + 6, at))
-        ethertype = np.where(pppoe & (protocol == 0x0021), ETHERTYPE_IPV4, ethertype)
-        ethertype = np.where(pppoe & (protocol == 0x0057), ETHERTYPE_IPV6, ethertype)
+        ethertype = np.where(session & (protocol == 0x0021), ETHERTYPE_IPV4, ethertype)
+        ethertype = np.where(session & (protocol == 0x0057), ETHERTYPE_IPV6, ethertype)
         offset = np.where(pppoe, offset + 8, offset)
+        odd |= session & (ethertype == ETHERTYPE_PPPOE)
     good = _matches_version(fields, offset, ethertype, start + captured)
-    # LLC with SNAP and an IP type inside is rare enough for the general decoder; so are MPLS and endless tags.
-    llc = (ethertype <= 1500) & (captured >= 22) & (fields.u16(offset) == 0xAAAA)
-    odd = llc | np.isin(ethertype, _MPLS) | np.isin(ethertype, _VLAN_TAGS)
     return np.where(good, offset, -1), odd & (captured > 14)
 
 
@@ -149,7 +150,8 @@ def _loopback(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Bools]
 def _carries_llc(fields: Gather, ethertype: Ints, offset: Ints) -> Bools:
     """The type is a length, and the LLC header behind it names SNAP or IP (IEEE 802.2)."""
     destination = fields.u8(offset)
-    return (ethertype <= _LARGEST_802_3_LENGTH) & ((destination == _LLC_SNAP) | (destination == _LLC_IP))
+    found: Bools = (ethertype <= _LARGEST_802_3_LENGTH) & ((destination == _LLC_SNAP) | (destination == _LLC_IP))
+    return found
 
 
 def _matches_version(fields: Gather, offset: Ints, ethertype: Ints, end: Ints) -> Bools:

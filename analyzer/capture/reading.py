@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
-from analyzer.capture.records import Interface, Note
+from analyzer.capture.records import Chunk, Interface, Note
 from analyzer.capture.window import Window
 
 #: A record (pcap packet, pcapng block) above this many bytes is taken for damage: it bounds the memory of a reader.
@@ -48,6 +49,31 @@ class FileReader:
     def sha256(self) -> str | None:
         """SHA-256 of the whole input, hex: after ``chunks()`` is exhausted, and only if it was asked for."""
         return self._window.sha256
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The packets, a window at a time. Never raises on what the file holds."""
+        raise NotImplementedError
+
+    def ahead(self) -> Iterator[Chunk]:
+        """As :meth:`chunks`, the next chunk being read and walked in a thread while the caller works on this one."""
+        if self._window.at_end:
+            yield from self.chunks()
+            return
+        from concurrent.futures import ThreadPoolExecutor
+
+        window = self._window
+        window.use_two_buffers()
+        with ThreadPoolExecutor(max_workers=1) as worker:
+            chunks = self.chunks()
+            chunk = next(chunks, None)
+            while chunk is not None:
+                window.lend()
+                following = worker.submit(next, chunks, None)
+                try:
+                    yield chunk
+                finally:
+                    window.give_back()
+                chunk = following.result()
 
     def close(self) -> None:
         """Close the file; harmless when repeated."""

@@ -55,10 +55,27 @@ class Window:
         self._owned = owned
         self._hash = hashlib.sha256() if sha256 else None
         self._hashing: threading.Thread | None = None
+        self._lent: NDArray[np.uint8] | None = None
+        self._returned = threading.Event()
         self.buffer = _room(max(chunk_bytes, MIN_BYTES))
-        # While a thread still hashes one buffer, the next bytes are read into the other.
+        # While a thread still hashes one buffer, or somebody works on it, the next bytes are read into the other.
         self._spare = _room(self._capacity) if sha256 else self.buffer
         self._fill()
+
+    def use_two_buffers(self) -> None:
+        """From now on the next bytes never go into the buffer that holds the last ones."""
+        if self._spare is self.buffer:
+            self._spare = _room(self._capacity)
+
+    def lend(self) -> None:
+        """Nothing is read into the present buffer, by whatever thread, until :meth:`give_back`."""
+        self._returned.clear()
+        self._lent = self.buffer
+
+    def give_back(self) -> None:
+        """The lent buffer is free again."""
+        self._lent = None
+        self._returned.set()
 
     @property
     def _capacity(self) -> int:
@@ -75,8 +92,10 @@ class Window:
         room = max(least, 2 * self._capacity if kept == self._capacity else 0)
         if room > self._capacity:
             target = _room(room)
-            self._spare = _room(room) if self._hash else target
-        elif self._hash:
+            self._spare = target if self._spare is self.buffer else _room(room)
+        else:
+            if target is self._lent:
+                self._returned.wait()
             self._spare = self.buffer
         target[:kept] = self.buffer[consumed : self.end]
         self.buffer = target

@@ -9,9 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from analyzer.capture.records import NO_TIME
 from analyzer.frames.contracts import CONTRACTS, TIME, Contract
-from analyzer.relate.views import Exchange, Message
+from analyzer.relate.views import Exchange, Message, Role
 from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE, MALFORMED, WHOLE
 from analyzer.wire.registry import name, numbers
 from analyzer.wire.tables import MISSING, Addresses
@@ -42,13 +41,13 @@ def frame(capture: Capture, which: str) -> pd.DataFrame:
 
 def shaped(contract: Contract, columns: dict[str, Any]) -> pd.DataFrame:
     """Give columns the dtypes and the order of a contract; ``MISSING`` in nullable number columns becomes ``<NA>``."""
-    made = {}
+    made: dict[str, Any] = {}
     for column in contract.columns:
         values = columns[column.name]
         if column.dtype == TIME:
             made[column.name] = _times(np.asarray(values, dtype=np.int64))
         elif column.dtype[:3] == "Int":
-            made[column.name] = pd.array(_without_missing(values), dtype=column.dtype)
+            made[column.name] = _array(_without_missing(values), column.dtype)
         elif column.dtype == "boolean":
             made[column.name] = pd.array(
                 [None if v is None or v == MISSING else bool(v) for v in values], dtype="boolean"
@@ -56,13 +55,17 @@ def shaped(contract: Contract, columns: dict[str, Any]) -> pd.DataFrame:
         elif column.dtype == "object":
             made[column.name] = _objects(values)
         else:
-            made[column.name] = pd.array(list(values), dtype=column.dtype)
+            made[column.name] = _array(list(values), column.dtype)
     return pd.DataFrame(made, columns=list(contract.names))
 
 
-def _times(ns: NDArray[np.int64]) -> pd.Series:
-    series = pd.Series(pd.to_datetime(np.where(ns == NO_TIME, np.iinfo(np.int64).min, ns), unit="ns", utc=True))
-    return series.astype(TIME)
+def _array(values: list[Any], dtype: Any) -> Any:
+    return pd.array(values, dtype=dtype)
+
+
+def _times(ns: NDArray[np.int64]) -> Any:
+    """``NO_TIME`` is the number by which NumPy marks "not a time"."""
+    return pd.DatetimeIndex(ns.view("datetime64[ns]"), tz="UTC")
 
 
 def _without_missing(values: Iterable[Any]) -> list[Any]:
@@ -301,10 +304,9 @@ def sas(capture: Capture) -> dict[str, Any]:
 
 def path_mtu(capture: Capture) -> dict[str, Any]:
     """Columns of the path_mtu frame."""
+    directions: dict[Role, str] = {"initiator": "initiator_to_responder", "responder": "responder_to_initiator"}
     rows = [
-        (sa.number, direction, sa.path_mtu[sender])
-        for sa in capture.sas_seen
-        for sender, direction in (("initiator", "initiator_to_responder"), ("responder", "responder_to_initiator"))
+        (sa.number, direction, sa.path_mtu[sender]) for sa in capture.sas_seen for sender, direction in directions.items()
     ]
     return {
         "sa": [number for number, _, _ in rows],

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar, overload
 Value = TypeVar("Value")
 
 
-class lazy(Generic[Value]):  # noqa: N801 - used as a decorator, like ``property``
+class lazy(Generic[Value]):
     """Decorator: the method runs at the first access, and its result replaces it on the instance.
 
     Examples

@@ -35,14 +35,14 @@ def pair(messages: Sequence[Message], capture_end: int, *, alive: bool = False) 
     tuple of Exchange
         In the order of their first message.
     """
-    groups: dict[tuple[bool, int, int], tuple[list[Message], list[Message]]] = {}
+    groups: dict[tuple[int, int, int], tuple[list[Message], list[Message]]] = {}
     for message in messages:
         key = message.exchange_key
         group = groups.get(key)
         if group is None:
             group = groups[key] = ([], [])
         group[message.is_response].append(message)
-    highest = {True: -1, False: -1}
+    highest = {1: -1, 0: -1}
     for by_initiator, _, message_id in groups:
         highest[by_initiator] = max(highest[by_initiator], message_id)
     round_trip = _round_trip(groups)
@@ -73,9 +73,9 @@ def _first_time(exchange: Exchange) -> int:
     return (exchange.requests or exchange.responses)[0].messages[0].row
 
 
-def _round_trip(groups: dict[tuple[bool, int, int], tuple[list[Message], list[Message]]]) -> int:
+def _round_trip(groups: dict[tuple[int, int, int], tuple[list[Message], list[Message]]]) -> int:
     """Round trip of the first IKE_SA_INIT, ns; 0 when not seen."""
-    requests, responses = groups.get((True, numbers.IKE_SA_INIT, 0), ([], []))
+    requests, responses = groups.get((1, numbers.IKE_SA_INIT, 0), ([], []))
     if not requests or not responses:
         return 0
     before = [r.time for r in requests if r.time <= responses[0].time]

@@ -8,6 +8,8 @@ A property test holds this equal to what the rules say.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from analyzer.capture.gather import Bools, Ints
@@ -52,7 +54,7 @@ def settled(wire: Wire, rows: Ints, begins: Ints) -> Bools:
     order = others[np.lexsort([key[others] for key in keys])]
     if not len(order):
         return np.zeros(count, dtype=np.bool_)
-    columns = [c[order] for c in (sa, initiator != response, kind, message_id, response)]
+    columns: list[Any] = [c[order] for c in (sa, initiator != response, kind, message_id, response)]
     first = np.flatnonzero(np.r_[True, np.logical_or.reduce([c[1:] != c[:-1] for c in columns])])
     size = np.diff(np.r_[first, len(order)])
     totals, numbers_seen = total[order], number[order]
@@ -62,10 +64,11 @@ def settled(wire: Wire, rows: Ints, begins: Ints) -> Bools:
     steps[first] = True
     once &= np.logical_and.reduceat(steps, first)
     group_sa = columns[0][first]
-    good &= _none(group_sa[~once], count)
+    sent_otherwise: Bools = np.logical_not(once)
+    good &= _none(group_sa[sent_otherwise], count)
 
     # Requests sort before their responses: each must be followed by its own.
-    is_request = ~columns[4][first]
+    is_request: Bools = ~columns[4][first]
     same = np.r_[np.logical_and.reduce([c[first][1:] == c[first][:-1] for c in columns[:4]]), False]
     answered = np.where(is_request, same, np.r_[False, same[:-1]])
     good &= _none(group_sa[~answered], count)
@@ -102,7 +105,7 @@ def _begins_well(
     return good & _none(whose[1:][repeated], count)
 
 
-def _last_auth_succeeds(columns: list[Ints], first: Ints, inner: Ints, length: Ints, count: int) -> Bools:
+def _last_auth_succeeds(columns: list[Any], first: Ints, inner: Ints, length: Ints, count: int) -> Bools:
     """Is the answer to the last IKE_AUTH of the initiator of the shape of success?"""
     sa, by_initiator, kind, _, response = (c[first] for c in columns)
     sizes = np.add.reduceat(length, first)

@@ -22,46 +22,46 @@ class MessageTable:
     def __init__(self, wire: Wire) -> None:
         m = wire.messages
         self.wire = wire
-        self.frame = memoryview(m.frame)
-        self.time = memoryview(m.time)
-        self.datagram = memoryview(m.datagram)
-        self.src = memoryview(m.src)
-        self.dst = memoryview(m.dst)
-        self.sport = memoryview(m.sport)
-        self.dport = memoryview(m.dport)
-        self.spi_i = memoryview(m.spi_i)
-        self.spi_r = memoryview(m.spi_r)
-        self.version = memoryview(m.version)
-        self.exchange = memoryview(m.exchange)
-        self.message_id = memoryview(m.message_id)
-        self.length = memoryview(m.length)
-        self.complete = memoryview(m.complete)
-        self.status = memoryview(m.status)
-        self.skf_number = memoryview(m.skf_number)
-        self.skf_total = memoryview(m.skf_total)
-        self.inner = memoryview(m.inner)
-        self.digest = memoryview(m.digest)
-        self.notify_first = memoryview(m.notify_first)
-        self.notify_count = memoryview(m.notify_count)
-        self.fragments = memoryview(wire.datagrams.fragments)
-        self.largest = memoryview(wire.datagrams.largest)
-        self.first_fragment = memoryview(wire.datagrams.first_fragment_length)
+        self.frame = m.frame.data
+        self.time = m.time.data
+        self.datagram = m.datagram.data
+        self.src = m.src.data
+        self.dst = m.dst.data
+        self.sport = m.sport.data
+        self.dport = m.dport.data
+        self.spi_i = m.spi_i.data
+        self.spi_r = m.spi_r.data
+        self.version = m.version.data
+        self.exchange = m.exchange.data
+        self.message_id = m.message_id.data
+        self.length = m.length.data
+        self.complete = m.complete.data
+        self.status = m.status.data
+        self.skf_number = m.skf_number.data
+        self.skf_total = m.skf_total.data
+        self.inner = m.inner.data
+        self.digest = m.digest.data
+        self.notify_first = m.notify_first.data
+        self.notify_count = m.notify_count.data
+        self.fragments = wire.datagrams.fragments.data
+        self.largest = wire.datagrams.largest.data
+        self.first_fragment = wire.datagrams.first_fragment_length.data
         response: Bools = (m.flags & FLAG_RESPONSE) != 0
         initiator: Bools = (m.flags & FLAG_INITIATOR) != 0
-        self.is_response = memoryview(response)
-        self.is_initiator = memoryview(initiator)
+        self.is_response = response.data
+        self.is_initiator = initiator.data
         #: The exchange's request is the original initiator's: request and response carry opposite I and R flags.
-        self.asked_by_initiator = memoryview(initiator != response)
+        asked_by_initiator: Bools = initiator != response
+        self.asked_by_initiator = asked_by_initiator.data
         #: The message carries IKEV2_FRAGMENTATION_SUPPORTED.
-        self.announces = memoryview(having_notify(wire, numbers.IKEV2_FRAGMENTATION_SUPPORTED))
-        #: It chooses or offers: SA and KE payloads (IKE_SESSION_RESUME has neither; its nonce shows that it is no error).
-        self.takes_part = memoryview(
-            np.where(
-                m.exchange == numbers.IKE_SESSION_RESUME,
-                having_payload(wire, numbers.NONCE),
-                having_payload(wire, numbers.SA) & having_payload(wire, numbers.KE),
-            )
+        self.announces = having_notify(wire, numbers.IKEV2_FRAGMENTATION_SUPPORTED).data
+        #: It chooses or offers: SA and KE payloads. IKE_SESSION_RESUME has neither; a nonce shows that it is no error.
+        takes_part: Bools = np.where(
+            m.exchange == numbers.IKE_SESSION_RESUME,
+            having_payload(wire, numbers.NONCE),
+            having_payload(wire, numbers.SA) & having_payload(wire, numbers.KE),
         )
+        self.takes_part = takes_part.data
 
     @lazy
     def packet_rows(self) -> tuple[Ints, Ints]:

@@ -100,15 +100,15 @@ class Message:
 
     @property
     def is_response(self) -> bool:
-        return self._t.is_response[self.row]
+        return bool(self._t.is_response[self.row])
 
     @property
     def is_initiator(self) -> bool:
         """Sent by the original initiator of the IKE SA (I flag)."""
-        return self._t.is_initiator[self.row]
+        return bool(self._t.is_initiator[self.row])
 
     @property
-    def exchange_key(self) -> tuple[bool, int, int]:
+    def exchange_key(self) -> tuple[int, int, int]:
         """What the messages of one exchange share: asked by the original initiator, exchange type, message ID."""
         t, row = self._t, self.row
         return t.asked_by_initiator[row], t.exchange[row], t.message_id[row]
@@ -160,12 +160,12 @@ class Message:
     @property
     def announces_fragmentation(self) -> bool:
         """It carries IKEV2_FRAGMENTATION_SUPPORTED in the clear."""
-        return self._t.announces[self.row]
+        return bool(self._t.announces[self.row])
 
     @property
     def takes_part(self) -> bool:
         """It negotiates (SA and KE payloads), rather than only refusing or demanding something."""
-        return self._t.takes_part[self.row]
+        return bool(self._t.takes_part[self.row])
 
     @property
     def payloads(self) -> tuple[int, ...]:

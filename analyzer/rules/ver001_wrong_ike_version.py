@@ -21,11 +21,14 @@ from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames
 from analyzer.wire.registry import name, numbers
 
+#: The names under which everybody knows them (domain.md 2.6).
+_MODES = {numbers.V1_IDENTITY_PROTECTION: "Main Mode", numbers.V1_AGGRESSIVE: "Aggressive Mode"}
+
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """The version of the SA, or a refusal of it."""
     if sa.version == 1:
-        kinds = list(dict.fromkeys(name("exchange", m.exchange, 1) for m in sa.messages))
+        kinds = list(dict.fromkeys(_MODES.get(m.exchange) or name("exchange", m.exchange, 1) for m in sa.messages))
         yield Observation(
             title=(
                 f"{sa.initiator} and {sa.responder} speak IKEv1 ({', '.join(kinds[:4])}), not IKEv2: this tool does not judge "

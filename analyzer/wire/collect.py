@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from analyzer.capture.gather import Gather, Ints
 from analyzer.capture.links import KNOWN, locate_ip
 from analyzer.capture.records import NO_TIME, Chunk, Interface, Note
-from analyzer.capture.select import AH, UDP, Ports, Selection, select
+from analyzer.capture.select import AH, IPV6_FRAGMENT, UDP, Ports, Selection, select
 from analyzer.wire import natt
 from analyzer.wire.decode import IpPacket
 from analyzer.wire.flows import Flows
@@ -31,6 +31,8 @@ MAX_MESSAGES = 2_000_000
 _WORTH_READING = 200
 
 _UDP_HEADER, _ESP_HEADER = 8, 8
+#: Ethernet and an IPv6 header; and all headers down to UDP with some tags. A packet cut behind them can be told.
+_LINK_AND_IP, _HEADERS = 54, 94
 
 
 class Collector:
@@ -68,7 +70,7 @@ class Collector:
         links = link_of[np.minimum(chunk.interface, len(interfaces))]
         located = locate_ip(fields, chunk.start, chunk.captured, links)
         selection = select(fields, located, chunk.start + chunk.captured, self.ports)
-        self._count(chunk, links, located.offset, selection)
+        self._count(fields, chunk, links, located.offset, selection)
         self._native_esp(fields, chunk, located.offset, selection.esp)
         self._plain_udp(fields, chunk, located.offset, selection.udp)
         self._odd(fields, chunk, links, located.offset, selection.odd)
@@ -122,6 +124,10 @@ class Collector:
             notes.append(Note("analysis-limit", f"{self._flows.beyond_limit:,} ESP packets of further SPIs were not counted by flow."))
         if self._singles.evicted:
             notes.append(Note("analysis-limit", f"{self._singles.evicted:,} incomplete datagrams were given up (fragment flood)."))
+        headless = self.census.headless + self._singles.headless
+        if headless:
+            detail = f"{headless:,} packets were cut so short that what they carried cannot be told: as good as lost"
+            notes.append(Note("capture-lost-packets", detail))
         unknown = sorted(self.census.link_types - KNOWN)
         if self.census.unknown_link:
             numbers = ", ".join(map(str, unknown))
@@ -139,12 +145,15 @@ class Collector:
 
     # -- what the capture is like ------------------------------------------------------------------------------------
 
-    def _count(self, chunk: Chunk, links: NDArray[np.int32], ip: Ints, selection: Selection) -> None:
+    def _count(
+        self, fields: Gather, chunk: Chunk, links: NDArray[np.int32], ip: Ints, selection: Selection
+    ) -> None:
         census = self.census
         census.packets += len(chunk)
         census.ip_packets += int(np.count_nonzero(ip >= 0))
         census.snapped += int(np.count_nonzero(chunk.captured < chunk.wire))
         census.rejected += selection.rejected
+        census.headless += _headless(fields, chunk, ip)
         kinds = np.unique(links).tolist()
         census.link_types.update(kinds)
         for kind in kinds:
@@ -228,6 +237,8 @@ class Collector:
                 src[some], dst[some], sport[some], dport[some], spi, ip_length[some], time[some], frame[some]
             )
         self.census.unreadable_udp += int(np.count_nonzero(kinds == natt.OTHER))
+        cut_early = (kinds == natt.OTHER) & (captured < np.minimum(wire, natt.MARKER + natt.HEADER))
+        self.census.headless += int(np.count_nonzero(cut_early))
         ike = np.flatnonzero((kinds == natt.IKE) | (kinds == natt.IKE_BEHIND_MARKER))
         if not len(ike) or not self._room_for(len(ike)):
             return
@@ -276,7 +287,7 @@ class Collector:
             self._keep(read_messages(fields.buffer, start, available, length, origin))
         else:
             ends = (start + available).tolist()
-            view = memoryview(fields.buffer)
+            view = fields.buffer.data
             self._waiting.add([bytes(view[a:b]) for a, b in zip(start.tolist(), ends, strict=True)], length, origin)
             self._message_count += len(ike)
 
@@ -402,6 +413,23 @@ class Collector:
     def _keep(self, batch: Batch) -> None:
         self._batches.append(batch)
         self._message_count += len(batch.messages.frame)
+
+
+def _headless(fields: Gather, chunk: Chunk, ip_of: Ints) -> int:
+    """Count packets cut before their addresses, fragment offset or UDP ports: what they were cannot be told."""
+    rows = np.flatnonzero((chunk.captured < chunk.wire) & (chunk.captured < _HEADERS))
+    if not len(rows):
+        return 0
+    located = ip_of[rows] >= 0
+    ip = np.maximum(ip_of[rows], 0)
+    six = fields.u8(ip) >> 4 == 6
+    protocol = np.where(six, fields.u8(ip + 6), fields.u8(ip + 9))
+    begin = ip + np.where(six, 40, (fields.u8(ip) & 0x0F) * 4)
+    room = chunk.start[rows] + chunk.captured[rows] - begin
+    later = ~six & (fields.u16(ip + 6) & 0x1FFF > 0)
+    short = (protocol == UDP) & ~later & (room < _UDP_HEADER)
+    short |= six & (protocol == IPV6_FRAGMENT) & (room < 8 + _UDP_HEADER)
+    return int(np.count_nonzero(np.where(located, short, chunk.captured[rows] < _LINK_AND_IP)))
 
 
 def _pairs(messages: Messages) -> NDArray[np.int64]:

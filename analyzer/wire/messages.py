@@ -149,7 +149,7 @@ def _bytes_and_digests(
     buffer: NDArray[np.uint8], start: Ints, available: Ints, payloads: Ints, encrypted: Bools
 ) -> tuple[list[bytes], NDArray[np.uint64]]:
     """Copies of the messages that can be read without keys, and BLAKE2b-64 digests of all."""
-    view = memoryview(buffer)
+    view = buffer.data
     clear: list[bytes] = []
     digests = bytearray()
     for at, end, opaque in zip(start.tolist(), (start + available).tolist(), encrypted.tolist(), strict=True):

@@ -61,7 +61,8 @@ def classify(fields: Gather, at: Ints, captured: Ints, length: Ints, sport: Ints
 
 def _looks_like_ike(fields: Gather, at: Ints, captured: Ints) -> Bools:
     major = fields.u8(at + 17) >> 4
-    return ((major == 1) | (major == 2)) & (captured >= HEADER)
+    found: Bools = ((major == 1) | (major == 2)) & (captured >= HEADER)
+    return found
 
 
 def classify_one(data: bytes, length: int, sport: int, dport: int) -> int:

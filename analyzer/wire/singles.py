@@ -96,6 +96,8 @@ class Singles:
         self.icmp: list[IcmpRow] = []
         #: Incomplete datagrams whose first fragment never came: whose they are is decided when all peers are known.
         self.orphans: list[LooseDatagram] = []
+        #: Datagrams on the IKE ports cut before the IKE header ends.
+        self.headless = 0
         self._ports = ports
         self._addresses = addresses
         self._count_esp = count_esp
@@ -276,6 +278,8 @@ class Singles:
             self._count_esp(
                 datagram.src, datagram.dst, sport, dport, 0, size, fragments[0].time, fragments[0].frame, True
             )
+        if kind == natt.OTHER and len(body) < min(wire, natt.MARKER + natt.HEADER):
+            self.headless += 1
         if kind not in (natt.IKE, natt.IKE_BEHIND_MARKER):
             return
         marker = natt.MARKER if kind == natt.IKE_BEHIND_MARKER else 0

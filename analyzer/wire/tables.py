@@ -9,7 +9,7 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -193,6 +193,8 @@ class Census:
     last_time: int = MISSING
     evicted: int = 0
     unreadable_udp: int = 0
+    #: Cut so short that one cannot tell whose they are: as good as lost.
+    headless: int = 0
 
 
 @dataclass(slots=True)
@@ -221,7 +223,7 @@ Table = TypeVar("Table", Packets, Datagrams, Messages)
 
 def stack(kind: type[Table], parts: list[Table]) -> Table:
     """One table of many of the same kind, rows in order. The parts are used up, column by column, to save memory."""
-    columns = {}
+    columns: dict[str, Any] = {}
     for field_ in fields(kind):
         pieces = [getattr(part, field_.name) for part in parts]
         columns[field_.name] = np.concatenate(pieces) if pieces else np.empty(0, dtype=np.int64)
@@ -232,7 +234,7 @@ def stack(kind: type[Table], parts: list[Table]) -> Table:
 
 def take(table: Table, order: Ints) -> Table:
     """The table's rows in another order; the table is used up likewise."""
-    columns = {}
+    columns: dict[str, Any] = {}
     for field_ in fields(table):
         columns[field_.name] = getattr(table, field_.name)[order]
         setattr(table, field_.name, None)

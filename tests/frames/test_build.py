@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -11,6 +12,11 @@ import pytest
 import analyzer
 from analyzer.analysis import Capture
 from tests.relate.seen import GOES_ON, INIT, capture, of_packets, raw_packets
+
+
+def rows(frame: pd.DataFrame) -> list[Any]:
+    """Rows as named tuples."""
+    return list(frame.itertuples())
 
 
 @cache
@@ -29,7 +35,7 @@ class TestDuplicateOf:
         by_offset = packets.groupby("fragment_offset")
         assert by_offset.size().tolist() == [2, 2, 2]
         assert by_offset.duplicate_of.count().tolist() == [1, 1, 1]
-        for copy in packets[packets.duplicate_of.notna()].itertuples():
+        for copy in rows(packets[packets.duplicate_of.notna()]):
             original = packets[packets.frame == copy.duplicate_of].iloc[0]
             assert original.fragment_offset == copy.fragment_offset and original.frame < copy.frame
 
@@ -54,18 +60,18 @@ class TestMissingRanges:
         assert cut.missing.tolist() == [((1480, -1),)] * 4
 
     def test_in_the_middle(self):
-        (datagram,) = capture("+0 C:500 > S:500 IKE_AUTH request 3468 mid 1 lost 2\n").datagrams.itertuples()
+        (datagram,) = rows(capture("+0 C:500 > S:500 IKE_AUTH request 3468 mid 1 lost 2\n").datagrams)
         assert datagram.missing == ((1480, 2960),)
         assert (datagram.frames, datagram.fragments, datagram.complete) == ((1, 2), 2, False)
 
     def test_at_the_start(self):
         # Without ports it is known by its addresses only: those of an IKE SA.
-        *_, datagram = capture(INIT, "+0.1 C:500 > S:500 IKE_AUTH request 3468 lost 1\n").datagrams.itertuples()
+        *_, datagram = rows(capture(INIT, "+0.1 C:500 > S:500 IKE_AUTH request 3468 lost 1\n").datagrams)
         assert (datagram.missing, datagram.frames, datagram.complete) == (((0, 1480),), (3, 4), False)
 
     def test_nowhere_when_they_come_in_disorder(self):
         cap = capture("+0 C:500 > S:500 IKE_AUTH request 3468 mid 1 order 3,1,2\n")
-        (datagram,) = cap.datagrams.itertuples()
+        (datagram,) = rows(cap.datagrams)
         assert (datagram.missing, datagram.complete, datagram.frames) == ((), True, (1, 2, 3))
         assert cap.packets.fragment_offset.tolist() == [2960, 0, 1480]
 
@@ -106,13 +112,13 @@ class TestExchanges:
 
     def test_skf(self, samples):
         exchanges = sample(samples, "809-fixed").exchanges
-        (auth,) = exchanges[exchanges.exchange_name == "IKE_AUTH"].itertuples()
+        (auth,) = rows(exchanges[exchanges.exchange_name == "IKE_AUTH"])
         assert (auth.request_length, auth.request_skf_total, auth.request_ip_fragments) == (3692, 7, 1)
         assert (auth.response_length, auth.response_skf_total, auth.response_complete) == (2128, 4, True)
 
     def test_times_are_those_of_the_ladder(self, samples):
         exchanges = sample(samples, "809-fragments-lost").exchanges
-        (auth,) = exchanges[exchanges.exchange_name == "IKE_AUTH"].itertuples()
+        (auth,) = rows(exchanges[exchanges.exchange_name == "IKE_AUTH"])
         assert auth.gaps == pytest.approx((1.002, 2.003, 4.004))
         assert [(t - auth.times[0]) / 10**9 for t in auth.times] == pytest.approx([0, 1.002, 3.005, 7.009])
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
@@ -14,6 +15,11 @@ from analyzer.analysis import Capture
 
 NAME = "corelight+zeek-spicy-ipsec/ipsec_client.pcap"
 CLIENT, SERVER = "192.168.0.10", "144.76.154.114"
+
+
+def rows(frame: pd.DataFrame) -> list[Any]:
+    """Rows as named tuples."""
+    return list(frame.itertuples())
 
 
 @cache
@@ -119,7 +125,7 @@ class TestMessages:
 
 class TestExchanges:
     def test_two(self, cap):
-        init, auth = cap.exchanges.itertuples()
+        init, auth = rows(cap.exchanges)
         assert (init.exchange_name, init.outcome, init.attempts) == ("IKE_SA_INIT", "answered", 1)
         assert init.rtt == pytest.approx(0.032969)
         assert (auth.exchange_name, auth.outcome, auth.attempts, auth.sender) == ("IKE_AUTH", "unanswered", 3, "initiator")
@@ -130,7 +136,7 @@ class TestExchanges:
 
 class TestSa:
     def test_one(self, cap):
-        (sa,) = cap.sas.itertuples()
+        (sa,) = rows(cap.sas)
         assert (sa.spi_i, sa.spi_r) == ("238671c80375a0fb", "73d16a42f60ef7f0")
         assert (sa.initiator, sa.responder, sa.ike_version) == (CLIENT, SERVER, 2)
         assert (sa.fragmentation_i, sa.fragmentation_r) == ("no", "no")
@@ -139,7 +145,7 @@ class TestSa:
         assert sa.verdict == "ike-auth-ip-fragments-lost-upstream"
 
     def test_path_mtu(self, cap):
-        outward, back = cap.path_mtu.itertuples()
+        outward, back = rows(cap.path_mtu)
         assert (outward.direction, outward.lower, outward.upper) == ("initiator_to_responder", 1460, 1467)
         assert (back.lower, back.upper) == (pd.NA, pd.NA)
 

@@ -20,10 +20,9 @@ from unittest.mock import patch
 import nbformat
 from nbclient import NotebookClient
 from PIL import Image
-from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parents[2]
-_SECONDS = 120
+_SECONDS = 120  # for a cell
 #: Around the cells: warnings are errors in them, and in them only (the kernel has warnings of its own when it ends).
 _STRICT = "import warnings\nwarnings.simplefilter('error')"
 _LENIENT = "warnings.resetwarnings()\nwarnings.simplefilter('ignore')"
@@ -58,7 +57,6 @@ def execute(path: Path) -> Any:
             kernel_name="python3",
             resources={"metadata": {"path": str(path.parent)}},
             record_timing=False,
-            config=Config({"KernelManager": {"transport": "ipc"}}),
         )
         done = client.execute()
     done.cells = done.cells[1:-1]
@@ -103,7 +101,7 @@ def _environment(folder: Path) -> dict[str, str]:
     """A kernel named python3 that is this very Python, the package importable, nothing of the user's own setup."""
     kernel = folder / "kernels" / "python3"
     kernel.mkdir(parents=True)
-    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}"]
+    argv = [sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}", "--log-level=ERROR"]
     (kernel / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Python 3", "language": "python"}))
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     return {

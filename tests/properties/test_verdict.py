@@ -168,10 +168,22 @@ def test_packets_snapped_each_in_its_own_place_say_no_more(whole, data):
     assert strength(verdict) <= whole.allowed, verdict
 
 
+ANSWERED_LATE = LADDERS["lost"].replace(
+    "+20 C > S ICMP", "+9 C:4500 < S:4500 IKE_AUTH response 300 SK{IDr}\n+20 C > S ICMP"
+)
+
+
 def test_the_honest_limit():
     """Three attempts without an answer are the picture of a failure, whatever came after."""
-    ladder = LADDERS["lost"].replace("+20 C > S ICMP", "+9 C:4500 < S:4500 IKE_AUTH response 300 SK{IDr}\n+20 C > S ICMP")
-    late = Whole(make(parse(ladder)))
-    before = late.verdict_of(late.records[:-2])
+    late = Whole(make(parse(ANSWERED_LATE)))
     assert strength(late.verdict) == 0
-    assert told(before) == told(made("lost").verdict)
+    assert told(late.verdict_of(late.records[:-2])) == told(made("lost").verdict)
+
+
+@pytest.mark.parametrize("size", range(0, 140, 3))
+def test_a_late_answer_that_was_cut_is_no_silence(size):
+    late = Whole(make(parse(ANSWERED_LATE)))
+    assert strength(late.verdict_of(snapped(late.records, size))) <= POSSIBLE
+    answer = len(late.records) - 2
+    only = [*late.records[:answer], *snapped([late.records[answer]], size), *late.records[answer + 1 :]]
+    assert strength(late.verdict_of(only)) <= POSSIBLE
