@@ -79,7 +79,7 @@ def _objects(values: Iterable[Any]) -> NDArray[np.object_]:
     return array
 
 
-def _texts(addresses: Addresses, column: NDArray[np.int64]) -> NDArray[np.object_]:
+def _texts(addresses: Addresses, column: NDArray[Any]) -> NDArray[np.object_]:
     known = np.array([addresses.text(i) for i in range(len(addresses))] or [""], dtype=object)
     texts: NDArray[np.object_] = known[column]
     return texts
@@ -203,7 +203,7 @@ def messages(capture: Capture) -> dict[str, Any]:
     }
 
 
-def _runs(values: NDArray[Any], first: NDArray[np.int64], count: NDArray[np.int64]) -> list[tuple[int, ...]]:
+def _runs(values: NDArray[Any], first: NDArray[Any], count: NDArray[Any]) -> list[tuple[int, ...]]:
     flat = values.tolist()
     return [tuple(flat[a : a + n]) for a, n in zip(first.tolist(), count.tolist(), strict=True)]
 

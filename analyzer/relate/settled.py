@@ -70,7 +70,7 @@ def settled(wire: Wire, rows: Ints, begins: Ints) -> Bools:
     # Requests sort before their responses: each must be followed by its own.
     is_request: Bools = ~columns[4][first]
     same = np.r_[np.logical_and.reduce([c[first][1:] == c[first][:-1] for c in columns[:4]]), False]
-    answered = np.where(is_request, same, np.r_[False, same[:-1]])
+    answered: Any = np.where(is_request, same, np.r_[False, same[:-1]])
     good &= _none(group_sa[~answered], count)
     good &= _last_auth_succeeds(columns, first, inner[order], length[order], count)
     return good

@@ -7,7 +7,10 @@ out here for all of them at once.
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+from numpy.typing import NDArray
 
 from analyzer.capture.gather import Bools, Ints
 from analyzer.relate.lazy import lazy
@@ -81,7 +84,7 @@ def having_notify(wire: Wire, kind: int) -> Bools:
     return _having(wire.notify_type == kind, wire.messages.notify_first, wire.messages.notify_count)
 
 
-def _having(hits: Bools, first: Ints, count: Ints) -> Bools:
+def _having(hits: Bools, first: Ints, count: NDArray[Any]) -> Bools:
     """Which messages have at least one hit among their ``count`` elements from ``first`` on."""
     before = np.concatenate([[0], np.cumsum(hits)])
     found: Bools = before[first + count] > before[first]

@@ -42,7 +42,7 @@ def as_text(capture: Capture, *, max_sas: int = MAX_SAS) -> str:
         parts.append(_sa(capture, sa, judgement.of_sa[sa.number]))
     rest = len(capture.sas_seen) - len(shown)
     if rest > 0:
-        parts.append(f"{rest:,} more IKE {'SA is' if rest == 1 else 'SAs are'} not shown: --json has all of them.\n")
+        parts.append(f"{_count(rest, 'more IKE SA')} {'is' if rest == 1 else 'are'} not shown: --json has all of them.\n")
     findings, not_assessed = judgement.of(shown)
     parts += _findings(findings, capture.verdict, many=len(shown) > 1)
     parts += _notes(capture, not_assessed)
@@ -62,10 +62,20 @@ def _worth_showing(capture: Capture, most: int) -> list[IkeSa]:
 def _header(capture: Capture) -> str:
     facts = capture.related.capture
     when = f", {utc(facts.first)}, {duration(facts.last - facts.first)}" if facts.packets and facts.first >= 0 else ""
-    return (
-        f"{capture.name}: {facts.packets:,} packets, {facts.ike_messages:,} IKE messages, "
-        f"{len(capture.sas_seen):,} IKE {'SA' if len(capture.sas_seen) == 1 else 'SAs'}{when}\n"
+    counts = (
+        _count(facts.packets, "packet"),
+        _count(facts.ike_messages, "IKE message"),
+        _count(len(capture.sas_seen), "IKE SA"),
     )
+    return f"{capture.name}: {', '.join(counts)}{when}\n"
+
+
+def _count(number: int, what: str) -> str:
+    """
+    >>> _count(1, "packet"), _count(2500, "packet")
+    ('1 packet', '2,500 packets')
+    """
+    return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
 def _verdict(verdict: Verdict) -> str:
@@ -86,15 +96,12 @@ def _sa(capture: Capture, sa: IkeSa, verdict: Verdict) -> str:
         f"IKE SA {sa.number + 1}  {sa.spi_i:016x} / {spi_r}  IKEv{sa.version}  {utc(sa.start)}\n"
         f"  reached: {sa.reached}   verdict: {verdict.id} ({verdict.confidence.value})\n"
         f"  IKE fragmentation: client {sa.fragmentation_i}, server {sa.fragmentation_r}"
-        f"   NAT: client {sa.nat_i}, server {sa.nat_r}   seen from: {sa.side}\n"
+        f"  NAT: client {sa.nat_i}, server {sa.nat_r}  seen from: {sa.side}\n"
     )
-    bounds = [
-        f"  MTU {direction}: {_range(b.lower, b.upper)} ({b.evidence})\n"
-        for direction, b in (("client > server", sa.path_mtu["initiator"]), ("server > client", sa.path_mtu["responder"]))
-        if b.evidence
-    ]
+    directions = (("client > server", sa.path_mtu["initiator"]), ("server > client", sa.path_mtu["responder"]))
+    bounds = [f"  MTU {way}: {_range(b.lower, b.upper)} ({b.evidence})\n" for way, b in directions if b.evidence]
     rest = steps_left_out(sa)
-    more = f"  ... and {rest:,} more {'step' if rest == 1 else 'steps'}\n" if rest else ""
+    more = f"  ... and {_count(rest, 'more step')}\n" if rest else ""
     return head + "".join(bounds) + "\n" + textwrap.indent(render(ladder_of(sa)), "  ") + more
 
 

@@ -21,7 +21,7 @@ from analyzer.wire.decode import IpPacket
 from analyzer.wire.flows import Flows
 from analyzer.wire.messages import Batch, Origin, read_messages
 from analyzer.wire.singles import LooseDatagram, Singles
-from analyzer.wire.tables import MISSING, Addresses, Census, Datagrams, Messages, Packets, Wire, stack, take
+from analyzer.wire.tables import MISSING, Addresses, Census, Datagrams, Messages, Packets, Wire, narrowed, stack, take
 from analyzer.wire.waiting import Waiting
 
 #: IKE messages kept; a capture with more gets a note, and what came first is analysed.
@@ -251,7 +251,7 @@ class Collector:
         no, yes = np.zeros(len(ike), dtype=np.int64), np.ones(len(ike), dtype=np.int64)
         picked = rows[ike]
         self._packets.append(
-            Packets(
+            _packets(
                 frame=frame[ike],
                 time=time[ike],
                 interface=chunk.interface[picked].astype(np.int64),
@@ -274,9 +274,7 @@ class Collector:
                 dropped=chunk.host_dropped[picked].astype(np.int64),
             )
         )
-        self._datagrams.append(
-            Datagrams(fragments=yes, complete=yes, overlap=no, first_fragment_length=none, largest=ip_length[ike])
-        )
+        self._datagrams.append(_datagrams(yes, yes, no, none, ip_length[ike]))
         origin = Origin(
             frame[ike], time[ike], datagram, src[ike], dst[ike], sport[ike], dport[ike], (marker > 0).astype(np.int64),
             no, yes,
@@ -386,9 +384,9 @@ class Collector:
                 # Ports are known for the whole datagram, but only the fragment at offset 0 carries them.
                 ports = (d.sport, d.dport) if r[10] == 0 else (MISSING, MISSING)
                 rows.append((*r[:16], *ports, base + i, r[16]))
-        self._packets.append(Packets(*np.array(rows, dtype=np.int64).T))
+        self._packets.append(_packets(*np.array(rows, dtype=np.int64).T))
         table = [(d.fragments, d.complete, d.overlap, d.first_fragment_length, d.largest) for d in datagrams]
-        self._datagrams.append(Datagrams(*np.array(table, dtype=np.int64).T))
+        self._datagrams.append(_datagrams(*np.array(table, dtype=np.int64).T))
 
     def _keep_orphans(self) -> None:
         """Fragments without a first one belong to IKE only if their addresses speak IKE."""
@@ -430,6 +428,14 @@ def _headless(fields: Gather, chunk: Chunk, ip_of: Ints) -> int:
     short = (protocol == UDP) & ~later & (room < _UDP_HEADER)
     short |= six & (protocol == IPV6_FRAGMENT) & (room < 8 + _UDP_HEADER)
     return int(np.count_nonzero(np.where(located, short, chunk.captured[rows] < _LINK_AND_IP)))
+
+
+def _packets(*columns: Any, **named: Any) -> Packets:
+    return narrowed(Packets(*columns, **named))
+
+
+def _datagrams(*columns: Any) -> Datagrams:
+    return narrowed(Datagrams(*columns))
 
 
 def _pairs(messages: Messages) -> NDArray[np.int64]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from hashlib import blake2b
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +13,7 @@ from analyzer.capture.gather import Bools, Gather, Ints
 from analyzer.wire.chain import Chains, ChainStatus, walk_chains
 from analyzer.wire.natt import HEADER
 from analyzer.wire.registry import numbers
-from analyzer.wire.tables import MISSING, Messages
+from analyzer.wire.tables import MISSING, Messages, narrowed
 
 WHOLE, TRUNCATED, MALFORMED = 0, 1, 2
 
@@ -85,7 +86,7 @@ def read_messages(buffer: NDArray[np.uint8], start: Ints, captured: Ints, wire: 
 
     encrypted: Bools = (inner != MISSING) | ~readable
     clear, digest = _bytes_and_digests(buffer, start, available, payload_count, encrypted)
-    messages = Messages(
+    columns: dict[str, Any] = dict(
         frame=origin.frame,
         time=origin.time,
         datagram=origin.datagram,
@@ -116,7 +117,7 @@ def read_messages(buffer: NDArray[np.uint8], start: Ints, captured: Ints, wire: 
         notify_count=notify_count,
     )
     return Batch(
-        messages=messages,
+        messages=narrowed(Messages(**columns)),
         payload_type=chains.type.astype(np.uint8),
         payload_offset=(chains.offset - start[message_of]).astype(np.uint32),
         payload_length=chains.length.astype(np.uint32),

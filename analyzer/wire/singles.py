@@ -143,7 +143,8 @@ class Singles:
     def take(self, chunk: Chunk, row: int, packet: IpPacket, data: bytes) -> None:
         """Take one packet whose headers are read already; ``data`` is what was captured behind them."""
         fragment = packet.mf or packet.fragment_offset > 0
-        if packet.protocol == UDP or (fragment and packet.protocol in IPV6_EXTENSIONS):
+        extended = packet.ip_version == 6 and packet.protocol in IPV6_EXTENSIONS
+        if packet.protocol == UDP or (fragment and extended):
             self._udp(self._fragment_of(chunk, row, packet, data), packet)
         elif packet.protocol in (ESP, AH) and packet.fragment_offset == 0 and len(data) >= 8:
             # The SPI of AH stands behind its first word (RFC 4302 section 2).

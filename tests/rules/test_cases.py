@@ -40,6 +40,8 @@ RESTS_ON_ABSENCE = {
     *("FRG001", "FRG002", "FRG003", "FRG004", "FRG007", "NET001", "NET002", "RTX001", "RTX002", "CAP006"),
 }
 
+_ORDER = {rule.code: rule.order for rule in all_rules()}
+
 #: pcapng interface statistics (draft-ietf-opsawg-pcapng section 4.6); option 5 is isb_ifdrop.
 _STATISTICS, _IFDROP = 5, 5
 
@@ -169,6 +171,32 @@ def test_packets_that_the_capture_holds_twice_change_nothing(case: Case) -> None
 def _judgements(capture: analyzer.Capture) -> tuple[list[tuple[Any, ...]], list[Any], str]:
     findings = [(f.rule, f.sa, f.severity, f.confidence) for f in capture.found]
     return findings, list(capture.judgement.not_assessed), capture.verdict.id
+
+
+@each_case
+def test_verdict_is_the_gravest_finding(case: Case) -> None:
+    """Design.md section 4: severity, then confidence, then the order of the catalogue; shortcuts change nothing."""
+    capture = _capture(case, parse(case.ladder))
+    for sa in capture.sas_seen:
+        verdict = capture.judgement.of_sa[sa.number]
+        rules = {rule.code for rule in all_rules() if rule.is_verdict}
+        deciding = [f for f in capture.found if f.sa == sa.number and f.rule in rules]
+        if not deciding:
+            assert (verdict.id, verdict.exit_status) == ("cannot-tell", 3)
+            continue
+        gravest = sorted(
+            deciding,
+            key=lambda f: (list(Severity).index(f.severity), list(Confidence).index(f.confidence), _ORDER[f.rule]),
+        )[0]
+        assert (verdict.rule, verdict.text, verdict.frames) == (gravest.rule, gravest.title, gravest.frames)
+
+
+@each_case
+def test_no_rule_is_surer_than_it_says_it_can_be(case: Case) -> None:
+    """The engine does not run rules that cannot outdo what it has found: their ceiling must be true."""
+    best = {rule.code: rule.best_rank for rule in all_rules()}
+    for finding in _capture(case, parse(case.ladder)).found:
+        assert finding.rank >= best[finding.rule], finding
 
 
 @each_case

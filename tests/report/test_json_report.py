@@ -1,0 +1,291 @@
+"""The JSON report: its contract, the reference case in it, and that the two never part (design section 6)."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import analyzer
+from analyzer.report.json_report import as_dict, as_json
+from tests.relate.seen import GOES_ON, HOSTS, INIT, capture
+
+SAMPLES = sorted(p.stem for p in (Path(__file__).resolve().parents[2] / "sample_pcaps").glob("*.ladder"))
+REAL = (
+    "corelight+zeek-spicy-ipsec/ipsec_client.pcap",
+    "corelight+zeek-spicy-ipsec/ikev1-certs.pcap",
+    "ukncsc+zeek-plugin-ikev2/ikev2.pcap",
+    "secdev+scapy/ikev2_nat_t.pcapng",
+    "the-tcpdump-group+tcpdump/isakmp-delete-segfault.pcap",
+    "the-tcpdump-group+tcpdump/tests/isakmp-ikev1_n_print-oobr.pcap",
+)
+
+# The contract, as a shape: a dict names all fields, a list holds one shape for its members, a tuple says "one of these",
+# text is a pattern, a type is itself, None is null.
+TIME = (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(\d{6}|\d{9})Z", None)
+SPI = r"[0-9a-f]{16}"
+SEVERITY = "blocking|degrading|information"
+CONFIDENCE = "proved|strong|probable|possible|cannot-tell"
+ANSWER = "yes|no|unknown"
+NAME = r"[a-z0-9]+(-[a-z0-9]+)*"
+RULE = r"[A-Z]{2,3}\d{3}"
+VERDICT = {"id": NAME, "severity": SEVERITY, "confidence": CONFIDENCE, "text": r".+"}
+BOTH_ANSWERS = {"initiator": ANSWER, "responder": ANSWER}
+BOUNDS = {"lower": (int, None), "upper": (int, None)}
+MESSAGE = (
+    {"length": int, "ip_fragments": int, "largest_ip_packet": int, "skf_total": int, "attempts": int, "complete": bool},
+    None,
+)
+CONTRACT = {
+    "schema": "ike-analyzer/report/1",
+    "file": str,
+    "sha256": ("[0-9a-f]{64}", None),
+    "capture": {
+        "format": "pcap|pcap-ns|pcapng",
+        "packets": int,
+        "ike_messages": int,
+        "first": TIME,
+        "last": TIME,
+        "side": "initiator|responder|middle|unknown",
+        "quality": [NAME],
+    },
+    "verdict": VERDICT,
+    "sas": [
+        {
+            "spi_i": SPI,
+            "spi_r": (SPI, None),
+            "initiator": str,
+            "responder": str,
+            "ike_version": int,
+            "start": TIME,
+            "end": TIME,
+            "reached": "init-sent|init-answered|auth-sent|auth-answered|established|closed|unknown",
+            "fragmentation": BOTH_ANSWERS,
+            "nat": BOTH_ANSWERS,
+            "ike_auth": {"request": MESSAGE, "response": MESSAGE},
+            "retransmits": int,
+            "unanswered_exchanges": int,
+            "path_mtu": {"initiator_to_responder": BOUNDS, "responder_to_initiator": BOUNDS},
+            "verdict": VERDICT,
+        }
+    ],
+    "findings": [
+        {
+            "rule": RULE,
+            "id": NAME,
+            "sa": (SPI, None),
+            "severity": SEVERITY,
+            "confidence": CONFIDENCE,
+            "title": r".+",
+            "detail": str,
+            "frames": [int],
+            "filter": r"(frame\.number in \{\d+(, \d+)*\})?",
+            "remedies": [r"(?s).+"],
+        }
+    ],
+    "not_assessed": [{"rule": RULE, "sa": (SPI, None), "because": r".+"}],
+}
+
+
+def departures(value: Any, shape: Any, at: str = "report") -> list[str]:
+    """Where a value is not what the contract says: each place, and what stands there."""
+    if isinstance(shape, tuple):
+        found = [departures(value, one, at) for one in shape]
+        return [] if [] in found else found[0]
+    if isinstance(shape, dict):
+        if not isinstance(value, dict) or list(value) != list(shape):
+            return [f"{at}: {value!r} has not the fields {list(shape)}"]
+        return [d for key, one in shape.items() for d in departures(value[key], one, f"{at}.{key}")]
+    if isinstance(shape, list):
+        if not isinstance(value, list):
+            return [f"{at}: {value!r} is no list"]
+        return [d for i, one in enumerate(value) for d in departures(one, shape[0], f"{at}[{i}]")]
+    fits: Callable[[], bool] = {
+        str: lambda: isinstance(value, str) and re.fullmatch(shape, value) is not None,
+        type: lambda: type(value) is shape,  # True is no number
+        type(None): lambda: value is None,
+    }[type(shape)]
+    return [] if fits() else [f"{at}: {value!r} is not {shape}"]
+
+
+def parsed(cap: analyzer.Capture) -> dict[str, Any]:
+    """The report as a reader of the line gets it."""
+    line = as_json(cap)
+    assert "\n" not in line and line.isascii()
+    report: dict[str, Any] = json.loads(line)
+    return report
+
+
+class TestContract:
+    @pytest.mark.parametrize("name", SAMPLES)
+    def test_samples(self, samples: Path, name):
+        report = parsed(analyzer.read(samples / f"{name}.pcapng", sha256=True))
+        assert departures(report, CONTRACT) == []
+
+    @pytest.mark.parametrize("name", REAL)
+    def test_real_captures(self, shared_captures: Path, name):
+        report = parsed(analyzer.read(shared_captures / "dev" / name))
+        assert departures(report, CONTRACT) == []
+
+    def test_a_capture_without_ike(self):
+        report = parsed(capture("+0 C:40000 > S:9 UDP\n"))
+        assert departures(report, CONTRACT) == []
+        assert report["sas"] == [] and report["findings"][0]["sa"] is None
+
+    def test_the_check_can_fail(self, samples: Path):
+        report = parsed(analyzer.read(samples / "809-fragments-lost.pcapng"))
+        report["sas"][0]["retransmits"] = True
+        report["sas"][0]["nat"]["initiator"] = "maybe"
+        report["capture"]["first"] = 0
+        del report["verdict"]["text"]
+        report["findings"][0]["frames"].append("12")
+        assert len(departures(report, CONTRACT)) == 5
+
+    @pytest.mark.parametrize("name", SAMPLES)
+    def test_parts_agree_with_each_other(self, samples: Path, name):
+        report = parsed(analyzer.read(samples / f"{name}.pcapng"))
+        spis = {sa["spi_i"] for sa in report["sas"]}
+        for entry in (*report["findings"], *report["not_assessed"]):
+            assert entry["sa"] is None or entry["sa"] in spis
+        for finding in report["findings"]:
+            numbers = [int(n) for n in re.findall(r"\d+", finding["filter"])]
+            assert numbers == finding["frames"] == sorted(set(numbers))
+            assert all(1 <= n <= report["capture"]["packets"] for n in numbers)
+        assert report["verdict"]["text"] in {sa["verdict"]["text"] for sa in report["sas"]}
+        assert report["capture"]["first"] <= report["sas"][0]["start"] <= report["sas"][0]["end"]
+
+
+class TestReference:
+    """A real Windows client: three IP fragments, three times, no answer. Values by hand from tshark."""
+
+    @pytest.fixture
+    def path(self, shared_captures: Path) -> Path:
+        return shared_captures / "dev/corelight+zeek-spicy-ipsec/ipsec_client.pcap"
+
+    @pytest.fixture
+    def report(self, path: Path) -> dict[str, Any]:
+        return parsed(analyzer.read(path, sha256=True))
+
+    def test_the_capture(self, report, path):
+        assert report["file"] == str(path)
+        assert report["sha256"] == hashlib.sha256(path.read_bytes()).hexdigest()
+        assert report["capture"] == {
+            "format": "pcap",
+            "packets": 11,
+            "ike_messages": 5,
+            "first": "2015-01-14T21:14:02.835161Z",
+            "last": "2015-01-14T21:14:04.910382Z",
+            "side": "initiator",
+            "quality": [],
+        }
+
+    def test_the_verdict_is_one_sentence_with_every_number(self, report):
+        verdict = report["verdict"]
+        assert (verdict["id"], verdict["severity"]) == ("ike-auth-ip-fragments-lost-upstream", "blocking")
+        assert verdict["confidence"] == "probable"  # from a client's trace alone: most likely, not proved
+        text = verdict["text"]
+        for fact in ("3,468-byte IKE_AUTH request", "3 IP fragments", "3 times", "no answer", "16430", "1,460..1,467"):
+            assert fact in text
+        assert "neither side offered" in text
+        assert text.endswith(".") and text.count(". ") == 0
+
+    def test_the_ike_sa(self, report):
+        (sa,) = report["sas"]
+        assert (sa["spi_i"], sa["spi_r"]) == ("238671c80375a0fb", "73d16a42f60ef7f0")
+        assert (sa["initiator"], sa["responder"], sa["ike_version"]) == ("192.168.0.10", "144.76.154.114", 2)
+        assert (sa["start"], sa["end"]) == ("2015-01-14T21:14:02.835161Z", "2015-01-14T21:14:04.910352Z")
+        assert sa["reached"] == "auth-sent"
+        assert sa["fragmentation"] == {"initiator": "no", "responder": "no"}
+        assert sa["nat"] == {"initiator": "yes", "responder": "no"}
+        assert sa["ike_auth"]["request"] == {
+            "length": 3468,
+            "ip_fragments": 3,
+            "largest_ip_packet": 1460,
+            "skf_total": 0,
+            "attempts": 3,
+            "complete": True,
+        }
+        assert sa["ike_auth"]["response"] is None
+        assert (sa["retransmits"], sa["unanswered_exchanges"]) == (2, 1)
+        assert sa["path_mtu"]["initiator_to_responder"] == {"lower": 1460, "upper": 1467}
+        assert sa["path_mtu"]["responder_to_initiator"] == {"lower": None, "upper": None}
+        assert sa["verdict"] == report["verdict"]
+
+    def test_the_findings(self, report):
+        first = report["findings"][0]
+        assert (first["rule"], first["id"]) == ("FRG001", report["verdict"]["id"])
+        assert set(range(3, 12)) <= set(first["frames"])
+        assert "frame.number in {" in first["filter"]
+        remedies = " ".join(first["remedies"])
+        assert "EnableServerFragmentation" in remedies
+        assert {"FRG003", "FRG005"} <= {f["rule"] for f in report["findings"]}
+
+
+class TestValues:
+    def sa(self, *steps: str, hosts: str = HOSTS, **options: Any) -> dict[str, Any]:
+        (sa,) = parsed(capture(*steps, hosts=hosts, **options))["sas"]
+        found: dict[str, Any] = sa
+        return found
+
+    def test_skf_lengths_are_sums(self, samples: Path):
+        (sa,) = parsed(analyzer.read(samples / "809-fixed.pcapng"))["sas"]
+        # The ladder: 6 x 580 + 212; IP adds 20, 8 and 4 bytes to each.
+        assert sa["ike_auth"]["request"] == {
+            **{"length": 3692, "ip_fragments": 1, "largest_ip_packet": 612},
+            **{"skf_total": 7, "attempts": 1, "complete": True},
+        }
+        assert (sa["ike_auth"]["response"]["length"], sa["ike_auth"]["response"]["skf_total"]) == (2128, 4)
+
+    def test_an_incomplete_response(self, samples: Path):
+        (sa,) = parsed(analyzer.read(samples / "response-fragments-lost.pcapng"))["sas"]
+        response = sa["ike_auth"]["response"]
+        assert (response["length"], response["attempts"], response["complete"]) == (3184, 4, False)
+
+    def test_capture_duplicates_are_no_retransmits(self):
+        assert self.sa(INIT, "+0.1 C:500 > S:500 IKE_AUTH request 400 dup\n", GOES_ON)["retransmits"] == 0
+
+    def test_an_spi_that_was_never_chosen_is_null(self):
+        assert self.sa("+0 C:500 > S:500 IKE_SA_INIT request x3 at +1 +3\n", GOES_ON)["spi_r"] is None
+
+    def test_no_ike_auth_is_null(self):
+        assert self.sa(INIT)["ike_auth"] == {"request": None, "response": None}
+
+    def test_ikev1(self):
+        sa = self.sa("+0 C:500 > S:500 IKEv1 Main Mode request\n+0.1 C:500 < S:500 IKEv1 Main Mode response\n")
+        assert (sa["ike_version"], sa["fragmentation"]["initiator"]) == (1, "unknown")
+
+    def test_what_the_user_knows_of_the_mtu(self):
+        assert self.sa(INIT, mtu=1400)["path_mtu"]["initiator_to_responder"] == {"lower": 1400, "upper": 1400}
+
+    def test_a_hash_that_nobody_asked_for_is_null(self):
+        assert as_dict(capture(INIT))["sha256"] is None
+
+    @pytest.mark.parametrize(
+        "name, quality",
+        [
+            ("pktmon-128-bytes", ["capture-truncated"]),
+            ("filtered-capture", ["capture-filtered-fragments"]),
+            ("connected-ok", []),
+        ],
+    )
+    def test_quality(self, samples: Path, name, quality):
+        assert parsed(analyzer.read(samples / f"{name}.pcapng"))["capture"]["quality"] == quality
+
+    def test_quality_names_duplicates(self):
+        cap = capture(INIT, "+0.1 C:500 > S:500 IKE_AUTH request 400 dup\n", GOES_ON)
+        assert "duplicate-capture-artifact" in parsed(cap)["capture"]["quality"]
+
+    def test_the_side_of_a_capture_whose_ike_sas_disagree(self):
+        hosts = HOSTS.strip() + "  D = 198.51.100.9\nat C\n"
+        both = (
+            "+0.0 C:500 > S:500 IKE_SA_INIT request sa 1\n+0.1 C:500 < S:500 IKE_SA_INIT response sa 1\n"
+            "+1.0 D:500 > C:500 IKE_SA_INIT request sa 2\n+1.1 D:500 < C:500 IKE_SA_INIT response sa 2\n"
+        )
+        cap = capture(both, hosts=hosts)
+        assert [sa.side for sa in cap.sas_seen] == ["initiator", "responder"]
+        assert parsed(cap)["capture"]["side"] == "unknown"

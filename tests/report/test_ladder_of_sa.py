@@ -1,0 +1,162 @@
+"""An IKE SA drawn as a ladder: what the capture was made from is what is drawn of it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+import analyzer
+from analyzer.report.ladder import parse, render
+from analyzer.report.ladder_model import Esp, Icmp, Message, Step
+from analyzer.report.ladder_of_sa import MAX_STEPS, ladder_of, steps_left_out
+from tests.relate.seen import GOES_ON, HOSTS, INIT, only_sa
+
+SAMPLES = sorted(p.stem for p in (Path(__file__).resolve().parents[2] / "sample_pcaps").glob("*.ladder"))
+
+
+def drawn(*steps: str, hosts: str = HOSTS) -> list[str]:
+    """The steps of the ladder, in words without the padding, those of IKE_SA_INIT left out."""
+    ladder = ladder_of(only_sa(INIT, *steps, GOES_ON, hosts=hosts))
+    lines = render(ladder).splitlines()
+    return [" ".join(line.split()) for line in lines if line.startswith("+") and "IKE_SA_INIT" not in line]
+
+
+class TestSamples:
+    @pytest.mark.parametrize("name", SAMPLES)
+    def test_what_is_drawn_can_be_read(self, samples: Path, name):
+        for sa in analyzer.read(samples / f"{name}.pcapng").sas_seen:
+            ladder = ladder_of(sa)
+            assert parse(render(ladder)) == ladder
+
+    @pytest.mark.parametrize("name", sorted(set(SAMPLES) - {"filtered-capture"}))
+    def test_it_is_the_ladder_that_the_capture_was_made_from(self, samples: Path, name):
+        written = parse((samples / f"{name}.ladder").read_text(encoding="utf-8"))
+        (sa,) = analyzer.read(samples / f"{name}.pcapng").sas_seen
+        ladder = ladder_of(sa)
+
+        def told(steps: tuple[Step, ...], kind: type) -> list[tuple[object, ...]]:
+            return [(s.time, s.sender, s.receiver, s.sport, s.dport, s.repeats) for s in steps if isinstance(s.what, kind)]
+
+        assert told(ladder.steps, Message) == told(written.steps, Message)
+        assert told(ladder.steps, Esp) == [(*s[:5], ()) for s in told(written.steps, Esp)]
+        assert [(h.name, h.address) for h in ladder.hosts] == [(h.name, h.address) for h in written.hosts[:2]]
+        assert ladder.sas == written.sas
+        for ours, theirs in zip(ladder.steps, [s for s in written.steps if isinstance(s.what, (Message, Esp))], strict=True):
+            if isinstance(ours.what, Message) and isinstance(theirs.what, Message):
+                assert (ours.what.exchange, ours.what.direction) == (theirs.what.exchange, theirs.what.direction)
+                assert theirs.what.length in (None, ours.what.length)
+                assert ours.what.lost == theirs.what.lost
+            if isinstance(ours.what, Esp) and isinstance(theirs.what, Esp):
+                assert (ours.what.spi, ours.what.count, ours.what.size) == (
+                    *(theirs.what.spi, theirs.what.count, theirs.what.size),
+                )
+
+    def test_the_reference(self, shared_captures: Path):
+        (sa,) = analyzer.read(shared_captures / "dev/corelight+zeek-spicy-ipsec/ipsec_client.pcap").sas_seen
+        auth = ladder_of(sa).steps[-1]
+        assert isinstance(auth.what, Message) and auth.what.ip_fragments is not None
+        assert (auth.what.ip_fragments.count, auth.what.ip_fragments.sizes) == (3, (1460, 1460, 620))
+        assert auth.repeats == (1_000_131_000, 2_000_257_000)
+        assert (auth.outcome, auth.frames) == ("unanswered", tuple(range(3, 12)))
+
+
+class TestLines:
+    def test_a_repeated_request(self):
+        assert drawn("+0.1 C:500 > S:500 IKE_AUTH request 400 x3 at +1 +3\n") == [
+            "+0.100 C:500 > S:500 IKE_AUTH request 400 SK{IDi} x3 at +1.000 +3.000 unanswered #3-5"
+        ]
+
+    def test_an_answered_one_says_no_more(self):
+        assert drawn("+0.1 C:500 > S:500 IKE_AUTH request 400\n+0.2 C:500 < S:500 IKE_AUTH response 300\n") == [
+            "+0.100 C:500 > S:500 IKE_AUTH request 400 SK{IDi} #3",
+            "+0.200 C:500 < S:500 IKE_AUTH response 300 SK{IDr} #4",
+        ]
+
+    def test_ip_fragments(self):
+        assert drawn("+0.1 C:500 > S:500 IKE_AUTH request 3468\n") == [
+            "+0.100 C:500 > S:500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 (1500 1500 536) unanswered #3-5"
+        ]
+
+    def test_ip_fragments_of_which_some_are_missing(self):
+        # 3468 + 8 bytes of UDP, 1480 in each: three fragments.
+        assert drawn("+0.1 C:500 > S:500 IKE_AUTH request 3468 lost 2,3\n") == [
+            "+0.100 C:500 > S:500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 lost 2,3 unanswered #3"
+        ]
+
+    def test_skf(self):
+        assert drawn("+0.1 C:500 > S:500 IKE_AUTH request 1500 SKF 1-3/3\n") == [
+            "+0.100 C:500 > S:500 IKE_AUTH request 1500 SKF{IDi} 1-3/3 unanswered #3-5"
+        ]
+
+    def test_skf_of_which_one_is_missing(self):
+        (line,) = drawn("+0.1 C:500 > S:500 IKE_AUTH request SKF 1,3/3\n")
+        assert "SKF{IDi} 1,3/3" in line
+
+    def test_an_empty_informational(self):
+        assert drawn("+9 C:500 < S:500 INFORMATIONAL request 57 SK{}\n+9.1 C:500 > S:500 INFORMATIONAL response 57 SK{}\n") == [
+            "+9.000 C:500 < S:500 INFORMATIONAL request 57 SK{} #3",
+            "+9.100 C:500 > S:500 INFORMATIONAL response 57 SK{} #4",
+        ]
+
+    def test_a_response_alone(self):
+        ladder = ladder_of(only_sa("+0 C:500 < S:500 IKE_AUTH response 300 mid 1\n"))
+        assert [s.outcome for s in ladder.steps] == ["response-only"]
+        assert (ladder.hosts[0].address, ladder.hosts[1].address) == ("10.0.0.2", "203.0.113.7")
+
+    def test_icmp(self):
+        hosts = HOSTS.strip() + "  R = 192.0.2.1\n"
+        ladder = ladder_of(only_sa(INIT, "+1 C < R ICMP port-unreachable quoting +0.0\n", hosts=hosts))
+        (step,) = [s for s in ladder.steps if isinstance(s.what, Icmp)]
+        assert isinstance(step.what, Icmp)
+        assert (step.what.name, step.frames) == ("port-unreachable", (3,))
+
+    def test_esp(self):
+        assert drawn("+1 C > S ESP spi 0x11112222 count 3 every +0.1\n+1.05 C < S ESP spi 0x33334444\n") == [
+            "+1.000 C > S ESP spi 0x11112222 count 3 size 140 #3,6",
+            "+1.050 C < S ESP spi 0x33334444 size 140 #4",
+        ]
+
+    def test_unknown_numbers(self):
+        assert drawn("+1 C:500 > S:500 exchange 200 request 200 mid 1\n")[0].split()[4:7] == ["exchange", "200", "request"]
+
+    def test_ikev1(self):
+        ladder = ladder_of(
+            only_sa("+0 C:500 > S:500 IKEv1 Main Mode request\n+0.1 C:500 < S:500 IKEv1 Main Mode response\n")
+        )
+        whats = [s.what for s in ladder.steps if isinstance(s.what, Message)]
+        assert [(w.exchange, w.direction) for w in whats] == [
+            ("IKEv1 Main Mode", "request"),
+            ("IKEv1 Main Mode", "response"),
+        ]
+
+    def test_a_gateway_that_is_asked_by_the_other_side(self):
+        # The initiator is C in the ladder wherever the capture was taken.
+        ladder = ladder_of(only_sa(INIT, hosts=HOSTS + "at S\n"))
+        assert [h.address for h in ladder.hosts] == ["10.0.0.2", "203.0.113.7"]
+
+
+class TestLongSessions:
+    def session(self, checks: int, **more: str):
+        steps = "".join(
+            f"+{10 + i} C:500 > S:500 INFORMATIONAL request 57 SK{{}}\n"
+            f"+{10 + i}.1 C:500 < S:500 INFORMATIONAL response 57 SK{{}}\n"
+            for i in range(checks)
+        )
+        return only_sa(INIT, steps)
+
+    def test_the_first_steps_are_drawn_and_the_others_counted(self):
+        sa = self.session(30)
+        ladder = ladder_of(sa)
+        assert len(ladder.steps) == MAX_STEPS
+        assert steps_left_out(sa) == 2 + 2 * 30 - MAX_STEPS
+        assert ladder.steps[0].frames == (1,)
+
+    def test_of_a_short_one_nothing_is_left_out(self):
+        assert steps_left_out(self.session(19)) == 0
+        assert steps_left_out(self.session(20)) == 2
+
+    def test_esp_and_icmp_count(self):
+        sa = only_sa(INIT, "+1 C > S ESP spi 0x11112222\n+1 C < S ESP spi 0x33334444\n")
+        assert len(ladder_of(sa, max_steps=3).steps) == 3
+        assert steps_left_out(sa, max_steps=3) == 1

@@ -1,0 +1,280 @@
+"""How rules are found, what each must be, and how verdicts are drawn (design.md section 4)."""
+
+from __future__ import annotations
+
+import ast
+import importlib
+import re
+from io import BytesIO
+from pathlib import Path
+
+import pytest
+
+import analyzer
+import analyzer.rules
+from analyzer.remedies import catalogue
+from analyzer.report.ladder import parse
+from analyzer.rules.engine import all_rules
+from analyzer.rules.evidence import EVIDENCE
+from analyzer.rules.model import Rule, Severity, Verdict
+from sample_pcaps.lab.maker import make
+
+FOLDER = Path(analyzer.rules.__file__).parent
+MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if re.match(r"[a-z]{3}\d{3}_", path.stem))
+HEADINGS = ["What it means", "Seen as", "Not to be confused with", "Certain when", "References"]
+
+#: domain.md section 9, as far as rules exist: number and name.
+CATALOGUE = {
+    1: "no-response-ike-sa-init",
+    7: "udp-4500-blocked",
+    8: "ike-auth-ip-fragments-lost-upstream",
+    9: "ike-auth-response-fragments-lost",
+    10: "fragmentation-not-offered-by-client",
+    11: "fragmentation-not-accepted-by-responder",
+    18: "no-proposal-chosen-ike",
+    22: "auth-failed",
+    34: "wrong-ike-version",
+    42: "capture-filtered-fragments",
+    43: "capture-truncated",
+    44: "capture-starts-late",
+    45: "capture-lost-packets",
+    46: "no-ike-in-capture",
+    47: "connected-ok",
+}
+#: What the catalogue has no number for.
+OUTSIDE = {
+    "capture-ends-early",
+    "ike-auth-ip-fragmented",
+    "fragmentation-negotiated",
+    "ike-auth-not-ip-fragmented",
+    "unanswered-retransmits",
+    "requests-answered",
+}
+
+each_rule = pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
+each_module = pytest.mark.parametrize("module", MODULES)
+
+HOSTS = "C = 10.0.0.2   S = 203.0.113.7   T = 203.0.113.8   R = 10.0.0.1\n"
+
+
+def silent(start: float, sa: int, server: str = "S") -> str:
+    """An IKE_SA_INIT that nobody answers: blocking, probable."""
+    return f"+{start:.3f} C:500 > {server}:500 IKE_SA_INIT request sa {sa} x3 at +1.000 +3.000\n"
+
+
+def refused(start: float, sa: int, server: str = "S") -> str:
+    """NO_PROPOSAL_CHOSEN: blocking, strong."""
+    return (
+        f"+{start:.3f} C:500 > {server}:500 IKE_SA_INIT request sa {sa}\n"
+        f"+{start + 0.03:.3f} C:500 < {server}:500 IKE_SA_INIT response 36 N(NO_PROPOSAL_CHOSEN) sa {sa}\n"
+    )
+
+
+def established(start: float, sa: int, server: str = "S") -> str:
+    """IKE_AUTH answered with the shape of success, and a liveness check: information, strong."""
+    return (
+        f"+{start:.3f} C:500 > {server}:500 IKE_SA_INIT request sa {sa}\n"
+        f"+{start + 0.03:.3f} C:500 < {server}:500 IKE_SA_INIT response sa {sa}\n"
+        f"+{start + 0.07:.3f} C:4500 > {server}:4500 IKE_AUTH request 600 SK{{IDi}} sa {sa}\n"
+        f"+{start + 0.12:.3f} C:4500 < {server}:4500 IKE_AUTH response 500 SK{{IDr}} sa {sa}\n"
+        f"+{start + 1:.3f} C:4500 > {server}:4500 INFORMATIONAL request SK{{}} sa {sa}\n"
+        f"+{start + 1.03:.3f} C:4500 < {server}:4500 INFORMATIONAL response SK{{}} sa {sa}\n"
+    )
+
+
+def deaf(start: float, sa: int) -> str:
+    """An established IKE SA whose client no longer answers: degrading, possible."""
+    return established(start, sa) + (
+        f"+{start + 60:.3f} C:4500 < S:4500 INFORMATIONAL request SK{{}} sa {sa} x4 at +1.000 +3.000 +7.000\n"
+    )
+
+
+def unknown(start: float, sa: int) -> str:
+    """A session from before the capture: cannot tell."""
+    return f"+{start:.3f} C:4500 < S:4500 INFORMATIONAL request SK{{D}} mid 4 sa {sa}\n"
+
+
+def verdict(*parts: str) -> Verdict:
+    ladder = HOSTS + "".join(parts)
+    return analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).verdict
+
+
+# -- discovery ---------------------------------------------------------------------------------------------------------
+
+
+def test_every_rule_module_is_found() -> None:
+    assert sorted(module[:6].upper() for module in MODULES) == sorted(rule.code for rule in all_rules())
+
+
+def test_nothing_but_rules_has_the_name_of_one() -> None:
+    others = {path.stem for path in FOLDER.glob("*.py")} - set(MODULES)
+    assert others == {"__init__", "certainty", "engine", "evidence", "model", "wording"}
+
+
+def test_rules_come_in_the_order_of_the_catalogue() -> None:
+    orders = [rule.order for rule in all_rules()]
+    assert orders == sorted(set(orders))
+
+
+@each_module
+def test_rules_never_import_each_other(module: str) -> None:
+    imported = {
+        name
+        for node in ast.walk(ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8")))
+        for name in _imports(node)
+    }
+    assert not {name for name in imported if name.rpartition(".")[2] in MODULES}
+
+
+def _imports(node: ast.AST) -> list[str]:
+    if isinstance(node, ast.ImportFrom):
+        return [f"{node.module}.{alias.name}" for alias in node.names] + [str(node.module)]
+    return [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+
+
+# -- what a rule is ----------------------------------------------------------------------------------------------------
+
+
+@each_module
+def test_docstring_has_the_five_headings(module: str) -> None:
+    text = importlib.import_module(f"analyzer.rules.{module}").__doc__ or ""
+    summary, _, rest = text.partition("\n\n")
+    assert summary.endswith(".") and "\n" not in summary
+    assert re.findall(r"^(\S.*)$", rest, re.MULTILINE) == HEADINGS
+    for section in re.split(r"^\S.*$", rest, flags=re.MULTILINE)[1:]:
+        assert re.match(r"\n    \S", section), f"an empty section in {module}"
+
+
+@each_module
+def test_docstring_cites_a_source(module: str) -> None:
+    text = importlib.import_module(f"analyzer.rules.{module}").__doc__ or ""
+    assert re.search(r"domain\.md|RFC \d{4}", text.partition("References\n")[2])
+
+
+def test_codes_and_ids_are_unique() -> None:
+    assert len({rule.code for rule in all_rules()}) == len({rule.id for rule in all_rules()}) == len(all_rules())
+
+
+@each_rule
+def test_rule_is_well_formed(rule: Rule) -> None:
+    assert re.fullmatch(r"[A-Z]{3}\d{3}", rule.code)
+    assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", rule.id)
+    assert set(rule.needs) <= set(EVIDENCE)
+    assert set(rule.versions) <= {1, 2}
+    assert rule.versions
+
+
+@each_rule
+def test_id_and_order_are_the_catalogues(rule: Rule) -> None:
+    if rule.id in OUTSIDE:
+        assert rule.order not in CATALOGUE
+    else:
+        assert CATALOGUE.get(rule.order) == rule.id
+
+
+def test_the_catalogue_is_covered_as_listed() -> None:
+    assert {rule.id for rule in all_rules()} == set(CATALOGUE.values()) | OUTSIDE
+
+
+@each_rule
+def test_remarks_are_information(rule: Rule) -> None:
+    """What is no answer to "why did it fail" must not be graver than that."""
+    assert rule.is_verdict or rule.severity is Severity.INFORMATION
+
+
+# -- remedies ----------------------------------------------------------------------------------------------------------
+
+
+def _remedies_named_in(module: str) -> set[str]:
+    """Words in the places where a rule names remedies: ``remedies=...`` and functions called ``_remedies``."""
+    tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
+    places = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "remedies"]
+    bodies = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_remedies"]
+    constants = [c for place in (*places, *bodies) for c in ast.walk(place) if isinstance(c, ast.Constant)]
+    return {c.value for c in constants if isinstance(c.value, str) and "-" in c.value}
+
+
+@each_module
+def test_remedies_of_a_rule_exist(module: str) -> None:
+    assert _remedies_named_in(module) <= set(catalogue())
+
+
+def test_every_remedy_is_used() -> None:
+    assert set().union(*map(_remedies_named_in, MODULES)) == set(catalogue())
+
+
+# -- verdicts ----------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("parts", "expected"),
+    [
+        ([silent(0, 1)], "no-response-ike-sa-init"),
+        ([established(0, 1)], "connected-ok"),
+        ([unknown(0, 1)], "capture-starts-late"),
+        ([deaf(0, 1)], "unanswered-retransmits"),
+        # Severity comes first: a blocking "probable" of one gateway before a degrading finding of the other.
+        ([deaf(0, 1), silent(9, 2, "T")], "no-response-ike-sa-init"),
+        # Then confidence: strong before probable, whichever came first.
+        ([silent(0, 1), refused(9, 2)], "no-proposal-chosen-ike"),
+        ([refused(0, 1), silent(9, 2)], "no-proposal-chosen-ike"),
+        # A later success between the same two addresses makes past what was before it, however much that was.
+        ([silent(0, 1), refused(9, 2), established(19, 3)], "connected-ok"),
+        # It makes nothing past that comes later ...
+        ([silent(0, 1), established(9, 2), refused(19, 3)], "no-proposal-chosen-ike"),
+        # ... nor what happened with another gateway.
+        ([silent(0, 1), established(9, 2, "T")], "no-response-ike-sa-init"),
+        ([silent(0, 1), established(9, 2), silent(0.5, 3, "T")], "no-response-ike-sa-init"),
+        # What cannot be told makes nothing past, and does not outrank a success.
+        ([silent(0, 1), unknown(9, 2)], "no-response-ike-sa-init"),
+        ([unknown(0, 1), established(9, 2)], "connected-ok"),
+        ([established(0, 1), unknown(9, 2)], "connected-ok"),
+        # A degraded connection is no success that would make a failure past.
+        ([silent(0, 1), deaf(9, 2)], "no-response-ike-sa-init"),
+    ],
+)
+def test_verdict_of_a_capture(parts: list[str], expected: str) -> None:
+    assert verdict(*parts).id == expected
+
+
+def test_order_of_the_catalogue_breaks_ties() -> None:
+    """Blocking and possible both: "no response" is number 1, "unanswered" has none."""
+    ladder = "+0.000 C:500 > S:500 IKE_SA_INIT request\n+9.000 C:50000 > R:53 DNS query vpn.example.com\n"
+    assert verdict(ladder).id == "no-response-ike-sa-init"
+
+
+def test_verdict_says_which_sa_and_which_frames() -> None:
+    said = verdict(established(0, 1, "T"), refused(9, 2))
+    assert (said.sa, said.rule, said.frames) == (1, "NEG001", (7, 8))
+
+
+def test_findings_come_gravest_first() -> None:
+    ladder = HOSTS + deaf(0, 1) + silent(9, 2, "T") + refused(19, 3)
+    found = analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).found
+    assert [f.severity for f in found] == sorted((f.severity for f in found), key=list(Severity).index)
+    assert [f.rule for f in found][:2] == ["NEG001", "NET001"]
+
+
+@pytest.mark.parametrize(
+    ("parts", "status"),
+    [([established(0, 1)], 0), ([silent(0, 1)], 1), ([deaf(0, 1)], 1), ([unknown(0, 1)], 3), ([], 3)],
+)
+def test_exit_status_of_a_capture(parts: list[str], status: int) -> None:
+    assert verdict(*parts).exit_status == status
+
+
+# -- not assessed ------------------------------------------------------------------------------------------------------
+
+
+def test_what_is_not_assessed_names_rule_sa_and_reason() -> None:
+    ladder = HOSTS + established(0, 1) + refused(9, 2)
+    lacking = analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).judgement.not_assessed
+    assert {(n.rule, n.sa) for n in lacking} == {("FRG004", 1), ("FRG006", 1)}
+    assert all("only an error" in n.because for n in lacking)
+
+
+def test_rules_of_ikev2_are_not_asked_about_ikev1() -> None:
+    ladder = HOSTS + "+0.000 C:500 > S:500 IKEv1 Main Mode request\n+0.030 C:500 < S:500 IKEv1 Main Mode response\n"
+    capture = analyzer.read("ladder", stream=BytesIO(make(parse(ladder))))
+    assert {f.rule for f in capture.found} == {"VER001"}
+    assert capture.judgement.not_assessed == ()
