@@ -76,7 +76,7 @@ def read(
         raise UsageError(f"an MTU lies between {_MTU_RANGE.start} and {_MTU_RANGE.stop - 1} bytes, not at {mtu}")
     collector = Collector(Ports(wanted))
     with open_capture(path, stream=stream, sha256=sha256) as reader:
-        for chunk in reader.chunks():
+        for chunk in reader.ahead():
             collector.feed(chunk, reader.interfaces)
     notes = [*reader.notes, *collector.notes()]
     return Capture(

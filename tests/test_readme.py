@@ -1,4 +1,4 @@
-"""What README.md and docs/ show is so: commands exist and run, snippets run, pasted output is the tool's, links lead somewhere."""
+"""What README.md and docs/ show is so: commands and snippets run, pasted output is the tool's, links lead somewhere."""
 
 from __future__ import annotations
 
@@ -71,9 +71,8 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def run(desk: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
     environment = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run(
-        [sys.executable, "-W", "error", *arguments], cwd=desk, env=environment, capture_output=True, text=True, check=False
-    )
+    command = [sys.executable, "-W", "error", *arguments]
+    return subprocess.run(command, cwd=desk, env=environment, capture_output=True, text=True, check=False)
 
 
 def test_every_block_has_a_kind_that_is_checked() -> None:
@@ -221,7 +220,7 @@ def test_every_rule_is_in_the_table_with_its_severity() -> None:
 
 
 def test_every_quality_id_is_documented() -> None:
-    """Notes of the readers and of the decoder, found in the source; those that are rules as well stand with the rules."""
+    """Notes of the readers and of the decoder, as in the source; those that are rules too stand with the rules."""
     source = "\n".join(path.read_text(encoding="utf-8") for path in (ROOT / "analyzer").rglob("*.py"))
     notes = set(re.findall(r'\bNote\(\s*"([a-z-]+)"', source)) | {"duplicate-capture-artifact"}
     rules = {rule.id for rule in all_rules()}

@@ -99,16 +99,24 @@ def _sa(capture: Capture, sa: IkeSa, verdict: Verdict) -> str:
         f"  NAT: client {sa.nat_i}, server {sa.nat_r}  seen from: {sa.side}\n"
     )
     directions = (("client > server", sa.path_mtu["initiator"]), ("server > client", sa.path_mtu["responder"]))
-    bounds = [f"  MTU {way}: {_range(b.lower, b.upper)} ({b.evidence})\n" for way, b in directions if b.evidence]
+    bounds = [
+        _wrapped(f"MTU {way}: {_range(b.lower, b.upper)} ({b.evidence})", "  ", "    ") + "\n"
+        for way, b in directions
+        if b.evidence
+    ]
     rest = steps_left_out(sa)
     more = f"  ... and {_count(rest, 'more step')}\n" if rest else ""
     return head + "".join(bounds) + "\n" + textwrap.indent(render(ladder_of(sa)), "  ") + more
 
 
 def _range(lower: int | None, upper: int | None) -> str:
-    if lower == upper:
-        return f"{lower:,}" if lower is not None else "unknown"
-    return f"{'' if lower is None else f'{lower:,}'}..{'' if upper is None else f'{upper:,}'}"
+    """
+    >>> _range(1460, 1467), _range(None, 1300), _range(1400, 1400)
+    ('1,460..1,467', 'at most 1,300', '1,400')
+    """
+    if lower is None or upper is None:
+        return "unknown" if upper is None else f"at most {upper:,}"
+    return f"{upper:,}" if lower == upper else f"{lower:,}..{upper:,}"
 
 
 def _findings(findings: Sequence[Finding], verdict: Verdict, *, many: bool) -> Iterable[str]:

@@ -10,7 +10,7 @@ from functools import cache, cached_property
 from typing import overload
 
 import analyzer.rules
-from analyzer.relate.build import Pair, Related, pair_of
+from analyzer.relate.build import KEPT, Pair, Related, pair_of
 from analyzer.relate.sa import IkeSa
 from analyzer.remedies import remedy
 from analyzer.rules.evidence import EVIDENCE
@@ -37,6 +37,8 @@ class Verdicts(Sequence[Verdict]):
         self._related = related
         self._rules = rules
         self._known: dict[int, Verdict] = {}
+        #: Severity and confidence of what was worked out once, a byte each: of a flood of SAs no more is kept.
+        self._ranks = bytearray(len(related.sas))
 
     def __len__(self) -> int:
         return len(self._related.sas)
@@ -54,16 +56,21 @@ class Verdicts(Sequence[Verdict]):
 
     def of(self, sa: IkeSa) -> Verdict:
         """The verdict of a view that is at hand."""
-        if sa.number not in self._known:
-            self._known[sa.number] = _verdict_of_sa(sa, self._rules)
-        return self._known[sa.number]
+        verdict = self._known.get(sa.number)
+        if verdict is None:
+            verdict = _verdict_of_sa(sa, self._rules)
+            self._ranks[sa.number] = 1 + verdict.severity.rank * len(Confidence) + verdict.confidence.rank
+            if len(self) <= KEPT:
+                self._known[sa.number] = verdict
+        return verdict
 
-    def rank(self, number: int) -> tuple[int, int]:
-        """Severity and confidence for sorting, the gravest first, without a verdict for what plainly succeeded."""
-        if number in self._related.plain_successes and number not in self._known:
-            return Severity.INFORMATION.rank, Confidence.STRONG.rank
-        verdict = self[number]
-        return verdict.severity.rank, verdict.confidence.rank
+    def rank(self, number: int) -> int:
+        """For sorting by severity and confidence, the gravest first, without a verdict for what plainly succeeded."""
+        if not self._ranks[number]:
+            if number in self._related.plain_successes:
+                return 1 + Severity.INFORMATION.rank * len(Confidence) + Confidence.STRONG.rank
+            self.of(self._related.sas[number])
+        return self._ranks[number]
 
 
 class Judgement:
@@ -184,19 +191,25 @@ def _verdict_of_capture(related: Related, verdicts: Verdicts, findings: Iterable
     succeeded: dict[Pair, int] = {}
     for pair, start in plain.values():
         succeeded[pair] = max(succeeded.get(pair, start), start)
-    others: list[tuple[Pair, int, Verdict]] = []
+    others: list[tuple[Pair, int, int, Key]] = []
     for number in range(len(related.sas)):
         if number not in plain:
             sa = related.sas[number]
-            others.append((pair_of(sa), sa.start, verdicts.of(sa)))
-    for pair, start, verdict in others:
-        if verdict.exit_status == 0:
-            succeeded[pair] = max(succeeded.get(pair, start), start)
-    standing = [v for pair, start, v in others if v.exit_status == 0 or start >= succeeded.get(pair, start)]
+            verdict = verdicts.of(sa)
+            pair = pair_of(sa)
+            if verdict.exit_status == 0:
+                succeeded[pair] = max(succeeded.get(pair, sa.start), sa.start)
+            others.append((pair, sa.start, verdict.exit_status, _severity_for_capture(verdict)))
+    standing = [key for pair, start, status, key in others if status == 0 or start >= succeeded.get(pair, start)]
     if plain:
-        standing.append(verdicts[min(plain)])
-    whole = [_as_verdict(f) for f in findings if f.is_verdict]
-    return min(standing or whole, key=_severity_for_capture)
+        standing.append(_severity_for_capture(verdicts[min(plain)]))
+    if standing:
+        return verdicts[min(standing)[-1]]
+    return min((_as_verdict(f) for f in findings if f.is_verdict), key=_severity_for_capture)
+
+
+#: What verdicts are compared by; the last number is that of the IKE SA.
+Key = tuple[int, int, int, int, int]
 
 
 @cache
@@ -204,7 +217,7 @@ def _orders() -> dict[str, int]:
     return {r.id: r.order for r in all_rules()}
 
 
-def _severity_for_capture(verdict: Verdict) -> tuple[int, int, int, int, int]:
+def _severity_for_capture(verdict: Verdict) -> Key:
     # A success outranks what cannot be told: the latter is often a session that began before the trace. Of several
     # successes the first is told.
     unsure = verdict.confidence is Confidence.CANNOT_TELL

@@ -21,11 +21,11 @@ from analyzer.wire.decode import IpPacket
 from analyzer.wire.flows import Flows
 from analyzer.wire.messages import Batch, Origin, read_messages
 from analyzer.wire.singles import LooseDatagram, Singles
-from analyzer.wire.tables import MISSING, Addresses, Census, Datagrams, Messages, Packets, Wire, narrowed, stack, take
+from analyzer.wire.tables import MAX_ADDRESSES, MISSING, Addresses, Census, Datagrams, Messages, Packets, Wire, narrowed, stack, take
 from analyzer.wire.waiting import Waiting
 
 #: IKE messages kept; a capture with more gets a note, and what came first is analysed.
-MAX_MESSAGES = 2_000_000
+MAX_MESSAGES = 1_000_000
 
 #: IKE messages in a chunk that are worth a reading of their own; fewer wait for more.
 _WORTH_READING = 200
@@ -128,6 +128,8 @@ class Collector:
         if headless:
             detail = f"{headless:,} packets were cut so short that what they carried cannot be told: as good as lost"
             notes.append(Note("capture-lost-packets", detail))
+        if len(self.addresses) > MAX_ADDRESSES:
+            notes.append(Note("analysis-limit", f"Addresses beyond the first {MAX_ADDRESSES:,} are shown as 0.0.0.0."))
         unknown = sorted(self.census.link_types - KNOWN)
         if self.census.unknown_link:
             numbers = ", ".join(map(str, unknown))

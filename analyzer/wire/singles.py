@@ -28,7 +28,7 @@ PacketRow = tuple[int, ...]
 _SRC, _DST, _PROTOCOL = 4, 5, 15
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Loose:
     """An IKE message put together from one or more packets, waiting to be read with the others of its chunk.
 
@@ -49,7 +49,7 @@ class Loose:
     complete: bool
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class LooseDatagram:
     """A datagram with the packets that carried it (``duplicates`` last), ready for the tables."""
 
@@ -67,7 +67,7 @@ class LooseDatagram:
     dst: int
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Drained:
     """What was finished since the last time."""
 

@@ -24,6 +24,14 @@ Narrow = NDArray[np.int32]
 MISSING = -1
 
 
+#: Distinct addresses kept; later ones share one number, so that spoofed sources cannot fill the memory.
+MAX_ADDRESSES = 500_000
+
+
+#: Stands for all addresses beyond; it is shown as 0.0.0.0.
+_OTHERS = b""
+
+
 class Addresses:
     """IP addresses met in a capture, each once, by number.
 
@@ -44,8 +52,14 @@ class Addresses:
     def number(self, raw: bytes) -> int:
         number = self._numbers.get(raw)
         if number is None:
-            number = self._numbers[raw] = len(self._raw)
-            self._raw.append(raw)
+            if len(self._raw) >= MAX_ADDRESSES:
+                return self.number(_OTHERS) if _OTHERS in self._numbers else self._add(_OTHERS)
+            number = self._add(raw)
+        return number
+
+    def _add(self, raw: bytes) -> int:
+        number = self._numbers[raw] = len(self._raw)
+        self._raw.append(raw)
         return number
 
     def numbers(self, raw: Sequence[bytes]) -> Ints:
@@ -63,7 +77,7 @@ class Addresses:
     def text(self, number: int) -> str:
         text = self._texts.get(number)
         if text is None:
-            raw = self._raw[number]
+            raw = self._raw[number] or bytes(4)
             text = socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
             self._texts[number] = text
         return text
@@ -72,7 +86,7 @@ class Addresses:
         return len(self._raw)
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Packets:
     """IP packets that carry IKE, one row each (a fragment is a packet). ``MISSING`` where a header has no such field."""
 
@@ -98,7 +112,7 @@ class Packets:
     dropped: Narrow
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Datagrams:
     """UDP datagrams that carry IKE (``first_row``: packet row of the whole packet or of its first seen fragment)."""
 
@@ -109,7 +123,7 @@ class Datagrams:
     largest: Narrow
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Messages:
     """IKE messages, one row each; an SKF fragment is a message.
 
@@ -148,7 +162,7 @@ class Messages:
     notify_count: Narrow
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class EspFlow:
     """ESP packets (or NAT keepalives: ``spi`` 0) of one direction and SPI."""
 
@@ -178,7 +192,7 @@ class IcmpRow:
     error: IcmpError
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Census:
     """What the capture holds besides IKE: the evidence for its own quality. Counts of packets unless said otherwise."""
 
@@ -200,7 +214,7 @@ class Census:
     headless: int = 0
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class Wire:
     """All tables of one capture."""
 

@@ -87,5 +87,5 @@ def test_first_look_shows_the_case_and_its_repair() -> None:
 def test_errors_and_warnings_of_a_cell_are_not_swallowed(tmp_path: Path, source: str) -> None:
     bad = tmp_path / "bad.ipynb"
     nbformat.write(nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(source)]), bad)
-    with pytest.raises(CellExecutionError, match="ZeroDivisionError|DeprecationWarning"):
+    with pytest.raises(CellExecutionError, match=r"ZeroDivisionError|DeprecationWarning"):
         execute(bad)

@@ -1,0 +1,366 @@
+"""The command as its users run it: a process with arguments, output, errors and an exit status."""
+
+from __future__ import annotations
+
+import gzip
+import io
+import json
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import analyzer
+from analyzer import cli
+from analyzer.report.ladder import parse
+from sample_pcaps.lab.maker import make
+from tests.relate.seen import GOES_ON, HOSTS
+
+ROOT = Path(__file__).resolve().parent.parent
+
+HEALTHY, FAULT, USAGE, CANNOT_TELL = 0, 1, 2, 3
+
+#: Exit status and key words of each sample.
+SAMPLES = {
+    "809-fixed": (HEALTHY, "connected-ok"),
+    "809-fragments-lost": (FAULT, "ike-auth-ip-fragments-lost-upstream"),
+    "connected-ok": (HEALTHY, "connected-ok"),
+    "filtered-capture": (HEALTHY, "connected-ok"),
+    "invalid-ke-then-ok": (HEALTHY, "connected-ok"),
+    "ipv6-fragments-lost": (FAULT, "ike-auth-ip-fragments-lost-upstream"),
+    "no-proposal-chosen": (FAULT, "no-proposal-chosen-ike"),
+    "no-response": (FAULT, "no-response-ike-sa-init"),
+    "pktmon-128-bytes": (FAULT, "ike-auth-ip-fragments-lost-upstream"),
+    "response-fragments-lost": (FAULT, "ike-auth-response-fragments-lost"),
+    "udp-4500-blocked": (FAULT, "udp-4500-blocked"),
+}
+
+
+def run(*arguments: object, stdin: bytes | None = None, **environment: str) -> subprocess.CompletedProcess[bytes]:
+    """``ike-analyzer ARGUMENTS`` in a process of its own, from another folder than the project's."""
+    return subprocess.run(
+        [sys.executable, "-W", "error", "-m", "analyzer", *map(str, arguments)],
+        input=stdin,
+        capture_output=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), **environment},
+        cwd=ROOT / "tests",
+    )
+
+
+def refused(done: subprocess.CompletedProcess[bytes], *words: str) -> None:
+    """It ended as a mistake of its user: nothing printed, one line that says what is wrong."""
+    error = done.stderr.decode()
+    assert done.returncode == USAGE, error
+    assert done.stdout == b""
+    assert error.startswith("ike-analyzer: ") and error.endswith("\n") and error.count("\n") == 1, error
+    for word in words:
+        assert word in error
+
+
+@pytest.fixture
+def sample(samples: Path) -> Path:
+    return samples / "809-fragments-lost.pcapng"
+
+
+class TestAnalyze:
+    def test_every_sample_is_promised(self, samples: Path):
+        assert {p.stem for p in samples.glob("*.pcapng")} == set(SAMPLES)
+
+    @pytest.mark.parametrize("name, expected", SAMPLES.items(), ids=str)
+    def test_samples(self, samples: Path, name, expected):
+        status, verdict = expected
+        done = run("analyze", samples / f"{name}.pcapng")
+        assert (done.returncode, done.stderr) == (status, b"")
+        text = done.stdout.decode()
+        assert text.splitlines()[0].startswith(f"{name}.pcapng: ")
+        label = "VERDICT  failed: " if status == FAULT else "VERDICT  "
+        assert text.splitlines()[2].startswith(f"{label}{verdict} (")
+
+    def test_the_reference(self, shared_captures: Path):
+        path = shared_captures / "dev/corelight+zeek-spicy-ipsec/ipsec_client.pcap"
+        done = run("analyze", path)
+        assert (done.returncode, done.stderr) == (FAULT, b"")
+        sentence = " ".join(done.stdout.decode().split("\n\n")[1].split())
+        for fact in ("3,468-byte", "3 IP fragments", "1,460..1,467", "3 times", "no answer", "neither side", "16430"):
+            assert fact in sentence
+        assert run("analyze", path, "--json").returncode == FAULT
+
+    def test_a_capture_that_cannot_tell(self, tmp_path: Path):
+        (tmp_path / "no-ike.pcapng").write_bytes(make(parse(HOSTS + GOES_ON)))
+        done = run("analyze", tmp_path / "no-ike.pcapng")
+        assert (done.returncode, done.stderr) == (CANNOT_TELL, b"")
+        assert b"no-ike-in-capture (cannot-tell)" in done.stdout
+
+    def test_standard_input(self, sample: Path):
+        done = run("analyze", "-", stdin=sample.read_bytes())
+        assert done.returncode == FAULT
+        assert done.stdout.splitlines()[1:] == run("analyze", sample).stdout.splitlines()[1:]
+
+    def test_a_pipe_that_brings_it_bit_by_bit(self, sample: Path):
+        data = sample.read_bytes()
+        with subprocess.Popen(
+            [sys.executable, "-m", "analyzer", "analyze", "-", "--json"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, cwd=ROOT,
+        ) as process:  # fmt: skip
+            assert process.stdin is not None and process.stdout is not None
+            for at in range(0, len(data), 5000):
+                process.stdin.write(data[at : at + 5000])
+                process.stdin.flush()
+            process.stdin.close()
+            report = json.loads(process.stdout.read())
+        assert process.returncode == FAULT
+        assert (report["file"], report["capture"]["packets"]) == ("-", 50)
+
+
+class TestSeveralFiles:
+    def test_text_is_separated(self, samples: Path):
+        done = run("analyze", samples / "connected-ok.pcapng", samples / "no-response.pcapng")
+        assert (done.returncode, done.stderr) == (FAULT, b"")
+        first, second = done.stdout.decode().split("\n\n" + "=" * 110 + "\n\n")
+        assert first.startswith("connected-ok.pcapng: ") and second.startswith("no-response.pcapng: ")
+
+    def test_json_is_one_object_a_line(self, samples: Path):
+        paths = [samples / f"{name}.pcapng" for name in sorted(SAMPLES)]
+        done = run("analyze", "--json", *paths)
+        reports = [json.loads(line) for line in done.stdout.splitlines()]
+        assert [r["file"] for r in reports] == [str(p) for p in paths]
+        assert [r["verdict"]["id"] for r in reports] == [SAMPLES[name][1] for name in sorted(SAMPLES)]
+        assert all(len(r["sha256"]) == 64 for r in reports)
+
+    @pytest.mark.parametrize("position", [0, 1, 2])
+    def test_a_bad_one_does_not_stop_the_others(self, samples: Path, position):
+        paths = [samples / "connected-ok.pcapng", samples / "no-response.pcapng"]
+        paths.insert(position, samples / "MANIFEST")
+        done = run("analyze", *paths)
+        assert done.returncode == USAGE
+        assert done.stderr.decode() == f"ike-analyzer: {samples / 'MANIFEST'}: looks like text, not a capture\n"
+        text = done.stdout.decode()
+        assert text.startswith("connected-ok.pcapng: ") and "\nno-response.pcapng: " in text
+        assert text.count("=" * 110) == 1
+
+    def test_nor_in_json(self, samples: Path):
+        done = run("analyze", "--json", samples / "missing.pcap", samples / "no-response.pcapng")
+        assert (done.returncode, len(done.stdout.splitlines()), done.stderr.count(b"\n")) == (USAGE, 1, 1)
+
+    @pytest.mark.parametrize(
+        "names, status",
+        [
+            (["connected-ok", "809-fixed"], HEALTHY),
+            (["connected-ok", "no-response", "809-fixed"], FAULT),
+        ],
+    )
+    def test_the_gravest_status_counts(self, samples: Path, names, status, capsys):
+        assert cli.main(["analyze", *(str(samples / f"{n}.pcapng") for n in names)]) == status
+
+    def test_a_fault_is_graver_than_what_cannot_be_told_and_that_than_health(self, samples: Path, tmp_path, capsys):
+        unsure = tmp_path / "no-ike.pcapng"
+        unsure.write_bytes(make(parse(HOSTS + GOES_ON)))
+        healthy, faulty = str(samples / "connected-ok.pcapng"), str(samples / "no-response.pcapng")
+        assert cli.main(["analyze", healthy, str(unsure)]) == CANNOT_TELL
+        assert cli.main(["analyze", faulty, str(unsure)]) == FAULT
+        assert cli.main(["analyze", faulty, str(unsure), "missing"]) == USAGE
+
+
+class TestOptions:
+    def test_json(self, sample: Path):
+        done = run("analyze", "--json", sample)
+        assert done.stdout.count(b"\n") == 1 and done.stdout.isascii()
+        expected = analyzer.read(sample, sha256=True).report()
+        assert json.loads(done.stdout) == expected
+
+    @pytest.mark.parametrize("suffix, magic", [(".png", b"\x89PNG"), (".svg", b"<?xml")])
+    def test_plot(self, sample: Path, tmp_path: Path, suffix, magic):
+        out = tmp_path / f"out{suffix}"
+        done = run("analyze", sample, "--plot", out)
+        assert (done.returncode, done.stderr) == (FAULT, b"")
+        assert out.read_bytes().startswith(magic)
+        assert done.stdout.decode().endswith(f"\nPlot: {out}\n")
+
+    def test_json_and_plot_together(self, sample: Path, tmp_path: Path):
+        out = tmp_path / "out.png"
+        done = run("analyze", "--json", "--plot", out, sample)
+        assert (done.returncode, done.stderr) == (FAULT, b"")
+        assert json.loads(done.stdout)["verdict"]["id"] == "ike-auth-ip-fragments-lost-upstream"
+        assert out.read_bytes().startswith(b"\x89PNG")
+
+    def test_mtu(self, sample: Path):
+        report = json.loads(run("analyze", "--json", "--mtu", 1400, sample).stdout)
+        assert report["sas"][0]["path_mtu"]["initiator_to_responder"] == {"lower": 1400, "upper": 1400}
+
+    def test_port(self, samples: Path, tmp_path: Path):
+        ladder = (samples / "809-fragments-lost.ladder").read_text(encoding="utf-8")
+        moved = tmp_path / "moved.pcapng"
+        # On another port there is no non-ESP marker: the last fragment is 4 bytes shorter.
+        elsewhere = ladder.replace(":500 ", ":10500 ").replace(":4500 ", ":10500 ").replace("512)", "508)")
+        moved.write_bytes(make(parse(elsewhere)))
+        unseen = run("analyze", moved)
+        assert unseen.returncode == CANNOT_TELL and b"no-ike-in-capture" in unseen.stdout
+        seen = run("analyze", moved, "--port", 9, "--port", 10500)
+        assert seen.returncode == FAULT and b"ike-auth-ip-fragments-lost-upstream" in seen.stdout
+
+    def test_options_may_stand_anywhere(self, sample: Path):
+        assert run("analyze", "--json", sample).stdout == run("analyze", sample, "--json").stdout
+
+
+class TestRefusals:
+    @pytest.mark.parametrize(
+        "content, words",
+        [
+            (b"", "is empty"),
+            (b"No.  Time  Source\n", "looks like text"),
+            (b"<!DOCTYPE html><html><body>404</body></html>", "web page"),
+            (b"\xff\xfeN\0o\0", "looks like text"),
+            (bytes(range(256)), "not a capture"),
+            (b"\xd4\xc3\xb2\xa1", "short"),
+        ],
+        ids=["empty", "text", "html", "utf-16", "bytes", "cut in its header"],
+    )
+    def test_what_is_no_capture(self, tmp_path: Path, content, words):
+        (tmp_path / "ticket.pcap").write_bytes(content)
+        refused(run("analyze", tmp_path / "ticket.pcap"), "ticket.pcap: ", words)
+
+    def test_compressed(self, tmp_path: Path, sample: Path):
+        (tmp_path / "t.pcapng.gz").write_bytes(gzip.compress(sample.read_bytes()))
+        refused(run("analyze", tmp_path / "t.pcapng.gz"), "gzip")
+        packed = io.BytesIO()
+        with zipfile.ZipFile(packed, "w") as archive:
+            archive.write(sample, "t.pcapng")
+        (tmp_path / "t.zip").write_bytes(packed.getvalue())
+        refused(run("analyze", tmp_path / "t.zip"), "ZIP")
+
+    def test_the_same_for_json(self, tmp_path: Path):
+        (tmp_path / "ticket.pcap").write_bytes(b"")
+        refused(run("analyze", "--json", tmp_path / "ticket.pcap"), "is empty")
+
+    def test_missing_and_directory(self, tmp_path: Path):
+        refused(run("analyze", tmp_path / "missing.pcap"), "no such file")
+        refused(run("analyze", tmp_path), "is a directory")
+
+    def test_a_name_that_no_file_can_have(self, capsys):
+        assert cli.main(["analyze", "a\0b"]) == USAGE
+        assert capsys.readouterr().err == "ike-analyzer: a\\x00b: no such file\n"
+
+    @pytest.mark.parametrize("value", ["3", "67", "65536", "-1", "0", "x", "1400.5", ""])
+    def test_mtu(self, sample: Path, value, capsys):
+        assert cli.main(["analyze", str(sample), f"--mtu={value}"]) == USAGE
+        out, error = capsys.readouterr()
+        assert out == "" and error.count("\n") == 1 and "mtu" in error.lower()
+
+    @pytest.mark.parametrize("value", ["0", "65536", "-1", "ike", ""])
+    def test_port(self, sample: Path, value, capsys):
+        assert cli.main(["analyze", str(sample), f"--port={value}"]) == USAGE
+        out, error = capsys.readouterr()
+        assert out == "" and error.count("\n") == 1 and "port" in error
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [["analyze"], ["frobnicate"], ["analyze", "--frobnicate", "x"], ["--mtu", "1400"], ["analyze", "x", "--mtu"], []],
+        ids=" ".join,
+    )
+    def test_usage(self, arguments):
+        refused(run(*arguments), "--help)")
+
+    def test_a_plot_of_several_captures(self, sample: Path, tmp_path: Path):
+        refused(run("analyze", sample, sample, "--plot", tmp_path / "out.png"), "one")
+        assert not (tmp_path / "out.png").exists()
+
+    def test_a_plot_that_cannot_be_written(self, sample: Path, tmp_path: Path):
+        refused(run("analyze", sample, "--plot", tmp_path / "missing" / "out.png"), "out.png")
+        refused(run("analyze", sample, "--plot", tmp_path / "out.docx"), ".png or .svg")
+        assert list(tmp_path.iterdir()) == []
+
+    def test_without_a_word_of_python(self, tmp_path: Path):
+        done = run("analyze", tmp_path / "missing.pcap", "--mtu", "3")
+        assert b"Traceback" not in done.stderr and b"Error" not in done.stderr
+
+
+class TestOutput:
+    def test_a_reader_that_leaves(self, sample: Path):
+        # As "| head -1": the first line is read, then the pipe is closed.
+        with subprocess.Popen(
+            [sys.executable, "-m", "analyzer", "analyze", *[str(sample)] * 30],
+            stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=ROOT,
+        ) as process:  # fmt: skip
+            assert process.stdout is not None and process.stderr is not None
+            assert process.stdout.readline().startswith(b"809-fragments-lost.pcapng: ")
+            process.stdout.close()
+            assert process.stderr.read() == b""
+        assert process.returncode == 0
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+    def test_a_full_disk(self, sample: Path):
+        with open("/dev/full", "wb") as full:
+            done = subprocess.run(
+                [sys.executable, "-m", "analyzer", "analyze", str(sample)], stdout=full, stderr=subprocess.PIPE, cwd=ROOT
+            )
+        assert done.returncode == USAGE
+        assert done.stderr == b"ike-analyzer: cannot write the report: No space left on device\n"
+
+    @pytest.mark.parametrize("stream, status", [("<&-", USAGE), (">&-", USAGE), ("2>&-", FAULT)])
+    def test_a_closed_stream(self, sample: Path, stream, status):
+        path = "-" if stream == "<&-" else str(sample)
+        done = subprocess.run(
+            ["sh", "-c", f'"$0" -m analyzer analyze "$1" {stream}', sys.executable, path], capture_output=True, cwd=ROOT
+        )
+        assert done.returncode == status
+        assert b"Traceback" not in done.stderr
+
+    def test_a_name_with_line_ends_and_escape_codes(self, sample: Path, tmp_path: Path):
+        path = tmp_path / "a\nVERDICT  connected-ok\x1b[2J.pcapng"
+        path.write_bytes(sample.read_bytes())
+        text = run("analyze", path).stdout.decode()
+        assert text.startswith(r"a\nVERDICT  connected-ok\x1b[2J.pcapng: 50 packets")
+        assert "\x1b" not in text
+        line = run("analyze", "--json", path).stdout
+        assert line.count(b"\n") == 1 and b"\x1b" not in line
+        assert json.loads(line)["file"] == str(path)
+        out = tmp_path / "b\x1b[2J\n.png"
+        assert run("analyze", sample, "--plot", out).stdout.decode().endswith(r"b\x1b[2J\n.png" + "\n")
+
+    def test_so_in_errors(self, tmp_path: Path):
+        refused(run("analyze", tmp_path / "a\n\x1b[2J.pcap"), r"a\n\x1b[2J.pcap: no such file")
+        refused(run("analyze", "x", "--\x1b[2J\n"), r"\x1b[2J\n")
+
+    def test_a_name_that_is_no_utf8(self, sample: Path, tmp_path: Path):
+        path = os.fsencode(tmp_path) + b"/\xff.pcapng"
+        try:
+            with open(path, "wb") as file:
+                file.write(sample.read_bytes())
+        except OSError:
+            pytest.skip("this file system takes UTF-8 names only")
+        done = run("analyze", os.fsdecode(path))
+        assert (done.returncode, done.stderr) == (FAULT, b"")
+        assert done.stdout.startswith(rb"\udcff.pcapng: 50 packets")
+        assert run("analyze", "--json", os.fsdecode(path)).stdout.isascii()
+
+    def test_a_terminal_that_knows_ascii_only(self, sample: Path, tmp_path: Path):
+        path = tmp_path / "Büro.pcapng"
+        path.write_bytes(sample.read_bytes())
+        done = run("analyze", path, PYTHONIOENCODING="ascii")
+        assert (done.returncode, done.stderr) == (FAULT, b"")
+        assert done.stdout.startswith(rb"B\xfcro.pcapng: 50 packets")
+
+
+class TestHelp:
+    def test_version(self):
+        done = run("--version")
+        assert (done.returncode, done.stdout.decode()) == (0, f"ike-analyzer {analyzer.__version__}\n")
+
+    def test_help(self):
+        done = run("--help")
+        assert done.returncode == 0
+        words = " ".join(done.stdout.decode().split())
+        assert words.startswith("usage: ike-analyzer ") and "analyze" in words
+        assert "0 healthy, 1 a blocking or degrading finding, 2 usage or input error, 3 cannot tell" in words
+
+    def test_help_of_analyze(self):
+        words = " ".join(run("analyze", "--help").stdout.decode().split())
+        for option in ("FILE", "--json", "--plot OUT", "--mtu N", "--port N"):
+            assert option in words
+
+    def test_the_installed_command_is_the_same_function(self):
+        scripts = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
+        assert 'ike-analyzer = "analyzer.cli:main"' in scripts

@@ -1,0 +1,58 @@
+"""ESP counted by flow, against counting with dictionaries one packet at a time."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.wire import flows
+from analyzer.wire.flows import Flows
+
+small = st.integers(0, 2)
+packets = st.tuples(
+    small, small, st.sampled_from([0, 500, 65535]), st.sampled_from([0, 4500]), st.sampled_from([0, 1, 2**32 - 1]),
+    st.integers(20, 1500),
+)  # fmt: skip
+
+
+def fed(batches):
+    totals, frame = Flows(), 0
+    for batch in batches:
+        frames = range(frame + 1, frame + 1 + len(batch))
+        rows = [(*packet, number * 10, number) for number, packet in zip(frames, batch, strict=True)]
+        columns = np.array(rows, dtype=np.int64).reshape(len(rows), 8).T
+        totals.add(*columns)
+        frame += len(batch)
+    return totals
+
+
+@settings(max_examples=80)
+@given(st.lists(st.lists(packets, max_size=20), max_size=4))
+def test_counts_as_dictionaries_do(batches):
+    expected: dict[tuple[int, ...], list[int]] = {}
+    frame = 0
+    for *key, size in (packet for batch in batches for packet in batch):
+        frame += 1
+        count = expected.setdefault(tuple(key), [0, 0, frame * 10, 0, frame, 0, 0])
+        count[0] += 1
+        count[1] += size
+        count[3], count[5] = frame * 10, frame
+        count[6] = max(count[6], size)
+    found = {dataclasses.astuple(f)[:5]: list(dataclasses.astuple(f)[5:]) for f in fed(batches).all()}
+    assert found == expected
+
+
+def test_flows_beyond_the_limit_are_told(monkeypatch):
+    monkeypatch.setattr(flows, "MAX_FLOWS", 2)
+    totals = fed([[(0, 1, 0, 0, spi, 100) for spi in (1, 2, 3, 3, 1)]])
+    assert sorted((f.spi, f.packets) for f in totals.all()) == [(1, 2), (2, 1)]
+    assert totals.beyond_limit == 2
+
+
+@pytest.mark.parametrize("count", [0, 1])
+def test_no_packets_and_one(count):
+    assert len(fed([[(0, 1, 0, 0, 7, 100)] * count]).all()) == count

@@ -1,0 +1,54 @@
+"""Addresses by number, and tables put together and sorted."""
+
+from __future__ import annotations
+
+import dataclasses
+import ipaddress
+
+import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
+
+from analyzer.wire.tables import Addresses, Datagrams, stack, take
+
+addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))
+
+
+@given(st.lists(addresses, max_size=12))
+def test_each_address_has_one_number_and_its_text(some):
+    table = Addresses()
+    numbers = table.numbers([a.packed for a in some]).tolist()
+    assert [ipaddress.ip_address(table.text(n)) for n in numbers] == some
+    assert [table.raw(n) for n in numbers] == [a.packed for a in some]
+    assert len(table) == len(set(some))
+    assert sorted(set(numbers)) == list(range(len(table)))
+
+
+@given(st.lists(st.integers(0, 2**32 - 1), max_size=12))
+def test_ipv4_addresses_as_words(words):
+    table = Addresses()
+    known = table.number(bytes([10, 0, 0, 1]))
+    numbers = table.numbers_ipv4(np.array([*words, 0x0A000001], dtype=np.int64)).tolist()
+    assert numbers[-1] == known
+    assert [int.from_bytes(table.raw(n), "big") for n in numbers[:-1]] == words
+
+
+def test_an_ipv6_address_is_not_the_ipv4_address_with_the_same_first_bytes():
+    table = Addresses()
+    assert table.number(bytes([32, 1, 13, 184])) != table.number(bytes([32, 1, 13, 184]) + bytes(12))
+
+
+def datagrams(*rows: tuple[int, int, int, int, int]) -> Datagrams:
+    return Datagrams(*np.array(rows, dtype=np.int64).reshape(len(rows), 5).T)
+
+
+def rows_of(table: Datagrams) -> list[tuple[int, ...]]:
+    return list(zip(*(getattr(table, f.name).tolist() for f in dataclasses.fields(table)), strict=True))
+
+
+def test_stack_and_take():
+    first, second = datagrams((1, 1, 0, -1, 60)), datagrams((3, 1, 0, 1500, 1500), (2, 0, 0, 1400, 1400))
+    whole = stack(Datagrams, [first, second])
+    assert rows_of(whole) == [*rows_of(first), *rows_of(second)]
+    assert rows_of(take(whole, np.array([2, 0]))) == [(2, 0, 0, 1400, 1400), (1, 1, 0, -1, 60)]
+    assert rows_of(stack(Datagrams, [])) == []
