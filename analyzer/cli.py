@@ -15,7 +15,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, NoReturn
 
 import analyzer
-from analyzer.capture.text import printable
 from analyzer.errors import AnalyzerError, InputError, UsageError
 
 if TYPE_CHECKING:
@@ -103,6 +102,8 @@ def _print(capture: Capture, arguments: argparse.Namespace, *, first: bool) -> N
         print("\n" + "=" * 110 + "\n")
     sys.stdout.write(capture.text())
     if arguments.plot:
+        from analyzer.capture.text import printable
+
         print(f"\nPlot: {printable(arguments.plot)}")
 
 
@@ -114,6 +115,8 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, like every other error here; ``--help`` says the rest."""
 
     def error(self, message: str) -> NoReturn:
+        from analyzer.capture.text import printable
+
         raise UsageError(f"{printable(message)} (see {self.prog} --help)")
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
@@ -42,7 +43,8 @@ def as_text(capture: Capture, *, max_sas: int = MAX_SAS) -> str:
         parts.append(_sa(capture, sa, judgement.of_sa[sa.number]))
     rest = len(capture.sas_seen) - len(shown)
     if rest > 0:
-        parts.append(f"{_count(rest, 'more IKE SA')} {'is' if rest == 1 else 'are'} not shown: --json has all of them.\n")
+        verb = "is" if rest == 1 else "are"
+        parts.append(f"{_count(rest, 'more IKE SA')} {verb} not shown: --json has all of them.\n")
     findings, not_assessed = judgement.of(shown)
     parts += _findings(findings, capture.verdict, many=len(shown) > 1)
     parts += _notes(capture, not_assessed)
@@ -90,13 +92,16 @@ _LABEL = {
 }
 
 
+_SIDES = {"initiator": "client", "responder": "server"}
+
+
 def _sa(capture: Capture, sa: IkeSa, verdict: Verdict) -> str:
     spi_r = f"{sa.spi_r:016x}" if sa.spi_r else "not chosen"
     head = (
         f"IKE SA {sa.number + 1}  {sa.spi_i:016x} / {spi_r}  IKEv{sa.version}  {utc(sa.start)}\n"
         f"  reached: {sa.reached}   verdict: {verdict.id} ({verdict.confidence.value})\n"
         f"  IKE fragmentation: client {sa.fragmentation_i}, server {sa.fragmentation_r}"
-        f"  NAT: client {sa.nat_i}, server {sa.nat_r}  seen from: {sa.side}\n"
+        f"  NAT: client {sa.nat_i}, server {sa.nat_r}  seen from: {_SIDES.get(sa.side, sa.side)}\n"
     )
     directions = (("client > server", sa.path_mtu["initiator"]), ("server > client", sa.path_mtu["responder"]))
     bounds = [
@@ -170,12 +175,18 @@ def _notes(capture: Capture, not_assessed: Iterable[NotAssessed]) -> Iterable[st
         ) + "\n"
 
 
+#: A number stays on the line of its unit.
+_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|bytes?|packets?|times)\b)")
+_NO_BREAK = "\N{NO-BREAK SPACE}"
+
+
 def _wrapped(text: str, indent: str, further: str | None = None) -> str:
-    return textwrap.fill(
-        " ".join(text.split()),
+    filled = textwrap.fill(
+        _BEFORE_UNIT.sub(_NO_BREAK, " ".join(text.split())),
         WIDTH,
         initial_indent=indent,
         subsequent_indent=indent if further is None else further,
         break_long_words=False,
         break_on_hyphens=False,
     )
+    return filled.replace(_NO_BREAK, " ")

@@ -198,9 +198,11 @@ class Singles:
         if fragment.offset == 0 and packet.protocol == UDP and len(fragment.data) >= 4:
             sport, dport = _ports(fragment.data)
             wanted = sport in self._ports or dport in self._ports
-            if wanted and self._is_esp(fragment, sport, dport):
+            kind = _kind_of_first(fragment, sport, dport) if wanted else natt.OTHER
+            if kind == natt.ESP:
                 self._esp(packet, sport, dport, fragment.data[_UDP_HEADER:], fragment.time, fragment.frame)
-                wanted = False
+            self.headless += wanted and kind == natt.OTHER and _is_cut_early(fragment)
+            wanted = wanted and kind != natt.ESP
             if not wanted:
                 if not alone:
                     self._reassembler.discard(key, fragment)
@@ -213,11 +215,6 @@ class Singles:
         done = self._reassembler.add(key, fragment)
         if done is not None:
             self._complete.append(done)
-
-    def _is_esp(self, first: Fragment, sport: int, dport: int) -> bool:
-        """ESP in UDP, also where only the first of several fragments is at hand."""
-        length = _udp_payload_length(first.data, first.length, complete=not first.more)
-        return natt.classify_one(first.data[_UDP_HEADER:][:length], length, sport, dport) == natt.ESP
 
     def _esp(self, packet: IpPacket, sport: int, dport: int, data: bytes, time: int, frame: int) -> None:
         src, dst = self._addresses.number(packet.src), self._addresses.number(packet.dst)
@@ -279,8 +276,6 @@ class Singles:
             self._count_esp(
                 datagram.src, datagram.dst, sport, dport, 0, size, fragments[0].time, fragments[0].frame, True
             )
-        if kind == natt.OTHER and len(body) < min(wire, natt.MARKER + natt.HEADER):
-            self.headless += 1
         if kind not in (natt.IKE, natt.IKE_BEHIND_MARKER):
             return
         marker = natt.MARKER if kind == natt.IKE_BEHIND_MARKER else 0
@@ -365,6 +360,18 @@ class Singles:
 
 def _ports(header: bytes) -> tuple[int, int]:
     return int.from_bytes(header[0:2], "big"), int.from_bytes(header[2:4], "big")
+
+
+def _kind_of_first(first: Fragment, sport: int, dport: int) -> int:
+    """What the datagram is, also where only the first of several fragments is at hand."""
+    length = _udp_payload_length(first.data, first.length, complete=not first.more)
+    return natt.classify_one(first.data[_UDP_HEADER:][:length], length, sport, dport)
+
+
+def _is_cut_early(first: Fragment) -> bool:
+    """Cut by the capture before an IKE header would end, but behind the UDP header."""
+    wanted = _UDP_HEADER + natt.MARKER + natt.HEADER
+    return _UDP_HEADER <= len(first.data) < min(first.length, wanted)
 
 
 def _udp_payload_length(data: bytes, length: int, *, complete: bool) -> int:

@@ -97,7 +97,9 @@ class TestMessages:
         assert cap.messages.datagram.isna().all()
 
     def test_unknown_numbers_survive(self):
-        cap = capture("+0 C:500 > S:500 exchange 200 request 200\n+1 C:500 > S:500 IKE_SA_INIT request N(notify 40999)\n")
+        cap = capture(
+            "+0 C:500 > S:500 exchange 200 request 200\n+1 C:500 > S:500 IKE_SA_INIT request N(notify 40999)\n"
+        )
         assert cap.messages.exchange_name.tolist() == ["exchange 200", "IKE_SA_INIT"]
         assert 40999 in cap.messages.notifies[1]
 
@@ -181,7 +183,8 @@ class TestPandasIdioms:
 
 def test_frames_of_a_whole_session():
     steps = "".join(
-        f"+{10 + i} C:500 > S:500 INFORMATIONAL request 57 SK{{}}\n+{10 + i}.1 C:500 < S:500 INFORMATIONAL response 57 SK{{}}\n"
+        f"+{10 + i}.0 C:500 > S:500 INFORMATIONAL request  57 SK{{}}\n"
+        f"+{10 + i}.1 C:500 < S:500 INFORMATIONAL response 57 SK{{}}\n"
         for i in range(20)
     )
     cap = capture(INIT, steps, GOES_ON)

@@ -128,7 +128,12 @@ class TestExchanges:
         init, auth = rows(cap.exchanges)
         assert (init.exchange_name, init.outcome, init.attempts) == ("IKE_SA_INIT", "answered", 1)
         assert init.rtt == pytest.approx(0.032969)
-        assert (auth.exchange_name, auth.outcome, auth.attempts, auth.sender) == ("IKE_AUTH", "unanswered", 3, "initiator")
+        assert (auth.exchange_name, auth.outcome, auth.attempts, auth.sender) == (
+            "IKE_AUTH",
+            "unanswered",
+            3,
+            "initiator",
+        )
         assert auth.gaps == pytest.approx((1.000131, 1.000126))
         assert (auth.request_length, auth.request_ip_fragments, auth.request_skf_total) == (3468, 3, 0)
         assert auth.rtt is pd.NA

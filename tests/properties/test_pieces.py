@@ -47,7 +47,7 @@ def everything(capture: bytes, chunk_bytes: int) -> dict[str, object]:
     tables["icmp"] = [(i.frame, i.error) for i in wire.icmp]
     tables["payloads"] = [_run(wire.payload_type, *at) for at in _runs(wire.messages, "payload")]
     tables["notifies"] = [_run(wire.notify_type, *at) for at in _runs(wire.messages, "notify")]
-    tables["census"] = wire.census
+    tables["census"] = dataclasses.astuple(wire.census)
     return tables
 
 

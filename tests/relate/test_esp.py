@@ -20,8 +20,9 @@ def connect(at: float, sa: int, client: str = "C", port: int = 4500) -> str:
 
 def esp(at: float, out: int, back: int, number: int, client: str = "C", port: int = 4500) -> str:
     """``out`` packets from the client, ``back`` to it, under SPIs of this number."""
-    lines = f"+{at} {client}:{port} > S:4500 ESP spi {SPI + number:#x} count {out} every +0.02\n"
-    return lines + f"+{at + 0.01:.3f} {client}:{port} < S:4500 ESP spi {SPI + 256 + number:#x} count {back} every +0.02\n"
+    outward = f"+{at} {client}:{port} > S:4500 ESP spi {SPI + number:#x}"
+    inward = f"+{at + 0.01:.3f} {client}:{port} < S:4500 ESP spi {SPI + 256 + number:#x}"
+    return f"{outward} count {out} every +0.02\n{inward} count {back} every +0.02\n"
 
 
 def counts(cap) -> list[tuple[int, int]]:
@@ -49,9 +50,7 @@ def test_the_old_flow_goes_on_while_the_next_attempt_fails():
 
 def test_two_clients_with_addresses_of_their_own():
     hosts = HOSTS.strip() + "  D = 10.0.0.3\nat S\n"
-    cap = capture(
-        connect(0, 1), connect(0.5, 2, "D"), esp(2, 5, 3, 1), esp(2, 7, 2, 2, "D"), hosts=hosts
-    )
+    cap = capture(connect(0, 1), connect(0.5, 2, "D"), esp(2, 5, 3, 1), esp(2, 7, 2, 2, "D"), hosts=hosts)
     assert counts(cap) == [(5, 3), (7, 2)]
 
 

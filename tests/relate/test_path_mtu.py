@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer.relate.views import Role
 from tests.relate.seen import HOSTS, INIT, only_sa
 
 LARGE = "+0.1 C:500 > S:500 IKE_AUTH request 3468\n"
@@ -18,8 +21,8 @@ FIRST_FRAGMENTS = {
 }  # fmt: skip
 
 
-def bounds(*steps: str, hosts: str = HOSTS, role: str = "initiator", **options: object) -> tuple[int | None, int | None]:
-    found = only_sa(*steps, hosts=hosts, **options).path_mtu[role]  # type: ignore[index]
+def bounds(*steps: str, hosts: str = HOSTS, role: Role = "initiator", **options: Any) -> tuple[int | None, int | None]:
+    found = only_sa(*steps, hosts=hosts, **options).path_mtu[role]
     return found.lower, found.upper
 
 

@@ -57,7 +57,10 @@ def test_esp_of_the_initiator_alone_proves_nothing():
 
 
 def test_established_by_an_answered_liveness_check_in_mid_session():
-    check = "+0 C:500 > S:500 INFORMATIONAL request 57 SK{} mid 7\n+0.1 C:500 < S:500 INFORMATIONAL response 57 SK{} mid 7\n"
+    check = (
+        "+0.0 C:500 > S:500 INFORMATIONAL request 57 SK{} mid 7\n"
+        "+0.1 C:500 < S:500 INFORMATIONAL response 57 SK{} mid 7\n"
+    )
     assert reached(check) == "established"
 
 
@@ -73,11 +76,12 @@ def test_the_initiator_that_rejects_the_servers_answer_never_had_a_connection():
 
 def test_eap_that_stalls_has_sent_only():
     rounds = "".join(
-        f"+{mid} C:500 > S:500 IKE_AUTH request 200 SK{{EAP}} mid {mid}\n"
-        + (f"+{mid}.1 C:500 < S:500 IKE_AUTH response 200 SK{{{'IDr' if mid == 1 else 'EAP'}}} mid {mid}\n" if mid < 4 else "")
-        for mid in range(1, 5)
+        f"+{mid}.0 C:500 > S:500 IKE_AUTH request 200 SK{{EAP}} mid {mid}\n"
+        f"+{mid}.1 C:500 < S:500 IKE_AUTH response 200 SK{{{'IDr' if mid == 1 else 'EAP'}}} mid {mid}\n"
+        for mid in (1, 2, 3)
     )
-    assert reached(INIT, rounds, GOES_ON) == "auth-sent"
+    last = "+4 C:500 > S:500 IKE_AUTH request 200 SK{EAP} mid 4\n"
+    assert reached(INIT, rounds, last, GOES_ON) == "auth-sent"
 
 
 def test_ike_intermediate_comes_before_ike_auth():

@@ -25,8 +25,8 @@ REAL = (
     "the-tcpdump-group+tcpdump/tests/isakmp-ikev1_n_print-oobr.pcap",
 )
 
-# The contract, as a shape: a dict names all fields, a list holds one shape for its members, a tuple says "one of these",
-# text is a pattern, a type is itself, None is null.
+# The contract, as a shape: a dict names all fields, a list holds the shape of its members, a tuple says "one of
+# these", text is a pattern, a type is itself, None is null.
 TIME = (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.(\d{6}|\d{9})Z", None)
 SPI = r"[0-9a-f]{16}"
 SEVERITY = "blocking|degrading|information"

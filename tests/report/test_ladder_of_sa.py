@@ -36,13 +36,15 @@ class TestSamples:
         ladder = ladder_of(sa)
 
         def told(steps: tuple[Step, ...], kind: type) -> list[tuple[object, ...]]:
-            return [(s.time, s.sender, s.receiver, s.sport, s.dport, s.repeats) for s in steps if isinstance(s.what, kind)]
+            chosen = [s for s in steps if isinstance(s.what, kind)]
+            return [(s.time, s.sender, s.receiver, s.sport, s.dport, s.repeats) for s in chosen]
 
         assert told(ladder.steps, Message) == told(written.steps, Message)
         assert told(ladder.steps, Esp) == [(*s[:5], ()) for s in told(written.steps, Esp)]
         assert [(h.name, h.address) for h in ladder.hosts] == [(h.name, h.address) for h in written.hosts[:2]]
         assert ladder.sas == written.sas
-        for ours, theirs in zip(ladder.steps, [s for s in written.steps if isinstance(s.what, (Message, Esp))], strict=True):
+        drawable = [s for s in written.steps if isinstance(s.what, (Message, Esp))]
+        for ours, theirs in zip(ladder.steps, drawable, strict=True):
             if isinstance(ours.what, Message) and isinstance(theirs.what, Message):
                 assert (ours.what.exchange, ours.what.direction) == (theirs.what.exchange, theirs.what.direction)
                 assert theirs.what.length in (None, ours.what.length)
@@ -94,7 +96,8 @@ class TestLines:
         assert "SKF{IDi} 1,3/3" in line
 
     def test_an_empty_informational(self):
-        assert drawn("+9 C:500 < S:500 INFORMATIONAL request 57 SK{}\n+9.1 C:500 > S:500 INFORMATIONAL response 57 SK{}\n") == [
+        check = "+9 C:500 < S:500 INFORMATIONAL request 57 SK{}\n+9.1 C:500 > S:500 INFORMATIONAL response 57 SK{}\n"
+        assert drawn(check) == [
             "+9.000 C:500 < S:500 INFORMATIONAL request 57 SK{} #3",
             "+9.100 C:500 > S:500 INFORMATIONAL response 57 SK{} #4",
         ]
@@ -118,7 +121,8 @@ class TestLines:
         ]
 
     def test_unknown_numbers(self):
-        assert drawn("+1 C:500 > S:500 exchange 200 request 200 mid 1\n")[0].split()[4:7] == ["exchange", "200", "request"]
+        (line,) = drawn("+1 C:500 > S:500 exchange 200 request 200 mid 1\n")
+        assert line.split()[4:7] == ["exchange", "200", "request"]
 
     def test_ikev1(self):
         ladder = ladder_of(

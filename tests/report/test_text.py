@@ -1,4 +1,4 @@
-"""The text report: what it says first, that it repeats nothing, and that nothing from a capture can steer a terminal."""
+"""The text report: what it says first, that it repeats nothing, that no capture can steer a terminal by it."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ class TestReference:
 
     def test_the_ladder_shows_it(self, text):
         assert "ip-fragments 3 (1460 1460 620)  x3 at +1.000131 +2.000257  unanswered  #3-11" in text
-        assert "IKE fragmentation: client no, server no" in text
+        assert "IKE fragmentation: client no, server no  NAT: client yes, server no  seen from: client\n" in text
 
     def test_frames_can_be_pasted_into_wireshark(self, text):
         assert re.search(r"^  Wireshark: frame\.number in \{[\d, ]+\}$", text, re.MULTILINE)
@@ -115,9 +115,7 @@ class TestWords:
         assert "no-ike-in-capture" in text
 
     def test_two_ike_sas_are_told_apart(self):
-        cap = capture(
-            INIT, "+9 C:500 > S:500 IKE_SA_INIT request sa 2 x3 at +1 +3\n", GOES_ON
-        )
+        cap = capture(INIT, "+9 C:500 > S:500 IKE_SA_INIT request sa 2 x3 at +1 +3\n", GOES_ON)
         text = cap.text()
         assert "IKE SA 1 " in text and "IKE SA 2 " in text
         assert re.search(r"no-response-ike-sa-init  IKE SA 2$", text, re.MULTILINE)
@@ -125,6 +123,11 @@ class TestWords:
     def test_the_users_mtu(self):
         text = flat(capture(INIT, mtu=1400).text())
         assert "MTU client > server: 1,400 (given by the user)" in text
+
+    def test_a_number_stays_with_its_unit(self, samples: Path):
+        for name in SAMPLES:
+            for line in analyzer.read(samples / f"{name}.pcapng").text().splitlines():
+                assert not re.match(r" +(s|ms|bytes?|packets?|times)\b", line), line
 
     def test_a_long_session_says_what_is_not_drawn(self):
         steps = "".join(

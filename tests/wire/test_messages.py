@@ -120,7 +120,7 @@ def test_equal_to_the_parser_of_one_message(some):
         assert int(batch.messages.length[row]) == one.length
         assert int(batch.messages.exchange[row]) == one.exchange
         if data[17] >> 4 == 2:
-            assert types(batch, row) == [p.type for p in one.payloads]
+            assert types(batch, row) == [p.payload_type for p in one.payloads]
 
 
 @pytest.mark.parametrize("capture", REAL)

@@ -47,8 +47,7 @@ def rows_of(table: Datagrams) -> list[tuple[int, ...]]:
 
 
 def test_stack_and_take():
-    first, second = datagrams((1, 1, 0, -1, 60)), datagrams((3, 1, 0, 1500, 1500), (2, 0, 0, 1400, 1400))
-    whole = stack(Datagrams, [first, second])
-    assert rows_of(whole) == [*rows_of(first), *rows_of(second)]
-    assert rows_of(take(whole, np.array([2, 0]))) == [(2, 0, 0, 1400, 1400), (1, 1, 0, -1, 60)]
+    one, two, three = (1, 1, 0, -1, 60), (3, 1, 0, 1500, 1500), (2, 0, 0, 1400, 1400)
+    assert rows_of(stack(Datagrams, [datagrams(one), datagrams(two, three)])) == [one, two, three]
+    assert rows_of(take(datagrams(one, two, three), np.array([2, 0]))) == [three, one]
     assert rows_of(stack(Datagrams, [])) == []
