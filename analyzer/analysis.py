@@ -125,7 +125,7 @@ class Capture:
         sha256: str | None = None,
     ) -> None:
         self.path = path
-        self.name = printable(os.path.basename(path) or path)
+        self.name = "standard input" if path == "-" else printable(os.path.basename(path) or path)
         self.format = format
         self.interfaces = interfaces
         self.notes = notes
@@ -134,7 +134,8 @@ class Capture:
         self.sha256 = sha256
 
     def __repr__(self) -> str:
-        return f"<Capture {self.name}: {self.wire.census.packets} packets, {len(self.sas_seen)} IKE SAs>"
+        count = len(self.sas_seen)
+        return f"<Capture {self.name}: {self.wire.census.packets} packets, {count} IKE {'SA' if count == 1 else 'SAs'}>"
 
     @cached_property
     def related(self) -> Related:

@@ -35,7 +35,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         _prepare_output()
-        arguments = _parser().parse_args(argv)
+        arguments = _parser().parse_args(_with_verb(sys.argv[1:] if argv is None else list(argv)))
         status: int = arguments.run(arguments)
         sys.stdout.flush()
         return status
@@ -67,6 +67,11 @@ def _prepare_output() -> None:
 def _drop_output() -> None:
     """What is still in the buffer goes nowhere, so that leaving does not fail on it once more."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _with_verb(words: list[str]) -> list[str]:
+    """``ike-analyzer trace.pcapng``: what is meant is plain."""
+    return ["analyze", *words] if words and os.path.isfile(words[0]) else words
 
 
 def analyze(arguments: argparse.Namespace) -> int:

@@ -12,7 +12,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzer.capture.gather import Bools, Gather, Ints
 from analyzer.capture.links import Located

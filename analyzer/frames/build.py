@@ -113,7 +113,7 @@ def packets(capture: Capture) -> dict[str, Any]:
         "dport": p.dport.tolist(),
         "datagram": p.datagram.tolist(),
         "duplicate_of": _duplicate_frames(capture),
-        "dropped_by_host": p.dropped.tolist(),
+        "dropped_by_host": p.dropped.tolist() if p.dropped.any() else [MISSING] * len(p.dropped),
     }
 
 

@@ -57,7 +57,7 @@ PACKETS = Contract(
         Column("dport", "Int32", "destination port; missing in later fragments"),
         Column("datagram", "Int64", "datagram that this packet belongs to; missing for ICMP"),
         Column("duplicate_of", "Int64", "frame of which this one is a capture duplicate"),
-        Column("dropped_by_host", "boolean", "the capturing host recorded that it dropped this packet"),
+        Column("dropped_by_host", "boolean", "the capturing host dropped this packet itself; missing where it recorded no drops"),
     ),
 )
 
@@ -124,10 +124,10 @@ EXCHANGES = Contract(
         Column("exchange", "int16", "exchange type"),
         Column("exchange_name", "string", "its RFC name"),
         Column("attempts", "int32", "times that the request was sent, capture duplicates excluded"),
-        Column("times", "object", "tuple of datetimes of the attempts (ns since the epoch)", "ns"),
+        Column("times", "object", "tuple of the times of the attempts, since the epoch", "ns"),
         Column("gaps", "object", "tuple of gaps between attempts", "s"),
         Column("request_length", "Int64", "IKE length of the request; an SKF set's sum", "bytes"),
-        Column("request_ip_fragments", "Int32", "IP fragments of the request (1: one packet)"),
+        Column("request_ip_fragments", "Int32", "IP packets that the request was cut into (1: one packet), missing ones included"),
         Column("request_skf_total", "Int32", "SKF fragments of the request; 0 when not SKF"),
         Column("request_complete", "boolean", "the whole request was seen"),
         Column("response_length", "Int64", "as for the request", "bytes"),

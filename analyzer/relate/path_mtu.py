@@ -36,7 +36,7 @@ def bounds(messages: Iterable[Message], icmp: Iterable[IcmpRow] = ()) -> Bounds:
     lower, upper, evidence = None, None, []
     if first:
         lower, upper = first, first + _STEP - 1
-        evidence.append(f"first IP fragment of {first:,} bytes: the sender's MTU is {lower:,}..{upper:,}")
+        evidence.append(f"from a first IP fragment of {first:,} bytes: the sender's own link, not the path")
     for row in icmp:
         if row.error.meaning in TOO_BIG and row.error.mtu:
             if upper is None or row.error.mtu < upper:

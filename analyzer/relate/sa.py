@@ -218,8 +218,7 @@ class IkeSa:
         """Bounds by sender: ``initiator`` is the direction from initiator to responder."""
         given = self.capture.given_mtu
         if given is not None:
-            bounds = Bounds(given, given, "given by the user")
-            return {"initiator": bounds, "responder": bounds}
+            return {role: Bounds(given, given, self._given(role, given)) for role in ("initiator", "responder")}
         roles: tuple[tuple[Role, str], ...] = (("initiator", self.initiator), ("responder", self.responder))
         text = self.messages[0].address_text
         found = {}
@@ -227,6 +226,10 @@ class IkeSa:
             about = [i for i in self.icmp if i.quoted_src >= 0 and text(i.quoted_src) == address]
             found[role] = path_mtu.bounds(self.sent_by(role), about)
         return found
+
+    def _given(self, role: Role, mtu: int) -> str:
+        largest = max((m.largest_ip_packet for m in self.sent_by(role)), default=0)
+        return "given by the user" + (f", although packets of {largest:,} bytes were sent" if largest > mtu else "")
 
     @lazy
     def side(self) -> Side:

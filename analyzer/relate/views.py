@@ -22,6 +22,9 @@ Role = Literal["initiator", "responder"]
 Answer = Literal["yes", "no", "unknown"]
 Outcome = Literal["answered", "unanswered", "superseded", "response only", "open at end of capture"]
 
+#: Bytes in front of IKE: without options in IPv4; IPv6 and its fragment header; UDP; the non-ESP marker.
+_IPV4_HEADER, _IPV6_HEADERS, _UDP_HEADER, _MARKER = 20, 48, 8, 4
+
 #: Exchanges without which there is no IKE SA: a request of theirs that stays unanswered ends the attempt.
 SETUP_EXCHANGES = frozenset(
     {numbers.IKE_SA_INIT, numbers.IKE_AUTH, numbers.IKE_SESSION_RESUME, numbers.IKE_INTERMEDIATE}
@@ -187,6 +190,23 @@ class Message:
         return 1 if datagram == MISSING else self._t.fragments[datagram]
 
     @property
+    def ip_pieces(self) -> int:
+        """IP packets that it was cut into (1: none was cut), those that are not in the trace included.
+
+        Of a message that is there in part: as many as its length takes at the size of the first fragment, and at the
+        least one more than was seen.
+        """
+        seen = self.ip_fragments
+        if self.complete:
+            return seen
+        first = self.first_fragment_length
+        if first is None:
+            return seen + 1
+        room = first - (_IPV6_HEADERS if ":" in self.src else _IPV4_HEADER)
+        octets = _UDP_HEADER + (_MARKER if self.nat_t else 0) + self.length
+        return max(-(-octets // room) if room > 0 else 0, seen + 1)
+
+    @property
     def is_ip_fragmented(self) -> bool:
         return self.ip_fragments > 1 or not self.complete
 
@@ -299,8 +319,8 @@ class Attempt:
 
     @property
     def ip_fragments(self) -> int:
-        """Most IP fragments that one IKE message of it was cut into (1: none was cut)."""
-        return max(m.ip_fragments for m in self.messages)
+        """Most IP packets that one IKE message of it was cut into (1: none was cut), missing ones included."""
+        return max(m.ip_pieces for m in self.messages)
 
     @property
     def is_ip_fragmented(self) -> bool:

@@ -99,8 +99,7 @@ def _step(sa: IkeSa, zero: int, attempts: Sequence[Attempt], outcome: str, *, is
 def _what(attempt: Attempt, *, is_response: bool) -> What:
     first = attempt.messages[0]
     cut = attempt.is_ip_fragmented
-    count = attempt.ip_fragments
-    missing = () if attempt.messages[0].complete else _missing(first)
+    missing = tuple(range(first.ip_fragments + 1, first.ip_pieces + 1))
     return What(
         exchange=_exchange(first),
         direction="response" if is_response else "request",
@@ -108,22 +107,10 @@ def _what(attempt: Attempt, *, is_response: bool) -> What:
         contents=_contents(first),
         encrypted=_encrypted(attempt),
         mid=first.message_id if first.version == 2 and first.message_id > 1 else None,
-        ip_fragments=IpFragments(count + len(missing), () if missing else first.ip_sizes[:count]) if cut else None,
+        ip_fragments=IpFragments(attempt.ip_fragments, () if missing else first.ip_sizes[: first.ip_pieces]) if cut else None,
         lost=missing,
         tcp=first.over_tcp,
     )
-
-
-def _missing(message: Message) -> tuple[int, ...]:
-    """Numbers of the fragments that are not in the trace, as far as they can be counted: all behind those seen."""
-    seen = message.ip_fragments
-    first = message.first_fragment_length
-    if not first:
-        return (seen + 1,)
-    data = first - (40 + 8 if ":" in message.src else 20)
-    marker = 4 if message.nat_t else 0
-    total = -(-(message.length + 8 + marker) // max(data, 8))
-    return tuple(range(seen + 1, max(total, seen + 1) + 1))
 
 
 def _exchange(message: Message) -> str:

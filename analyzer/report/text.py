@@ -129,10 +129,13 @@ def _findings(findings: Sequence[Finding], verdict: Verdict, *, many: bool) -> I
         yield "FINDINGS\n"
     said: set[str] = set()
     for finding in findings:
-        yield _finding(finding, said, many=many, stated=not many and finding.title == verdict.text)
+        stated = not many and finding.title == verdict.text
+        # What works needs no remedy, unless the trace itself does.
+        advise = verdict.exit_status != 0 or finding.severity is not Severity.INFORMATION
+        yield _finding(finding, said, many=many, stated=stated, advise=advise)
 
 
-def _finding(finding: Finding, said: set[str], *, many: bool, stated: bool) -> str:
+def _finding(finding: Finding, said: set[str], *, many: bool, stated: bool, advise: bool) -> str:
     """One finding; what the verdict above or an earlier finding said already (``said``: remedies) is not repeated."""
     whose = f"  IKE SA {finding.sa + 1}" if many and finding.sa is not None else ""
     lines = [f"{finding.rule}  {finding.severity.value}, {finding.confidence.value}  {finding.id}{whose}"]
@@ -141,7 +144,7 @@ def _finding(finding: Finding, said: set[str], *, many: bool, stated: bool) -> s
         lines.append(_wrapped(finding.detail, "  "))
     if finding.frames:
         lines.append(f"  Wireshark: {finding.filter}")
-    for remedy in finding.remedies:
+    for remedy in finding.remedies if advise else ():
         if remedy not in said:
             said.add(remedy)
             lines.append(_remedy(remedy))

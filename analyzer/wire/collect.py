@@ -21,7 +21,19 @@ from analyzer.wire.decode import IpPacket
 from analyzer.wire.flows import Flows
 from analyzer.wire.messages import Batch, Origin, read_messages
 from analyzer.wire.singles import LooseDatagram, Singles
-from analyzer.wire.tables import MAX_ADDRESSES, MISSING, Addresses, Census, Datagrams, Messages, Packets, Wire, narrowed, stack, take
+from analyzer.wire.tables import (
+    MAX_ADDRESSES,
+    MISSING,
+    Addresses,
+    Census,
+    Datagrams,
+    Messages,
+    Packets,
+    Wire,
+    narrowed,
+    stack,
+    take,
+)
 from analyzer.wire.waiting import Waiting
 
 #: IKE messages kept; a capture with more gets a note, and what came first is analysed.

@@ -80,7 +80,7 @@ def snapped(records: Sequence[Record], size: int) -> list[Record]:
 
 
 def fragment_runs(records: Sequence[Record], links: Sequence[int]) -> list[list[int]]:
-    """Positions of the IP fragments of each datagram that was sent: same addresses, protocol and IP ID, within 0.1 s."""
+    """Positions of the IP fragments of each datagram: same addresses, protocol and IP ID, within 0.1 s."""
     runs: dict[tuple[object, ...], list[list[int]]] = {}
     for i, record in enumerate(records):
         packet = decode(links[record.interface], record.data)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import struct
+from typing import Any
 
 import numpy as np
 import pytest
@@ -26,16 +27,16 @@ def capture(request: pytest.FixtureRequest) -> bytes:
     return scene(name)
 
 
-def columns(table: object) -> dict[str, list[object]]:
+def columns(table: Any) -> dict[str, list[Any]]:
     return {f.name: getattr(table, f.name).tolist() for f in dataclasses.fields(table)}
 
 
-def everything(capture: bytes, chunk_bytes: int) -> dict[str, object]:
+def everything(capture: bytes, chunk_bytes: int) -> dict[str, Any]:
     """What the wire gave, with addresses as text and datagrams by their frames: each is numbered as it is met."""
     wire = read_in_pieces(capture, chunk_bytes)
     text = wire.addresses.text
     frame_of = {int(d): int(f) for d, f in zip(wire.packets.datagram[::-1], wire.packets.frame[::-1], strict=True)}
-    tables: dict[str, object] = {}
+    tables: dict[str, Any] = {}
     for name in ("packets", "messages"):
         table = columns(getattr(wire, name))
         table["src"], table["dst"] = ([text(n) for n in table[side]] for side in ("src", "dst"))

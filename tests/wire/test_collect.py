@@ -145,7 +145,9 @@ def test_packets_cut_before_their_ike_header_are_as_good_as_lost(packet, header)
     assert snapped(packet, header).notes() == []
 
 
-@pytest.mark.parametrize("packet", [ESP, ipv4(bytes(60), 6), ipv4(udp(bytes(60), 53, 53)), cut4(udp(bytes(900)), 80)[1]])
+@pytest.mark.parametrize(
+    "packet", [ESP, ipv4(bytes(60), 6), ipv4(udp(bytes(60), 53, 53)), cut4(udp(bytes(900)), 80)[1]]
+)
 def test_other_packets_may_be_cut_behind_their_ports(packet):
     assert snapped(packet, 40).notes() == []
 

@@ -34,9 +34,7 @@ def fed(batches):
 @given(st.lists(st.lists(packets, max_size=20), max_size=4))
 def test_counts_as_dictionaries_do(batches):
     expected: dict[tuple[int, ...], list[int]] = {}
-    frame = 0
-    for *key, size in (packet for batch in batches for packet in batch):
-        frame += 1
+    for frame, (*key, size) in enumerate((packet for batch in batches for packet in batch), 1):
         count = expected.setdefault(tuple(key), [0, 0, frame * 10, 0, frame, 0, 0])
         count[0] += 1
         count[1] += size

@@ -14,7 +14,8 @@ SPI = bytes.fromhex("1122334455667788")
 
 
 def message(length: int = 28, version: int = 0x20, spi: bytes = SPI) -> bytes:
-    return spi + bytes(8) + bytes([0, version, 34, 8]) + bytes(4) + length.to_bytes(4, "big") + bytes(max(length - 28, 0))
+    header = spi + bytes(8) + bytes([0, version, 34, 8]) + bytes(4) + length.to_bytes(4, "big")
+    return header + bytes(max(length - 28, 0))
 
 
 MARKER = bytes(4)

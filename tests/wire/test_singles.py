@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import struct
+from itertools import pairwise
 
 import pytest
 
@@ -23,7 +24,8 @@ def udp(payload: bytes, sport: int = 4500, dport: int = 4500) -> bytes:
 
 
 def ipv4(payload: bytes, protocol: int = 17, fragment: int = 0, identification: int = 7) -> bytes:
-    return struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(payload), identification, fragment, 64, protocol, 0) + A4 + B4 + payload
+    length = 20 + len(payload)
+    return struct.pack("!BBHHHBBH", 0x45, 0, length, identification, fragment, 64, protocol, 0) + A4 + B4 + payload
 
 
 def ipv6(payload: bytes, protocol: int = 17) -> bytes:
@@ -39,7 +41,7 @@ def cut4(datagram: bytes, *at: int, protocol: int = 17) -> list[bytes]:
     edges = [0, *at, len(datagram)]
     return [
         ipv4(datagram[a:b], protocol, (0x2000 if b < len(datagram) else 0) | a // 8)
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in pairwise(edges)
     ]
 
 
@@ -47,7 +49,7 @@ def cut6(datagram: bytes, *at: int, protocol: int = 17) -> list[bytes]:
     edges = [0, *at, len(datagram)]
     return [
         ipv6(struct.pack("!BBHI", protocol, 0, a | (b < len(datagram)), 9) + datagram[a:b], 44)
-        for a, b in zip(edges, edges[1:], strict=False)
+        for a, b in pairwise(edges)
     ]
 
 
@@ -89,7 +91,9 @@ WHOLE = {
 def test_whole_packets(name):
     taken = Taken(WHOLE[name])
     (one,) = taken.messages
-    assert (one.data, one.wire, one.frames, one.sport, one.nat_t, one.complete) == (IKE, len(IKE), (1,), 4500, True, True)
+    assert (one.data, one.wire, one.frames, one.sport) == (IKE, len(IKE), (1,), 4500)
+    assert one.nat_t
+    assert one.complete
     assert (taken.datagrams[0].fragments, taken.datagrams[0].missing) == (1, ())
 
 
