@@ -49,7 +49,7 @@ bench: $(VENV)/.test ## time and memory beside tshark, tcpdump, dpkt and pyshark
 	@$(BIN)/python -m tests.bench.bench $(BENCH_ARGS)
 
 notebooks: $(VENV)/.test ## execute the notebooks in place
-	@$(BIN)/jupyter-execute --inplace notebooks/*.ipynb
+	@$(BIN)/python -W error -m tests.notebooks.execute notebooks/*.ipynb
 
 samples: $(VENV)/.test ## make the sample captures again
 	@$(BIN)/python -m sample_pcaps.lab.maker --all

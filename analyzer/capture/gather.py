@@ -12,7 +12,7 @@ Bools = NDArray[np.bool_]
 class Gather:
     """Big-endian reads at arbitrary byte offsets of a buffer, vectorised.
 
-    Offsets may be unaligned; they must leave room for the field inside ``buffer`` (readers give ``SLACK`` bytes for that).
+    Offsets may be unaligned; they must leave room for the field inside ``buffer``: readers give ``SLACK`` bytes more.
 
     Examples
     --------

@@ -103,8 +103,8 @@ class Chunk:
 class Reader(Protocol):
     """A capture file being read once, front to back.
 
-    ``interfaces`` and ``notes`` grow while ``chunks()`` runs and are complete when it ends. ``chunks()`` never raises on
-    the bytes of a capture; it may raise :class:`analyzer.errors.InputError` on an I/O error of the operating system.
+    ``interfaces`` and ``notes`` grow while ``chunks()`` runs and are complete when it ends. ``chunks()`` never raises
+    on the bytes of a capture; it may raise :class:`analyzer.errors.InputError` on an I/O error of the operating system.
     """
 
     format: str

@@ -306,7 +306,9 @@ def path_mtu(capture: Capture) -> dict[str, Any]:
     """Columns of the path_mtu frame."""
     directions: dict[Role, str] = {"initiator": "initiator_to_responder", "responder": "responder_to_initiator"}
     rows = [
-        (sa.number, direction, sa.path_mtu[sender]) for sa in capture.sas_seen for sender, direction in directions.items()
+        (sa.number, direction, sa.path_mtu[sender])
+        for sa in capture.sas_seen
+        for sender, direction in directions.items()
     ]
     return {
         "sa": [number for number, _, _ in rows],

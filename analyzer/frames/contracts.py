@@ -57,7 +57,11 @@ PACKETS = Contract(
         Column("dport", "Int32", "destination port; missing in later fragments"),
         Column("datagram", "Int64", "datagram that this packet belongs to; missing for ICMP"),
         Column("duplicate_of", "Int64", "frame of which this one is a capture duplicate"),
-        Column("dropped_by_host", "boolean", "the capturing host dropped this packet itself; missing where it recorded no drops"),
+        Column(
+            "dropped_by_host",
+            "boolean",
+            "the capturing host dropped this packet itself; missing where it recorded no drops",
+        ),
     ),
 )
 
@@ -68,7 +72,11 @@ DATAGRAMS = Contract(
         Column("datagram", "int64", "number of the datagram"),
         Column("frames", "object", "tuple of frame numbers, in the order of arrival"),
         Column("fragments", "int32", "distinct IP fragments seen (1: not fragmented)"),
-        Column("missing", "object", "tuple of (from, to) byte ranges of the IP payload not seen; to is -1 when the end is unknown"),
+        Column(
+            "missing",
+            "object",
+            "tuple of (from, to) byte ranges of the IP payload not seen; to is -1 when the end is unknown",
+        ),
         Column("complete", "bool", "every byte of the datagram was in the capture's packets (by their headers)"),
         Column("overlap", "bool", "fragments overlap with other bytes: an anomaly or an attack"),
         Column("first_fragment_length", "Int64", "IP length of the fragment at offset 0", "bytes"),
@@ -127,7 +135,11 @@ EXCHANGES = Contract(
         Column("times", "object", "tuple of the times of the attempts, since the epoch", "ns"),
         Column("gaps", "object", "tuple of gaps between attempts", "s"),
         Column("request_length", "Int64", "IKE length of the request; an SKF set's sum", "bytes"),
-        Column("request_ip_fragments", "Int32", "IP packets that the request was cut into (1: one packet), missing ones included"),
+        Column(
+            "request_ip_fragments",
+            "Int32",
+            "IP packets that the request was cut into (1: one packet), missing ones included",
+        ),
         Column("request_skf_total", "Int32", "SKF fragments of the request; 0 when not SKF"),
         Column("request_complete", "boolean", "the whole request was seen"),
         Column("response_length", "Int64", "as for the request", "bytes"),

@@ -39,4 +39,3 @@ def announced(messages: Iterable[Message], *, by_initiator: bool) -> Answer:
         elif answer == "unknown" and message.clear_complete and message.takes_part:
             answer = "no"
     return answer
-

@@ -1,4 +1,7 @@
-"""Messages of one IKE SA to exchanges: who asked, how often, what answered (RFC 7296 section 2.1, RFC 7383 section 2.5)."""
+"""Messages of one IKE SA to exchanges: who asked, how often, what answered.
+
+RFC 7296 section 2.1; RFC 7383 section 2.5.
+"""
 
 from __future__ import annotations
 

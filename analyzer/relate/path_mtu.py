@@ -1,7 +1,8 @@
 """What the trace says about the MTU in each direction (domain.md 5.1, 5.4, 5.6).
 
-All fragments but the last carry a multiple of 8 bytes, so a first fragment of n bytes means a sender's MTU of n to n + 7:
-the MTU of the sender's own link, not of the path. An ICMP "fragmentation needed" or "packet too big" bounds the path.
+All fragments but the last carry a multiple of 8 bytes, so a first fragment of n bytes means a sender's MTU of n to
+n + 7: the MTU of the sender's own link, not of the path. An ICMP "fragmentation needed" or "packet too big" bounds the
+path.
 """
 
 from __future__ import annotations

@@ -84,11 +84,7 @@ def reached(exchanges: Sequence[Exchange], *, esp_from_responder: bool) -> Reach
         return "established"
     if init:
         negotiated = any(
-            not is_error_only(m)
-            for e in init
-            if e.outcome == "answered"
-            for a in e.responses
-            for m in a.messages
+            not is_error_only(m) for e in init if e.outcome == "answered" for a in e.responses for m in a.messages
         )
         return "init-answered" if negotiated else "init-sent"
     return "unknown"
@@ -101,7 +97,11 @@ def _inner(exchange: Exchange) -> int | None:
 
 def _shows_life(exchange: Exchange) -> bool:
     """An answered rekey or liveness check: only established IKE SAs have them."""
-    return exchange.outcome == "answered" and bool(exchange.responses) and _inner(exchange) not in (None, numbers.D, numbers.N)
+    return (
+        exchange.outcome == "answered"
+        and bool(exchange.responses)
+        and _inner(exchange) not in (None, numbers.D, numbers.N)
+    )
 
 
 #: A Delete or error that the initiator sends this soon after the answer rejects what the answer said.
@@ -111,6 +111,9 @@ _AT_ONCE = 2_000_000_000
 def _ends_at_once(auth: Exchange, later: Sequence[Exchange]) -> bool:
     answered = auth.responses[-1].time if auth.responses else 0
     return any(
-        e.sender == "initiator" and e.requests and 0 <= e.requests[0].time - answered <= _AT_ONCE and _inner(e) == numbers.D
+        e.sender == "initiator"
+        and e.requests
+        and 0 <= e.requests[0].time - answered <= _AT_ONCE
+        and _inner(e) == numbers.D
         for e in later
     )

@@ -205,8 +205,10 @@ class IkeSa:
         return tuple(
             i
             for i in self.icmp
-            if i.time >= since and i.error.quoted is not None
-            and text(i.quoted_src) == address and i.error.quoted.dport in ports
+            if i.time >= since
+            and i.error.quoted is not None
+            and text(i.quoted_src) == address
+            and i.error.quoted.dport in ports
         )
 
     def sent_by(self, role: Role) -> tuple[Message, ...]:

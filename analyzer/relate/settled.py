@@ -1,8 +1,9 @@
 """Which IKE SAs plainly succeeded, decided for all of them at once.
 
 A gateway's trace holds tens of thousands of healthy IKE SAs. Those whose every request was sent once, seen whole and
-answered whole (COOKIE and INVALID_KE_PAYLOAD rounds included), and whose last IKE_AUTH answer has the shape of success, need no look at each: every rule that could
-make another verdict of them rests on something that is absent here. Whatever is odd in the least is left to the rules.
+answered whole (COOKIE and INVALID_KE_PAYLOAD rounds included), and whose last IKE_AUTH answer has the shape of success,
+need no look at each: every rule that could make another verdict of them rests on something that is absent here.
+Whatever is odd in the least is left to the rules.
 A property test holds this equal to what the rules say.
 """
 

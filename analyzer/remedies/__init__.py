@@ -1,7 +1,7 @@
 """What to do, per product and side, as data: remedy ids in, lines of text out.
 
-One TOML file per place (client, server, network, capture). Each remedy says what to do, the exact command where there is
-one, how to verify it with a capture, and where that is documented; ``confirmed = false`` marks what is not.
+One TOML file per place (client, server, network, trace). Each remedy says what to do, the exact command where there
+is one, how to verify it with a capture, and where that is documented; ``confirmed = false`` marks what is not.
 """
 
 from __future__ import annotations

@@ -107,7 +107,9 @@ def _what(attempt: Attempt, *, is_response: bool) -> What:
         contents=_contents(first),
         encrypted=_encrypted(attempt),
         mid=first.message_id if first.version == 2 and first.message_id > 1 else None,
-        ip_fragments=IpFragments(attempt.ip_fragments, () if missing else first.ip_sizes[: first.ip_pieces]) if cut else None,
+        ip_fragments=IpFragments(attempt.ip_fragments, () if missing else first.ip_sizes[: first.ip_pieces])
+        if cut
+        else None,
         lost=missing,
         tcp=first.over_tcp,
     )
@@ -196,9 +198,7 @@ def _icmp(sa: IkeSa, zero: int) -> Iterable[Step]:
 
 def steps_left_out(sa: IkeSa, max_steps: int = MAX_STEPS) -> int:
     """Steps that :func:`ladder_of` does not show."""
-    messages = (
-        sum(bool(e.requests) + bool(e.responses) for e in sa.exchanges) if sa.version >= 2 else len(sa.messages)
-    )
+    messages = sum(bool(e.requests) + bool(e.responses) for e in sa.exchanges) if sa.version >= 2 else len(sa.messages)
     flows = sum(bool(flow.spi) for flow in sa.flows)
     reports = sum(row.error.meaning in ICMP_NAMES for row in sa.icmp)
     return max(messages + flows + reports - max_steps, 0)

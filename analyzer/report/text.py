@@ -169,13 +169,17 @@ def _notes(capture: Capture, not_assessed: Iterable[NotAssessed]) -> Iterable[st
         if lacking.rule not in rules:
             rules.append(lacking.rule)
     if reasons:
-        yield "NOT ASSESSED\n" + "\n".join(
-            _wrapped(f"{', '.join(rules)}: {because}", "  ", "    ") for because, rules in reasons.items()
-        ) + "\n"
+        yield (
+            "NOT ASSESSED\n"
+            + "\n".join(_wrapped(f"{', '.join(rules)}: {because}", "  ", "    ") for because, rules in reasons.items())
+            + "\n"
+        )
     if capture.notes:
-        yield "ABOUT THE CAPTURE\n" + "\n".join(
-            _wrapped(f"{note.id}: {note.detail}", "  ", "    ") for note in capture.notes
-        ) + "\n"
+        yield (
+            "ABOUT THE CAPTURE\n"
+            + "\n".join(_wrapped(f"{note.id}: {note.detail}", "  ", "    ") for note in capture.notes)
+            + "\n"
+        )
 
 
 #: A number stays on the line of its unit.

@@ -131,11 +131,22 @@ class Collector:
         """What the collector had to leave out; complete after the last chunk."""
         notes = list(self._singles.notes)
         if self.over_limit:
-            notes.append(Note("analysis-limit", f"{self.over_limit:,} IKE messages beyond {MAX_MESSAGES:,} were not analysed."))
+            notes.append(
+                Note("analysis-limit", f"{self.over_limit:,} IKE messages beyond {MAX_MESSAGES:,} were not analysed.")
+            )
         if self._flows.beyond_limit:
-            notes.append(Note("analysis-limit", f"{self._flows.beyond_limit:,} ESP packets of further SPIs were not counted by flow."))
+            notes.append(
+                Note(
+                    "analysis-limit",
+                    f"{self._flows.beyond_limit:,} ESP packets of further SPIs were not counted by flow.",
+                )
+            )
         if self._singles.evicted:
-            notes.append(Note("analysis-limit", f"{self._singles.evicted:,} incomplete datagrams were given up (fragment flood)."))
+            notes.append(
+                Note(
+                    "analysis-limit", f"{self._singles.evicted:,} incomplete datagrams were given up (fragment flood)."
+                )
+            )
         headless = self.census.headless + self._singles.headless
         if headless:
             detail = f"{headless:,} packets were cut so short that what they carried cannot be told: as good as lost"
@@ -145,7 +156,12 @@ class Collector:
         unknown = sorted(self.census.link_types - KNOWN)
         if self.census.unknown_link:
             numbers = ", ".join(map(str, unknown))
-            notes.append(Note("link-type-unknown", f"{self.census.unknown_link:,} packets have a link type that is not understood ({numbers})."))
+            notes.append(
+                Note(
+                    "link-type-unknown",
+                    f"{self.census.unknown_link:,} packets have a link type that is not understood ({numbers}).",
+                )
+            )
         return notes
 
     def _count_esp(self, *one: int) -> None:
@@ -159,9 +175,7 @@ class Collector:
 
     # -- what the capture is like ------------------------------------------------------------------------------------
 
-    def _count(
-        self, fields: Gather, chunk: Chunk, links: NDArray[np.int32], ip: Ints, selection: Selection
-    ) -> None:
+    def _count(self, fields: Gather, chunk: Chunk, links: NDArray[np.int32], ip: Ints, selection: Selection) -> None:
         census = self.census
         census.packets += len(chunk)
         census.ip_packets += int(np.count_nonzero(ip >= 0))

@@ -79,43 +79,45 @@ def read_messages(buffer: NDArray[np.uint8], start: Ints, captured: Ints, wire: 
     message_of = rows[chains.message]
     payload_count = np.bincount(message_of, minlength=len(start)).astype(np.int64)
     ends = (start + available)[message_of]
-    notify_at = _notify_offsets(fields, chains.type.astype(np.int64), chains.offset, chains.length, version[message_of], ends)
+    notify_at = _notify_offsets(
+        fields, chains.type.astype(np.int64), chains.offset, chains.length, version[message_of], ends
+    )
     has_type = notify_at >= 0
     notify_type = fields.u16(notify_at[has_type]).astype(np.uint16)
     notify_count = np.bincount(message_of[has_type], minlength=len(start)).astype(np.int64)
 
     encrypted: Bools = (inner != MISSING) | ~readable
     clear, digest = _bytes_and_digests(buffer, start, available, payload_count, encrypted)
-    columns: dict[str, Any] = dict(
-        frame=origin.frame,
-        time=origin.time,
-        datagram=origin.datagram,
-        src=origin.src,
-        dst=origin.dst,
-        sport=origin.sport,
-        dport=origin.dport,
-        nat_t=origin.nat_t,
-        tcp=origin.tcp,
-        spi_i=fields.u64(start),
-        spi_r=fields.u64(start + 8),
-        version=version,
-        exchange=fields.u8(start + 18),
-        flags=flags,
-        message_id=fields.u32(start + 20),
-        length=length,
-        wire=wire,
-        captured=captured,
-        complete=origin.complete,
-        status=status,
-        skf_number=skf_number,
-        skf_total=skf_total,
-        inner=inner,
-        digest=digest,
-        payload_first=np.cumsum(payload_count) - payload_count,
-        payload_count=payload_count,
-        notify_first=np.cumsum(notify_count) - notify_count,
-        notify_count=notify_count,
-    )
+    columns: dict[str, Any] = {
+        "frame": origin.frame,
+        "time": origin.time,
+        "datagram": origin.datagram,
+        "src": origin.src,
+        "dst": origin.dst,
+        "sport": origin.sport,
+        "dport": origin.dport,
+        "nat_t": origin.nat_t,
+        "tcp": origin.tcp,
+        "spi_i": fields.u64(start),
+        "spi_r": fields.u64(start + 8),
+        "version": version,
+        "exchange": fields.u8(start + 18),
+        "flags": flags,
+        "message_id": fields.u32(start + 20),
+        "length": length,
+        "wire": wire,
+        "captured": captured,
+        "complete": origin.complete,
+        "status": status,
+        "skf_number": skf_number,
+        "skf_total": skf_total,
+        "inner": inner,
+        "digest": digest,
+        "payload_first": np.cumsum(payload_count) - payload_count,
+        "payload_count": payload_count,
+        "notify_first": np.cumsum(notify_count) - notify_count,
+        "notify_count": notify_count,
+    }
     return Batch(
         messages=narrowed(Messages(**columns)),
         payload_type=chains.type.astype(np.uint8),

@@ -353,9 +353,7 @@ class Singles:
         number = self._addresses.number
         quoted = error.quoted
         about = (number(quoted.src), number(quoted.dst)) if quoted is not None else (MISSING, MISSING)
-        self.icmp.append(
-            IcmpRow(chunk.first_frame + row, int(chunk.time[row]), number(packet.src), *about, error)
-        )
+        self.icmp.append(IcmpRow(chunk.first_frame + row, int(chunk.time[row]), number(packet.src), *about, error))
 
 
 def _ports(header: bytes) -> tuple[int, int]:

@@ -88,7 +88,7 @@ class Addresses:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Packets:
-    """IP packets that carry IKE, one row each (a fragment is a packet). ``MISSING`` where a header has no such field."""
+    """IP packets that carry IKE, one row each; a fragment is a packet. ``MISSING`` where a header has no such field."""
 
     frame: Ints
     time: Ints
@@ -194,7 +194,7 @@ class IcmpRow:
 
 @dataclass(slots=True, eq=False, repr=False)
 class Census:
-    """What the capture holds besides IKE: the evidence for its own quality. Counts of packets unless said otherwise."""
+    """What the capture holds besides IKE: evidence for its own quality. Counts of packets unless said otherwise."""
 
     packets: int = 0
     ip_packets: int = 0
