@@ -11,13 +11,13 @@ from hypothesis import strategies as st
 
 from analyzer.analysis import Capture
 from tests.bench import dense
-from tests.properties.altered import pcapng, read, records_of
+from tests.properties.altered import Record, pcapng, read, records_of
 
 PACKETS = 400
 
 
 @cache
-def gateway() -> tuple[tuple[object, ...], tuple[int, ...]]:
+def gateway() -> tuple[tuple[Record, ...], tuple[int, ...]]:
     """A gateway's trace: healthy IKE SAs, COOKIE rounds, SKF sets, fragments, silence."""
     with TemporaryDirectory() as folder:
         path = Path(folder) / "dense.pcap"

@@ -45,6 +45,7 @@ class TestSamples:
         assert ladder.sas == written.sas
         drawable = [s for s in written.steps if isinstance(s.what, (Message, Esp))]
         for ours, theirs in zip(ladder.steps, drawable, strict=True):
+            assert (ours.time, type(ours.what)) == (theirs.time, type(theirs.what))
             if isinstance(ours.what, Message) and isinstance(theirs.what, Message):
                 assert (ours.what.exchange, ours.what.direction) == (theirs.what.exchange, theirs.what.direction)
                 assert theirs.what.length in (None, ours.what.length)

@@ -22,6 +22,7 @@ def test_iso_is_read_back_to_the_microsecond(second, microsecond):
     assert moment.tzinfo == UTC
     assert (moment - datetime(1970, 1, 1, tzinfo=UTC)).total_seconds() // 1 == second
     assert moment.microsecond == microsecond
+    assert len(text) == len("1970-01-01T00:00:00.000000Z")
 
 
 @given(st.integers(0, (LAST_SECOND + 1) * 10**9 - 1))
