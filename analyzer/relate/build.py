@@ -10,7 +10,7 @@ from typing import overload
 
 import numpy as np
 
-from analyzer.capture.gather import Ints
+from analyzer.capture.gather import Bools, Ints
 from analyzer.capture.records import Interface, Note
 from analyzer.capture.select import NAT_T_PORT
 from analyzer.relate.duplicates import duplicate_of
@@ -29,6 +29,7 @@ _AFTER_REKEY = (numbers.CREATE_CHILD_SA, numbers.INFORMATIONAL)
 KEPT = 2_000
 
 Pair = tuple[int, int]
+Ends = tuple[tuple[int, int], tuple[int, int]]
 #: Frame, source and destination of an IP fragment whose first fragment was never seen.
 Orphan = tuple[int, str, str]
 #: Behind every frame.
@@ -169,6 +170,11 @@ def _pair(a: int, b: int) -> Pair:
     return (a, b) if a < b else (b, a)
 
 
+def _ends(src: int, sport: int, dst: int, dport: int) -> Ends:
+    """The two ends of a flow, whichever way it goes."""
+    return ((src, sport), (dst, dport)) if (src, sport) < (dst, dport) else ((dst, dport), (src, sport))
+
+
 def _rows_by_sa(wire: Wire, copies: Ints) -> tuple[Ints, Ints]:
     """Rows of the messages, SA by SA in the order of appearance, and where each SA begins among them."""
     m = wire.messages
@@ -223,34 +229,42 @@ def _first_rekeying(wire: Wire) -> dict[Pair, int]:
 
 
 def _flows_by_sa(wire: Wire, rows: Ints, begins: Ints) -> dict[int, list[EspFlow]]:
-    """Give each ESP flow to the IKE SA that made it: the last one between its addresses that had answered IKE_AUTH.
+    """Give each ESP flow to the IKE SA that made it: the last one that had answered IKE_AUTH when it began.
 
-    Where none had (the answer is not in the trace), to the last one that had begun.
+    That is looked for between the same addresses and ports (two clients behind one NAT differ in the port only), then
+    between the same addresses. Where no answer is in the trace, the last one that had sent IKE_AUTH, or begun, has it.
     """
     found: dict[int, list[EspFlow]] = defaultdict(list)
     if not wire.flows or not len(rows):
         return found
     m = wire.messages
     number = np.repeat(np.arange(len(begins) - 1), np.diff(begins))
-    answers = (m.exchange[rows] == numbers.IKE_AUTH) & ((m.flags[rows] & FLAG_RESPONSE) != 0)
-    begun: dict[Pair, list[tuple[int, int]]] = defaultdict(list)
-    ready: dict[Pair, list[tuple[int, int]]] = defaultdict(list)
+    auth = m.exchange[rows] == numbers.IKE_AUTH
+    answers = auth & ((m.flags[rows] & FLAG_RESPONSE) != 0)
     first = np.zeros(len(rows), dtype=np.bool_)
     first[begins[:-1]] = True
-    for chosen, by_pair in ((first, begun), (answers, ready)):
+    # The surest way to find the owner comes first; each is a list of (time, SA) by ends or by addresses.
+    ways: list[tuple[Bools, bool, dict[Ends | Pair, list[tuple[int, int]]]]] = [
+        (answers, True, defaultdict(list)),
+        (auth, True, defaultdict(list)),
+        (answers, False, defaultdict(list)),
+        (first, False, defaultdict(list)),
+    ]
+    for chosen, by_ends, moments in ways:
         for i in np.flatnonzero(chosen).tolist():
             row = int(rows[i])
-            by_pair[_pair(int(m.src[row]), int(m.dst[row]))].append((int(m.time[row]), int(number[i])))
-    for by_pair in (begun, ready):
-        for moments in by_pair.values():
-            moments.sort()
+            src, dst = int(m.src[row]), int(m.dst[row])
+            key = _ends(src, int(m.sport[row]), dst, int(m.dport[row])) if by_ends else _pair(src, dst)
+            moments[key].append((int(m.time[row]), int(number[i])))
+        for times in moments.values():
+            times.sort()
     for flow in wire.flows:
-        pair = _pair(flow.src, flow.dst)
-        for by_pair in (ready, begun):
-            moments = by_pair.get(pair, [])
-            at = bisect_right(moments, (flow.first, len(begins)))
+        for _, by_ends, moments in ways:
+            key = _ends(flow.src, flow.sport, flow.dst, flow.dport) if by_ends else _pair(flow.src, flow.dst)
+            times = moments.get(key, [])
+            at = bisect_right(times, (flow.first, len(begins)))
             if at:
-                found[moments[at - 1][1]].append(flow)
+                found[times[at - 1][1]].append(flow)
                 break
     return found
 

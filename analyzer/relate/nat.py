@@ -10,22 +10,25 @@ import socket
 from collections.abc import Sequence
 from hashlib import sha1
 
+from analyzer.capture.select import IKE_PORT, NAT_T_PORT
 from analyzer.relate.views import Answer, Message
 from analyzer.wire.registry import numbers
 
 
-def behind_nat(requests: Sequence[Message], responses: Sequence[Message]) -> tuple[Answer, Answer]:
+def behind_nat(requests: Sequence[Message], responses: Sequence[Message], side: str = "unknown") -> tuple[Answer, Answer]:
     """Initiator and responder behind a NAT: yes, no or unknown.
 
     Parameters
     ----------
     requests, responses : sequences of Message
         IKE_SA_INIT messages of one SA; only those with their payloads captured count.
+    side : str
+        Where the capture was taken: ``initiator``, ``responder``, ``middle`` or ``unknown``.
 
     Notes
     -----
-    The request's own source hash mismatching while the response finds the initiator's address unchanged is no NAT but a
-    sender that forces UDP encapsulation: ``unknown``.
+    A sender's own source hash that does not fit its address has two causes: a NAT between it and the capture point, or a
+    wish to force UDP encapsulation. A rewritten port speaks for the NAT; at the sender itself there is no NAT yet.
     """
     request_source = _matches([m for m in requests if m.clear_complete], numbers.NAT_DETECTION_SOURCE_IP, source=True)
     request_target = _matches(
@@ -34,16 +37,24 @@ def behind_nat(requests: Sequence[Message], responses: Sequence[Message]) -> tup
     full = [m for m in responses if m.clear_complete and numbers.SA in m.payloads]
     response_source = _matches(full, numbers.NAT_DETECTION_SOURCE_IP, source=True)
     response_target = _matches(full, numbers.NAT_DETECTION_DESTINATION_IP, source=False)
-    return _combine(request_source, response_target), _combine(response_source, request_target)
+    return (
+        _combine(request_source, response_target, at_sender=side == "initiator", rewritten=_rewritten(requests)),
+        _combine(response_source, request_target, at_sender=side == "responder", rewritten=_rewritten(full)),
+    )
 
 
-def _combine(own: bool | None, seen_by_peer: bool | None) -> Answer:
+def _combine(own: bool | None, seen_by_peer: bool | None, *, at_sender: bool, rewritten: bool) -> Answer:
     """One side's own idea of its address, and the other side's, each against what the trace shows."""
     if seen_by_peer is False:
         return "yes"
-    if own is False:
-        return "unknown" if seen_by_peer else "yes"
-    return "no" if own and seen_by_peer else "unknown"
+    if own is False and not at_sender:
+        return "yes" if rewritten else "unknown"
+    return "no" if seen_by_peer and own is not None else "unknown"
+
+
+def _rewritten(messages: Sequence[Message]) -> bool:
+    """The source port is none that an IKE daemon sends from."""
+    return any(m.sport not in (IKE_PORT, NAT_T_PORT) for m in messages)
 
 
 def _matches(messages: Sequence[Message], kind: int, *, source: bool) -> bool | None:

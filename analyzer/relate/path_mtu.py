@@ -15,6 +15,9 @@ from analyzer.wire.tables import IcmpRow
 #: A first fragment of a sender with MTU m is at most m and more than m - 8.
 _STEP = 8
 
+#: ICMP messages named in the evidence; a flood of them is only counted.
+_TOLD = 3
+
 TOO_BIG = ("fragmentation-needed", "packet-too-big")
 
 
@@ -38,10 +41,14 @@ def bounds(messages: Iterable[Message], icmp: Iterable[IcmpRow] = ()) -> Bounds:
     if first:
         lower, upper = first, first + _STEP - 1
         evidence.append(f"from a first IP fragment of {first:,} bytes: the sender's own link, not the path")
+    told: list[str] = []
     for row in icmp:
         if row.error.meaning in TOO_BIG and row.error.mtu:
             if upper is None or row.error.mtu < upper:
                 upper = row.error.mtu
                 lower = lower if lower is not None and lower <= upper else None
-            evidence.append(f"ICMP in frame {row.frame} gives a next-hop MTU of {row.error.mtu:,}")
+            told.append(f"ICMP in frame {row.frame} gives a next-hop MTU of {row.error.mtu:,}")
+    if len(told) > _TOLD:
+        told[_TOLD:] = [f"{len(told) - _TOLD} more such ICMP messages"]
+    evidence += told
     return Bounds(lower, upper, "; ".join(evidence))

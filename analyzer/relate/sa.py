@@ -155,7 +155,9 @@ class IkeSa:
     @lazy
     def _nat(self) -> tuple[Answer, Answer]:
         first = [m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and m.version == 2]
-        return nat.behind_nat([m for m in first if not m.is_response], [m for m in first if m.is_response])
+        return nat.behind_nat(
+            [m for m in first if not m.is_response], [m for m in first if m.is_response], self.side
+        )
 
     @property
     def nat_i(self) -> Answer:

@@ -40,6 +40,8 @@ def remedy(key: str) -> tuple[str, ...]:
     entry = catalogue()[key]
     lines = [f"{entry['product']}: {entry['what']}"]
     lines += [f"  {command}" for command in entry.get("commands", ())]
+    if "further" in entry:
+        lines += [entry["further"], *(f"  {command}" for command in entry["further_commands"])]
     if "verify" in entry:
         lines.append(f"Verify: {entry['verify']}")
     if not entry.get("confirmed", True):

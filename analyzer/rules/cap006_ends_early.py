@@ -28,8 +28,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             left = (sa.capture.last - exchange.requests[-1].time) / 1e9
             yield Observation(
                 title=(
-                    f"The capture ends {left:.1f} s after the {exchange_name(exchange)} request, before an answer could be "
-                    "missed: what became of the connection cannot be told."
+                    f"The capture ends {left:.1f} s after the {exchange_name(exchange)} request, too soon "
+                    "to say that no answer came: what became of the connection cannot be told."
                 ),
                 detail="Stop the capture only after the client has reported its error.",
                 frames=frames(exchange.frames),

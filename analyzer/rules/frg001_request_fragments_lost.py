@@ -27,15 +27,11 @@ from analyzer.relate.views import Attempt, Exchange
 from analyzer.rules import certainty
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import announcements, exchange_name, frames, icmp_phrase, init_frames, mtu_phrase, octets
-from analyzer.rules.wording import offsets, times
+from analyzer.rules.wording import offsets, silence_after, times
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import IcmpRow
 
 _LARGE = (numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE)
-_DOUBT = (
-    " A trace from this side cannot show where the pieces were lost: if UDP 4500 as a whole were blocked it would look the"
-    " same. A trace at the server tells."
-)
 _REFUSALS = ("port-unreachable", "admin-prohibited", "unreachable-routing")
 
 
@@ -59,7 +55,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         conclusion = _conclusion(confidence, seen_whole=seen_whole)
         detail = _detail(sa, exchange, request)
         if seen_whole and confidence is not Confidence.PROVED:
-            detail += _DOUBT
+            detail += _doubt(sa, request)
         yield Observation(
             title=f"{_what_happened(sa, exchange, request, seen_whole=seen_whole)}; {announcements(sa)}: {conclusion}",
             detail=f"{detail} {icmp_phrase(sa, about)}".strip(),
@@ -90,7 +86,7 @@ def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
 def _fragments_pass(sa: IkeSa) -> bool:
     """A request in IP fragments was answered in this very SA: an act that outranks the later silence."""
     return any(
-        e.outcome == "answered" and e.responses and e.sender == "initiator" and e.request is not None
+        e.outcome == "answered" and e.sender == "initiator" and e.request is not None
         and e.request.is_ip_fragmented
         for e in sa.exchanges
     )
@@ -126,6 +122,15 @@ def _what_happened(sa: IkeSa, exchange: Exchange, request: Attempt, *, seen_whol
     return f"{what} {cut}, {silence}"
 
 
+def _doubt(sa: IkeSa, request: Attempt) -> str:
+    """What else would look the same from here."""
+    port = request.messages[0].dport
+    init = sa.init.request if sa.init is not None else None
+    moved = init is not None and init.messages[0].dport != port
+    other = f": if UDP {port} as a whole were blocked it would look the same" if moved else ""
+    return f" A trace from this side cannot show where the pieces were lost{other}. A trace at the server tells."
+
+
 def _conclusion(confidence: Confidence, *, seen_whole: bool) -> str:
     if confidence is Confidence.PROVED:
         return "the server reports that pieces of it never came, so a device on the way drops IP fragments."
@@ -139,7 +144,7 @@ def _detail(sa: IkeSa, exchange: Exchange, request: Attempt) -> str:
     text = f"IP packets of {sizes} bytes from {first.src} port {first.sport} to {first.dst} port {first.dport}"
     if exchange.attempts > 1:
         text += f", sent again at {offsets(exchange)}"
-    text += f"; the capture goes on for {(sa.capture.last - exchange.requests[-1].time) / 1e9:.1f} s after the last."
+    text += f"; {silence_after(sa, exchange)}."
     if sa.init is not None and sa.init.rtt is not None:
         text += f" IKE_SA_INIT was answered in {sa.init.rtt * 1000:.0f} ms, so the server is there."
     if sa.fragmentation_i == "no":

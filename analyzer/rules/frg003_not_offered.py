@@ -21,16 +21,21 @@ from collections.abc import Iterator
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames
-from analyzer.wire.registry import numbers
+from analyzer.wire.registry import name, numbers
+
+_FIRST = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """The initiator's announcement."""
     if sa.fragmentation_i != "no":
         return
-    requests = [m for m in sa.messages if m.exchange == numbers.IKE_SA_INIT and not m.is_response]
+    requests = [m for m in sa.messages if m.exchange in _FIRST and not m.is_response]
+    exchange = name("exchange", requests[0].exchange)
     yield Observation(
-        title="The client did not offer IKE fragmentation (no IKEV2_FRAGMENTATION_SUPPORTED, 16430, in its IKE_SA_INIT).",
+        title=(
+            f"The client did not offer IKE fragmentation (no IKEV2_FRAGMENTATION_SUPPORTED, 16430, in its {exchange})."
+        ),
         detail=(
             "The server's setting cannot be seen from this: a server announces it only to a client that offers it. "
             "Windows offers it since Windows 10 version 1803 unless the profile switches it off."

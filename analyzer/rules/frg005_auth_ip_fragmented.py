@@ -50,7 +50,7 @@ def _how(attempt: Attempt) -> str:
     if attempt.complete:
         return f"was cut into {attempt.ip_fragments} IP fragments"
     seen = sum(len(m.frames) for m in attempt.messages)
-    return f"was cut by IP; of its fragments {seen} {'is' if seen == 1 else 'are'} in the trace, others are missing"
+    return f"was cut by IP into {attempt.ip_fragments} fragments, of which the trace holds {seen}"
 
 
 RULE = Rule(

@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames, init_frames
+from analyzer.wire.registry import numbers
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
@@ -26,13 +27,18 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if (sa.fragmentation_i, sa.fragmentation_r) != ("yes", "yes"):
         return
     fragments = [m for m in sa.messages if m.skf_total]
-    used = f"It is used: {len(fragments)} SKF messages." if fragments else "No message needed it so far."
+    used = f"It is used: {len(fragments)} SKF messages." if fragments else _unused(sa)
     yield Observation(
         title="Both sides offered IKE fragmentation (RFC 7383).",
         detail=used,
         frames=frames(init_frames(sa) or (m.frame for m in fragments[:2])),
         confidence=Confidence.STRONG,
     )
+
+
+def _unused(sa: IkeSa) -> str:
+    cut = sa.orphans or any(m.is_ip_fragmented for m in sa.messages if m.exchange != numbers.IKE_SA_INIT)
+    return "Yet a message was left to IP fragmentation." if cut else "No message needed it so far."
 
 
 RULE = Rule(

@@ -18,11 +18,13 @@ from collections.abc import Iterator
 
 from analyzer.relate.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.views import Exchange
 from analyzer.rules import certainty
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames, icmp_phrase, offsets, times
+from analyzer.rules.wording import exchange_name, frames, icmp_phrase, offsets, times
 from analyzer.wire.registry import numbers
 
+_NO_CURE = " The request itself was cut by IP, which IKE fragmentation cannot avoid."
 _FIRST = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
 
@@ -36,34 +38,35 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         # After a COOKIE or INVALID_KE_PAYLOAD the gateway has answered once already.
         if exchange.exchange not in _FIRST or exchange.responses or exchange.sender != "initiator" or exchange.retry:
             continue
-        first = exchange.requests[0].messages[0]
         about = sa.reported("initiator", exchange.times[0])
-        reported = icmp_phrase(sa, about)
         meanings = {i.error.meaning for i in about}
-        cut = (
-            f" The request itself was cut into {exchange.requests[0].ip_fragments} IP fragments, which IKE fragmentation cannot avoid."
-            if exchange.requests[0].is_ip_fragmented
-            else ""
-        )
+        again = f", again at {offsets(exchange)}" if exchange.attempts > 1 else ""
+        cut = exchange.requests[0].is_ip_fragmented
+        detail = f"Sent {times(exchange.attempts)}{again}.{_NO_CURE if cut else ''} {icmp_phrase(sa, about)}"
         yield Observation(
-            title=(
-                f"The gateway {first.dst} never answered IKE_SA_INIT (UDP port {first.dport}), sent {times(exchange.attempts)}: "
-                "it is not reached, does not run IKE there, or its answer is lost; fragmentation plays no part yet."
-                if not cut and meanings.isdisjoint(TOO_BIG)
-                else f"The gateway {first.dst} never answered IKE_SA_INIT, and a router reports that its packet of "
-                f"{exchange.requests[0].largest_ip_packet:,} bytes is too big for the path."
-                if not cut
-                else f"The gateway {first.dst} never answered IKE_SA_INIT, a message of {first.length:,} bytes that left in "
-                f"{exchange.requests[0].ip_fragments} IP fragments, sent {times(exchange.attempts)}."
-            ),
-            detail=(
-                f"Sent {times(exchange.attempts)}"
-                + (f", again at {offsets(exchange)}" if exchange.attempts > 1 else "")
-                + f".{cut} {reported}"
-            ).strip(),
+            title=_title(exchange, too_big=not meanings.isdisjoint(TOO_BIG)),
+            detail=detail.strip(),
             frames=frames(exchange.frames, (i.frame for i in about)),
             confidence=Confidence.STRONG if meanings & _REASONS else certainty.of_silence(sa, exchange),
         )
+
+
+def _title(exchange: Exchange, *, too_big: bool) -> str:
+    request = exchange.requests[0]
+    first = request.messages[0]
+    silent = f"The gateway {first.dst} never answered {exchange_name(exchange)}"
+    if request.is_ip_fragmented:
+        return (
+            f"{silent}, a message of {first.length:,} bytes that left in {request.ip_fragments} IP fragments, "
+            f"sent {times(exchange.attempts)}."
+        )
+    if too_big:
+        size = f"{request.largest_ip_packet:,}"
+        return f"{silent}, and a router reports that its packet of {size} bytes is too big for the path."
+    return (
+        f"{silent} (UDP port {first.dport}), sent {times(exchange.attempts)}: it is not reached, does not run IKE there, "
+        "or its answer is lost; fragmentation plays no part yet."
+    )
 
 
 RULE = Rule(

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.views import Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, icmp_phrase, offsets, pieces, times
+from analyzer.rules.wording import exchange_name, frames, icmp_phrase, offsets, pieces, silence_after, times
 from analyzer.wire.registry import numbers
 
 
@@ -41,8 +41,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
                 f"{pieces(request)}) {often} and {_answer(exchange)}."
             ),
             detail=(
-                f"The capture goes on for {(sa.capture.last - exchange.requests[-1].time) / 1e9:.1f} s after the last "
-                f"sending. {icmp_phrase(sa, [i for i in sa.icmp if i.time >= exchange.times[0]])}"
+                f"{silence_after(sa, exchange).capitalize()} sending. {icmp_phrase(sa, [i for i in sa.icmp if i.time >= exchange.times[0]])}"
             ).strip(),
             frames=frames(exchange.frames),
             confidence=Confidence.POSSIBLE,

@@ -35,6 +35,12 @@ def offsets(exchange: Exchange) -> str:
     return " ".join(f"+{(a.time - first) / 1e9:.1f}" for a in exchange.requests[1:]) + " s"
 
 
+def silence_after(sa: IkeSa, exchange: Exchange) -> str:
+    """How long the capture goes on after the last sending: ``the capture goes on for 11.3 s after the last``."""
+    seconds = (sa.capture.last - exchange.requests[-1].time) / 1e9
+    return f"the capture goes on for {seconds:.1f} s after the last" if seconds >= 0.05 else "the capture ends right after the last"
+
+
 def exchange_name(exchange: Exchange) -> str:
     return name("exchange", exchange.exchange)
 

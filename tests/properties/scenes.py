@@ -29,6 +29,14 @@ LADDERS = {
     "lost6": _HOSTS6 + _INIT + """
 +0.1 C:4500 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 x3 at +1.000 +3.000
 """ + _TAIL,
+    # Sent once or twice: a copy taken for another attempt would make the silence weigh more.
+    "lost-once": _HOSTS + _INIT + "+0.1 C:4500 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3\n" + _TAIL,
+    "blocked-once": _HOSTS + _INIT + "+0.1 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi}\n" + _TAIL,
+    "silent-once": _HOSTS + f"+0 C:500 > S:500 IKE_SA_INIT request {_SUITE} N({_NATD})\n" + _TAIL,
+    "blocked-twice": _HOSTS + _INIT + """
++0.1 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi} x2 at +1.000
++4 C > S ICMP echo-request
+""",
     "response-lost": _HOSTS + _INIT + """
 +0.1 C:4500 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 x3 at +1.000 +3.000
 +0.2 C:4500 < S:4500 IKE_AUTH response 2900 SK{IDr} ip-fragments 3 lost 2,3

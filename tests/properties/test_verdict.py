@@ -94,6 +94,10 @@ def some(whole: Whole) -> range:
     [
         ("lost", ("ike-auth-ip-fragments-lost-upstream", "blocking")),
         ("lost6", ("ike-auth-ip-fragments-lost-upstream", "blocking")),
+        ("lost-once", ("ike-auth-ip-fragments-lost-upstream", "blocking")),
+        ("blocked-once", ("udp-4500-blocked", "blocking")),
+        ("silent-once", ("no-response-ike-sa-init", "blocking")),
+        ("blocked-twice", ("udp-4500-blocked", "blocking")),
         ("response-lost", ("ike-auth-response-fragments-lost", "blocking")),
         ("blocked", ("udp-4500-blocked", "blocking")),
         ("silent", ("no-response-ike-sa-init", "blocking")),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 
 from tests.relate.seen import HOSTS, capture
 
@@ -54,7 +53,6 @@ def test_two_clients_with_addresses_of_their_own():
     assert counts(cap) == [(5, 3), (7, 2)]
 
 
-@pytest.mark.xfail(strict=True, reason="ESP flows are matched by address alone: to the client that connected last")
 def test_two_clients_behind_one_nat():
     # The gateway sees one address and two ports; ESP in UDP comes from the port that IKE came from (RFC 3948).
     hosts = "C = 10.0.0.2 (nat 198.51.100.1)  D = 10.0.0.3 (nat 198.51.100.1)  S = 203.0.113.7\nat S\n"

@@ -74,13 +74,14 @@ class TestPlaces:
 
 class TestUnknown:
     def test_forced_encapsulation_is_no_nat(self):
-        # A sender that wants UDP encapsulation gives a false source hash; its peer found the address unchanged.
+        # A sender that wants UDP encapsulation gives a false source hash; its peer found the address unchanged, and at
+        # the sender itself no NAT can have come between.
         init = (
             f"+0.0 C:500 > S:500 IKE_SA_INIT request  N(NAT_DETECTION_SOURCE_IP 0x{'ab' * 20}) "
             "N(NAT_DETECTION_DESTINATION_IP)\n"
             f"+0.1 C:500 < S:500 IKE_SA_INIT response N({DETECTION})\n"
         )
-        assert nat(init) == ("unknown", "no")
+        assert nat(init) == ("no", "no")
 
     def test_forced_encapsulation_by_the_responder(self):
         init = (

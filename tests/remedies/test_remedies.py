@@ -41,7 +41,7 @@ def test_no_id_is_in_two_files() -> None:
 @each_remedy
 def test_remedy_is_complete(key: str) -> None:
     entry = catalogue()[key]
-    assert set(entry) <= {"product", "what", "commands", "verify", "source", "confirmed"}
+    assert set(entry) <= {"product", "what", "commands", "further", "further_commands", "verify", "source", "confirmed"}
     assert re.fullmatch(r"[a-z0-9]+(-[a-z0-9]+)*", key)
     for field in ("product", "what", "source"):
         assert entry[field].strip() == entry[field]
@@ -63,7 +63,8 @@ def test_text_holds_product_command_and_verification(key: str) -> None:
     assert lines[0] == f"{entry['product']}: {entry['what']}"
     commands = entry.get("commands", [])
     assert lines[1 : 1 + len(commands)] == [f"  {command}" for command in commands]
-    rest = [f"Verify: {entry['verify']}"] if "verify" in entry else []
+    rest = [entry["further"], *(f"  {command}" for command in entry["further_commands"])] if "further" in entry else []
+    rest += [f"Verify: {entry['verify']}"] if "verify" in entry else []
     rest += [] if entry.get("confirmed", True) else ["(Not confirmed by a source.)"]
     assert lines[1 + len(commands) :] == rest
 
@@ -83,7 +84,8 @@ def test_unknown_remedy_is_a_mistake() -> None:
 
 def test_better_trace_uses_no_port_filter() -> None:
     """domain.md 5.2 and 8.5: a port filter loses fragments, and pktmon keeps 128 bytes unless told otherwise."""
-    commands = " ".join(catalogue()["better-trace"]["commands"])
+    entry = catalogue()["better-trace"]
+    commands = " ".join([*entry["commands"], *entry["further_commands"]])
     assert "--pkt-size 0" in commands
     assert "port" not in commands
     assert "ip6 proto 44" in commands

@@ -7,8 +7,8 @@
   ``lost-packets: N`` (the host's own drop counter), ``cut: N`` (bytes missing at the end).
 - ``expect``: ``fires SEVERITY CONFIDENCE``, ``silent``, or ``not assessed: PIECE OF THE REASON``. ``count``: findings of
   the rule, 1 unless said.
-- ``title``, ``detail``, ``remedies``: pieces of text that a finding of the rule holds; ``not-title``: that none holds.
-  ``frames``: its frame numbers.
+- ``title``, ``detail``, ``remedies``: pieces of text that a finding of the rule holds; with ``not-`` before it: that none
+  holds. ``frames``: its frame numbers.
 - ``verdict``: ``ID CONFIDENCE`` of the capture; ``exit``: its exit status.
 - ``also``: other rules that may say "blocking" here and be surer than "possible".
 - ``lacks``: what the capture lacks, in a case that takes evidence away: the rule must then say less than elsewhere.
@@ -60,7 +60,9 @@ class Case:
     title: tuple[str, ...] = ()
     not_title: tuple[str, ...] = ()
     detail: tuple[str, ...] = ()
+    not_detail: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+    not_remedies: tuple[str, ...] = ()
     frames: tuple[int, ...] = ()
     verdict: str = ""
     exit: int | None = None
@@ -133,11 +135,11 @@ def test_rule_says_what_the_case_expects(case: Case) -> None:
         assert any(piece in reason for reason in reasons), said
     else:
         assert reasons == [], said
-    for attribute, pieces in (("title", case.title), ("detail", case.detail), ("remedies", case.remedies)):
-        for piece in pieces:
+    for attribute in ("title", "detail", "remedies"):
+        for piece in getattr(case, attribute):
             assert _hold(own, attribute, piece), f"{piece!r} is in no {attribute}\n{said}"
-    for piece in case.not_title:
-        assert not _hold(own, "title", piece), f"{piece!r}\n{said}"
+        for piece in getattr(case, f"not_{attribute}"):
+            assert not _hold(own, attribute, piece), f"{piece!r} is in a {attribute}\n{said}"
     if case.frames:
         assert own[0].frames == case.frames, said
     if case.verdict:
