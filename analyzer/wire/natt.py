@@ -70,7 +70,7 @@ def classify_one(data: bytes, length: int, sport: int, dport: int) -> int:
 
     Examples
     --------
-    >>> classify_one(b"\xff", 1, 4500, 4500) == KEEPALIVE
+    >>> classify_one(bytes([0xFF]), 1, 4500, 4500) == KEEPALIVE
     True
     """
     if length == 1 and data[:1] == b"\xff":
