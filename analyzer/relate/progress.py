@@ -74,13 +74,13 @@ def reached(exchanges: Sequence[Exchange], *, esp_from_responder: bool) -> Reach
         if is_short_refusal(last):
             return "auth-answered"
         deleted = any(_inner(e) == numbers.D for e in later)
-        alive = esp_from_responder or any(_shows_life(e) for e in later)
+        alive = esp_from_responder or any(shows_life(e) for e in later)
         if alive or (looks_successful(last) and (later or not is_in_vain(last))):
-            rejected = deleted and not alive and _ends_at_once(last, later)
+            rejected = not alive and _ends_at_once(last, later)
             return "auth-answered" if rejected else "closed" if deleted else "established"
         return "auth-answered" if last.outcome == "answered" else "auth-sent"
     # A port filter hides an IPv6 IKE_AUTH in fragments altogether; ESP tells of it (domain.md 5.2).
-    if esp_from_responder or any(_shows_life(e) for e in later):
+    if esp_from_responder or any(shows_life(e) for e in later):
         return "established"
     if init:
         negotiated = any(
@@ -95,7 +95,7 @@ def _inner(exchange: Exchange) -> int | None:
     return request.inner_payload if request is not None else None
 
 
-def _shows_life(exchange: Exchange) -> bool:
+def shows_life(exchange: Exchange) -> bool:
     """An answered rekey or liveness check: only established IKE SAs have them."""
     return (
         exchange.outcome == "answered"
@@ -104,16 +104,16 @@ def _shows_life(exchange: Exchange) -> bool:
     )
 
 
-#: A Delete or error that the initiator sends this soon after the answer rejects what the answer said.
+#: Whoever sends a Delete this soon after the answer never let the connection be (domain.md 1.4.6); an initiator that
+#: sends a Notify so soon rejects what the answer said (1.4.7).
 _AT_ONCE = 2_000_000_000
 
 
 def _ends_at_once(auth: Exchange, later: Sequence[Exchange]) -> bool:
     answered = auth.responses[-1].time if auth.responses else 0
     return any(
-        e.sender == "initiator"
-        and e.requests
-        and 0 <= e.requests[0].time - answered <= _AT_ONCE
-        and _inner(e) == numbers.D
+        0 <= e.requests[0].time - answered <= _AT_ONCE
+        and (_inner(e) == numbers.D or (_inner(e) == numbers.N and e.sender == "initiator"))
         for e in later
+        if e.requests
     )

@@ -44,8 +44,9 @@ def settled(wire: Wire, rows: Ints, begins: Ints) -> Bools:
     inner, length = m.inner[rows].astype(np.int64), m.length[rows].astype(np.int64)
 
     sound = (m.complete[rows] == 1) & (m.status[rows] == WHOLE) & (m.version[rows] >> 4 == 2)
-    deletes = (inner == numbers.D) & (number <= 1)
-    good = _every(sound & ~deletes, begins)
+    # A Delete or Notify may reject what was agreed (:func:`analyzer.relate.progress.reached`).
+    ends = ((inner == numbers.D) | ((inner == numbers.N) & (kind == numbers.INFORMATIONAL))) & (number <= 1)
+    good = _every(sound & ~ends, begins)
     is_init = kind == numbers.IKE_SA_INIT
     good &= _begins_well(wire, rows, sa, is_init, response, initiator, count)
 

@@ -240,7 +240,9 @@ class Message:
     @property
     def ttls(self) -> tuple[int, ...]:
         """TTL or hop limit of each packet that carried it."""
-        return tuple(self._t.wire.packets.ttl[self.packets].tolist())
+        packets = self.packets
+        ttl = self._t.wire.packets.ttl
+        return (int(ttl[packets[0]]),) if len(packets) == 1 else tuple(ttl[packets].tolist())
 
     @property
     def address_numbers(self) -> tuple[int, int]:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.views import Attempt, Bounds, CaptureFacts, Exchange
 from analyzer.report.timestamp import iso
+from analyzer.rules.engine import gravest_first
 from analyzer.rules.model import Finding, Verdict
 
 if TYPE_CHECKING:
@@ -26,23 +28,28 @@ def as_json(capture: Capture) -> str:
 def as_dict(capture: Capture) -> dict[str, Any]:
     """The report as plain dictionaries, lists, texts and numbers."""
     judgement = capture.judgement
-    spi = {sa.number: f"{sa.spi_i:016x}" for sa in capture.sas_seen}
+    findings = list(judgement.of_capture)
+    not_assessed, sas, spi = [], [], {}
+    # One look at each IKE SA: the views of a capture with very many are not kept.
+    for sa in capture.sas_seen:
+        found, lacking = judgement.assess(sa)
+        spi[sa.number] = f"{sa.spi_i:016x}"
+        sas.append(_sa(sa, judgement.verdict_among(sa, found)))
+        findings += found
+        not_assessed += [{"rule": n.rule, "sa": spi[sa.number], "because": n.because} for n in lacking]
     return {
         "schema": SCHEMA,
         "file": capture.path,
         "sha256": capture.sha256,
-        "capture": _capture(capture),
+        "capture": _capture(capture, findings),
         "verdict": _verdict(capture.verdict),
-        "sas": [_sa(sa, judgement.of_sa[sa.number]) for sa in capture.sas_seen],
-        "findings": [_finding(f, spi) for f in judgement.findings],
-        "not_assessed": [
-            {"rule": n.rule, "sa": None if n.sa is None else spi[n.sa], "because": n.because}
-            for n in judgement.not_assessed
-        ],
+        "sas": sas,
+        "findings": [_finding(f, spi) for f in gravest_first(findings)],
+        "not_assessed": not_assessed,
     }
 
 
-def _capture(capture: Capture) -> dict[str, Any]:
+def _capture(capture: Capture, findings: Iterable[Finding]) -> dict[str, Any]:
     facts = capture.related.capture
     return {
         "format": capture.format,
@@ -51,7 +58,7 @@ def _capture(capture: Capture) -> dict[str, Any]:
         "first": iso(facts.first),
         "last": iso(facts.last),
         "side": side(capture),
-        "quality": quality(capture, facts),
+        "quality": quality(capture, facts, findings),
     }
 
 
@@ -61,10 +68,10 @@ def side(capture: Capture) -> str:
     return sides.pop() if len(sides) == 1 else "unknown"
 
 
-def quality(capture: Capture, facts: CaptureFacts) -> list[str]:
+def quality(capture: Capture, facts: CaptureFacts, findings: Iterable[Finding]) -> list[str]:
     """Ids of what limits the capture, each once."""
     ids = [note.id for note in capture.notes]
-    ids += [f.id for f in capture.found if f.rule.startswith("CAP") and f.id != "no-ike-in-capture"]
+    ids += [f.id for f in findings if f.rule.startswith("CAP") and f.id != "no-ike-in-capture"]
     if facts.snapped:
         ids.append("capture-truncated")
     if facts.duplicates:

@@ -102,11 +102,19 @@ class Judgement:
         findings = list(self.of_capture)
         lacking: list[NotAssessed] = []
         for sa in sas:
-            found, missing = _assess(sa, self._rules)
+            found, missing = self.assess(sa)
             findings += found
             lacking += missing
-        findings.sort(key=lambda f: (f.rank, -1 if f.sa is None else f.sa))
-        return tuple(findings), tuple(lacking)
+        return gravest_first(findings), tuple(lacking)
+
+    def assess(self, sa: IkeSa) -> tuple[list[Finding], list[NotAssessed]]:
+        """Findings on one IKE SA in the order of the catalogue, and what could not be assessed."""
+        return _assess(sa, self._rules)
+
+    def verdict_among(self, sa: IkeSa, findings: Iterable[Finding]) -> Verdict:
+        """The verdict of an IKE SA all of whose findings are at hand: that of ``of_sa``, without running rules again."""
+        candidates = [f for f in findings if f.is_verdict]
+        return _as_verdict(min(candidates, key=lambda f: f.rank)) if candidates else _undecided(sa)
 
     @cached_property
     def _all(self) -> tuple[tuple[Finding, ...], tuple[NotAssessed, ...]]:
@@ -121,6 +129,11 @@ class Judgement:
     def not_assessed(self) -> tuple[NotAssessed, ...]:
         """Rules that could not be applied to an SA, and why."""
         return self._all[1]
+
+
+def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
+    """Findings by severity, confidence, place in the catalogue, IKE SA; those on the capture before those on its SAs."""
+    return tuple(sorted(findings, key=lambda f: (f.rank, -1 if f.sa is None else f.sa)))
 
 
 def judge(related: Related) -> Judgement:
@@ -173,8 +186,10 @@ def _verdict_of_sa(sa: IkeSa, rules: Iterable[Rule]) -> Verdict:
         for finding in _assess(sa, (rule,))[0]:
             if gravest is None or finding.rank < gravest.rank:
                 gravest = finding
-    if gravest is not None:
-        return _as_verdict(gravest)
+    return _as_verdict(gravest) if gravest is not None else _undecided(sa)
+
+
+def _undecided(sa: IkeSa) -> Verdict:
     return Verdict(
         "cannot-tell",
         Severity.INFORMATION,

@@ -6,7 +6,8 @@ What it means
 Seen as
     IKE_AUTH answered with the shape of success, ESP both ways, or later exchanges that only an established SA has.
 Not to be confused with
-    An answer to IKE_AUTH that the client rejects at once (Delete within two seconds); the first round of an EAP login.
+    An answer to IKE_AUTH after which either side deletes the IKE SA within two seconds, or the client sends a notify; the
+    first round of an EAP login.
 Certain when
     ESP comes from the responder, or rekeying and liveness checks are answered.
 References
@@ -17,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.relate.progress import shows_life
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import announcements, frames
@@ -29,8 +31,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         return
     esp = f"ESP flows ({sa.esp_i_to_r:,} packets out, {sa.esp_r_to_i:,} back)"
     both = sa.esp_i_to_r > 0 and sa.esp_r_to_i > 0
-    later = [e for e in sa.of(numbers.CREATE_CHILD_SA, numbers.INFORMATIONAL) if e.outcome == "answered"]
-    sure = both or bool(later)
+    later = any(shows_life(e) for e in sa.of(numbers.CREATE_CHILD_SA, numbers.INFORMATIONAL))
+    sure = both or later
     proof = esp if both else "later exchanges are answered" if later else "the answer has the shape of success; no ESP is in the trace"
     ended = ", and was deleted later" if sa.reached == "closed" else ""
     yield Observation(

@@ -4,7 +4,8 @@
 
 - ``name``, ``why``: what it shows, and the reasoning from which its expectation follows.
 - ``ladder``: the conversation (:mod:`analyzer.report.ladder`). ``file``: what a ladder cannot say about the capture file:
-  ``lost-packets: N`` (the host's own drop counter), ``cut: N`` (bytes missing at the end).
+  ``lost-packets: N`` (the host's own drop counter), ``cut: N`` (bytes missing at the end),
+  ``link-type: N``.
 - ``expect``: ``fires SEVERITY CONFIDENCE``, ``silent``, or ``not assessed: PIECE OF THE REASON``. ``count``: findings of
   the rule, 1 unless said.
 - ``title``, ``detail``, ``remedies``: pieces of text that a finding of the rule holds; with ``not-`` before it: that none
@@ -101,6 +102,10 @@ def _capture(case: Case, ladder: Ladder) -> analyzer.Capture:
         body = struct.pack("<III", 0, 0, 0) + struct.pack("<HHQ", _IFDROP, 8, extra["lost-packets"]) + bytes(4)
         length = struct.pack("<I", 12 + len(body))
         data += struct.pack("<I", _STATISTICS) + length + body + length
+    if "link-type" in extra:
+        # The interface description follows the section header; its link type is behind the block's type and length.
+        at = int.from_bytes(data[4:8], "little") + 8
+        data = data[:at] + struct.pack("<H", extra["link-type"]) + data[at + 2 :]
     if "cut" in extra:
         data = data[: -extra["cut"]]
     return analyzer.read(case.name, stream=BytesIO(data))
