@@ -33,7 +33,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     assert response is not None
     yield Observation(
         title=(
-            f"The server received IKE_AUTH whole and refused it with an answer of {response.length} bytes (one notify): "
+            f"The server received IKE_AUTH whole and refused it with an answer of {response.length} bytes (one "
+            "notify): "
             "authentication, traffic selectors or address assignment failed; fragmentation is not the cause."
         ),
         detail="The reason is encrypted: the server's log has it. AUTHENTICATION_FAILED is the usual one.",

@@ -33,7 +33,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if cut:
         yield Observation(
             title=(
-                "The capture cut packets short, so the notifies of IKE_SA_INIT cannot be read: whether the sides offered IKE "
+                "The capture cut packets short, so the notifies of IKE_SA_INIT cannot be read: whether the sides "
+                "offered IKE "
                 "fragmentation is unknown."
             ),
             detail=(

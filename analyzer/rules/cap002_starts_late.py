@@ -30,10 +30,14 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         return
     first = sa.messages[0]
     if first.exchange in _BEGINNINGS:
-        title = "The request that began this IKE SA is not in the capture, its answer is: what the client offered cannot be told."
+        title = (
+            "The request that began this IKE SA is not in the capture, its answer is: what the client offered cannot "
+            "be told."
+        )
     else:
         title = (
-            f"The capture starts after this IKE SA was begun (its first message here is {name('exchange', first.exchange)}, "
+            "The capture starts after this IKE SA was begun (its first message here is "
+            f"{name('exchange', first.exchange)}, "
             f"message ID {first.message_id}): how it was set up cannot be told."
         )
     yield Observation(

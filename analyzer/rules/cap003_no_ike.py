@@ -28,7 +28,9 @@ def check(related: Related) -> Iterator[Observation]:
     if not facts.packets:
         title = "The capture holds no packets at all: nothing can be told."
     else:
-        title = f"None of the {facts.packets:,} packets in the capture is IKE: why the connection failed cannot be told."
+        title = (
+            f"None of the {facts.packets:,} packets in the capture is IKE: why the connection failed cannot be told."
+        )
     hints = []
     if facts.esp:
         hints.append(f"There are {facts.esp:,} ESP packets: a tunnel that was set up before the capture began.")

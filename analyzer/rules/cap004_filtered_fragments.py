@@ -37,10 +37,14 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     )
     yield Observation(
         title=(
-            f"Of {len(alone)} IKE {'message' if len(alone) == 1 else 'messages'} only the first IP fragment is in the capture, "
+            f"Of {len(alone)} IKE {'message' if len(alone) == 1 else 'messages'} only the first IP fragment is in "
+            "the capture, "
             f"and {why}: whether fragments were lost cannot be told."
         ),
-        detail='Capture again with a filter that keeps fragments: host GATEWAY, or add "or (ip[6:2] & 0x1fff != 0) or ip6 proto 44".',
+        detail=(
+            "Capture again with a filter that keeps fragments: host GATEWAY, or add "
+            '"or (ip[6:2] & 0x1fff != 0) or ip6 proto 44".'
+        ),
         frames=frames(*(m.frames for m in alone)),
         confidence=Confidence.CANNOT_TELL,
         remedies=("better-trace",),

@@ -93,7 +93,10 @@ class Judgement:
         deciding = sorted((r for r in about_sa if r.is_verdict), key=lambda r: r.best_rank)
         self.of_sa = Verdicts(related, deciding)
         self.of_capture = tuple(
-            _finding(rule, None, seen) for rule in all_rules() if rule.scope == "capture" for seen in rule.check(related)
+            _finding(rule, None, seen)
+            for rule in all_rules()
+            if rule.scope == "capture"
+            for seen in rule.check(related)
         )
         self.verdict = _verdict_of_capture(related, self.of_sa, self.of_capture)
 
@@ -112,7 +115,7 @@ class Judgement:
         return _assess(sa, self._rules)
 
     def verdict_among(self, sa: IkeSa, findings: Iterable[Finding]) -> Verdict:
-        """The verdict of an IKE SA all of whose findings are at hand: that of ``of_sa``, without running rules again."""
+        """The verdict of an IKE SA whose findings are all at hand: that of ``of_sa``, without running rules again."""
         candidates = [f for f in findings if f.is_verdict]
         return _as_verdict(min(candidates, key=lambda f: f.rank)) if candidates else _undecided(sa)
 
@@ -132,7 +135,7 @@ class Judgement:
 
 
 def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
-    """Findings by severity, confidence, place in the catalogue, IKE SA; those on the capture before those on its SAs."""
+    """By severity, confidence, place in the catalogue, IKE SA; findings on the capture before those on its SAs."""
     return tuple(sorted(findings, key=lambda f: (f.rank, -1 if f.sa is None else f.sa)))
 
 

@@ -29,8 +29,13 @@ def init_response_payloads(sa: IkeSa) -> str:
     if not responses:
         return "no IKE_SA_INIT response is in the capture"
     if all(m.clear_complete for m in responses):
-        return "the IKE_SA_INIT response carries only an error or asks for another try (COOKIE, group), which says nothing about capabilities"
-    return "the payloads of the IKE_SA_INIT response are not all in the capture (packets cut short or fragments missing)"
+        return (
+            "the IKE_SA_INIT response carries only an error or asks for another try (COOKIE, group), which says "
+            "nothing about capabilities"
+        )
+    return (
+        "the payloads of the IKE_SA_INIT response are not all in the capture (packets cut short or fragments missing)"
+    )
 
 
 def later_fragments(sa: IkeSa) -> str:

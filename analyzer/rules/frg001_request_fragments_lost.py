@@ -8,8 +8,9 @@ Seen as
     answered. At the responder's side: fragments of it arrive, but never all.
 Not to be confused with
     UDP 4500 blocked altogether (the request then fits in one packet and is silent too); a lost answer (FRG002: part of
-    it arrives); a capture filter that hides fragments (CAP004); a responder that drops the request without a word: at its
-    side the request is whole, and where an earlier fragmented request of the same IKE SA was answered, fragments pass.
+    it arrives); a capture filter that hides fragments (CAP004); a responder that drops the request without a word: at
+    its side the request is whole, and where an earlier fragmented request of the same IKE SA was answered, fragments
+    pass.
 Certain when
     The responder reports that reassembly timed out (ICMP 11/1, ICMPv6 3/1), or a trace from the other side shows which
     pieces arrive. From the client's side alone it is probable at best.
@@ -26,8 +27,18 @@ from analyzer.relate.sa import IkeSa
 from analyzer.relate.views import Attempt, Exchange
 from analyzer.rules import certainty
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import announcements, exchange_name, frames, icmp_phrase, init_frames, mtu_phrase, octets
-from analyzer.rules.wording import offsets, silence_after, times
+from analyzer.rules.wording import (
+    announcements,
+    exchange_name,
+    frames,
+    icmp_phrase,
+    init_frames,
+    mtu_phrase,
+    octets,
+    offsets,
+    silence_after,
+    times,
+)
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import IcmpRow
 
@@ -73,12 +84,18 @@ def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
     if later:
         yield Observation(
             title=(
-                f"After IKE_SA_INIT only later IP fragments come from the client ({len(later)} of them), never the first one of "
+                f"After IKE_SA_INIT only later IP fragments come from the client ({len(later)} of them), never the "
+                "first one of "
                 f"its request; {announcements(sa)}: most likely a device before this point drops IP fragments."
             ),
-            detail="Without its first fragment a message cannot be told from other UDP: its time and sender speak for IKE_AUTH.",
+            detail=(
+                "Without its first fragment a message cannot be told from other UDP: its time and sender speak for "
+                "IKE_AUTH."
+            ),
             frames=frames(init_frames(sa), later),
-            confidence=Confidence.STRONG if sa.side == "responder" and not sa.capture.lost_packets else Confidence.POSSIBLE,
+            confidence=Confidence.STRONG
+            if sa.side == "responder" and not sa.capture.lost_packets
+            else Confidence.POSSIBLE,
             remedies=_remedies(sa),
         )
 
@@ -86,8 +103,7 @@ def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
 def _fragments_pass(sa: IkeSa) -> bool:
     """A request in IP fragments was answered in this very SA: an act that outranks the later silence."""
     return any(
-        e.outcome == "answered" and e.sender == "initiator" and e.request is not None
-        and e.request.is_ip_fragmented
+        e.outcome == "answered" and e.sender == "initiator" and e.request is not None and e.request.is_ip_fragmented
         for e in sa.exchanges
     )
 

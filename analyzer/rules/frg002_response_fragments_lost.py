@@ -10,8 +10,8 @@ Not to be confused with
     FRG001 (nothing at all comes back); a port filter on the capture, which hides later fragments although the exchange
     succeeds (CAP004); capture loss.
 Certain when
-    The client reports that reassembly timed out. Strong where part of the answer is in the trace, fragments can reach the
-    capture, and the client asks again: then the request got through, and the answer did not.
+    The client reports that reassembly timed out. Strong where part of the answer is in the trace, fragments can reach
+    the capture, and the client asks again: then the request got through, and the answer did not.
 References
     domain.md section 9 no. 9; RFC 7383 section 1; RFC 7296 section 2.1.
 """
@@ -56,8 +56,10 @@ def _partial_answer(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
     arrived = frames(*(a.frames for a in exchange.responses), rest)
     yield Observation(
         title=(
-            f"The server answered {exchange_name(exchange)}, but of the answer{size} only {part} arrived, and the client "
-            f"sent its request {times(exchange.attempts)}; {announcements(sa)}: a device on the way back drops IP fragments."
+            f"The server answered {exchange_name(exchange)}, but of the answer{size} only {part} arrived, and the "
+            "client "
+            f"sent its request {times(exchange.attempts)}; {announcements(sa)}: a device on the way back drops IP "
+            "fragments."
         ),
         detail=(
             "Part of the answer is in the trace, so the request got through. What arrived of it: "
@@ -101,8 +103,10 @@ def _answered_in_vain(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
         confidence = Confidence.PROVED
     yield Observation(
         title=(
-            f"The {octets(response.length)} {exchange_name(exchange)} response left in {response.ip_fragments} IP fragments "
-            f"{times(len(exchange.responses))}, and the same request kept coming ({times(len(again))} after the first answer); "
+            f"The {octets(response.length)} {exchange_name(exchange)} response left in {response.ip_fragments} IP "
+            "fragments "
+            f"{times(len(exchange.responses))}, and the same request kept coming ({times(len(again))} after the "
+            "first answer); "
             f"{announcements(sa)}: most likely a device on the way to the client drops IP fragments."
         ),
         detail="The client repeats a request only as long as it has no answer.",

@@ -24,8 +24,8 @@ class Severity(Enum):
 class Confidence(Enum):
     """How sure (domain.md section 9, evidence ladder).
 
-    ``proved``: both ends seen, or an ICMP error that names the reason. ``strong``: positive packet evidence on one side.
-    ``probable``: an absence, with every look-alike excluded. ``possible``: an absence that other causes share.
+    ``proved``: both ends seen, or an ICMP error that names the reason. ``strong``: positive packet evidence on one
+    side. ``probable``: an absence, with every look-alike excluded. ``possible``: an absence that other causes share.
     ``cannot-tell``: this trace cannot show it.
     """
 

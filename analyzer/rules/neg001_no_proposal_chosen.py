@@ -36,7 +36,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if refusals:
         yield Observation(
             title=(
-                f"The gateway {sa.responder} accepts none of the client's IKE proposals (NO_PROPOSAL_CHOSEN): encryption, "
+                f"The gateway {sa.responder} accepts none of the client's IKE proposals (NO_PROPOSAL_CHOSEN): "
+                "encryption, "
                 "integrity, PRF or key exchange group must be aligned; fragmentation plays no part."
             ),
             detail=f"A clear, unauthenticated answer of {refusals[0].length} bytes. {_offered(sa)}".strip(),

@@ -29,7 +29,14 @@ _FIRST = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
 
 #: What an ICMP error says that explains the silence.
-_REASONS = {"port-unreachable", "admin-prohibited", "unreachable-routing", "ttl-exceeded", "reassembly-timeout", *TOO_BIG}
+_REASONS = {
+    "port-unreachable",
+    "admin-prohibited",
+    "unreachable-routing",
+    "ttl-exceeded",
+    "reassembly-timeout",
+    *TOO_BIG,
+}
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
@@ -64,7 +71,8 @@ def _title(exchange: Exchange, *, too_big: bool) -> str:
         size = f"{request.largest_ip_packet:,}"
         return f"{silent}, and a router reports that its packet of {size} bytes is too big for the path."
     return (
-        f"{silent} (UDP port {first.dport}), sent {times(exchange.attempts)}: it is not reached, does not run IKE there, "
+        f"{silent} (UDP port {first.dport}), sent {times(exchange.attempts)}: it is not reached, does not run IKE "
+        "there, "
         "or its answer is lost; fragmentation plays no part yet."
     )
 

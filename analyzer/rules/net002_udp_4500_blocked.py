@@ -3,8 +3,8 @@
 What it means
     UDP 4500 does not get through (one way or the other), or the responder discards what comes there.
 Seen as
-    IKE_SA_INIT answered; IKE_AUTH moved to 4500, fits in one IP packet (or small SKF packets), repeated, never answered;
-    no packet at all from the responder's port 4500 in the whole trace.
+    IKE_SA_INIT answered; IKE_AUTH moved to 4500, fits in one IP packet (or small SKF packets), repeated, never
+    answered; no packet at all from the responder's port 4500 in the whole trace.
 Not to be confused with
     FRG001: a large IKE_AUTH in IP fragments is silent for another reason; any packet from the responder's 4500 refutes
     it; a responder that drops the request silently: seen at its side, the request did arrive; packets that a router
@@ -70,12 +70,15 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             confidence = Confidence.STRONG
         yield Observation(
             title=(
-                f"IKE_SA_INIT was answered on UDP 500, but the {octets(request.length)} {exchange_name(exchange)} request on "
-                f"UDP 4500 ({pieces(request)}) was sent {times(exchange.attempts)} and got no answer: {conclusion or _SILENCE}; "
+                f"IKE_SA_INIT was answered on UDP 500, but the {octets(request.length)} {exchange_name(exchange)} "
+                "request on "
+                f"UDP 4500 ({pieces(request)}) was sent {times(exchange.attempts)} and got no answer: "
+                f"{conclusion or _SILENCE}; "
                 "IP fragmentation is not involved."
             ),
             detail=(
-                "Nothing in this trace comes from the server's port 4500. A server that drops the request without a word "
+                "Nothing in this trace comes from the server's port 4500. A server that drops the request without a "
+                "word "
                 "looks the same. " + icmp_phrase(sa, about)
             ).strip(),
             frames=frames(init_frames(sa), exchange.frames, (i.frame for i in about)),

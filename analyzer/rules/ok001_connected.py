@@ -6,8 +6,8 @@ What it means
 Seen as
     IKE_AUTH answered with the shape of success, ESP both ways, or later exchanges that only an established SA has.
 Not to be confused with
-    An answer to IKE_AUTH after which either side deletes the IKE SA within two seconds, or the client sends a notify; the
-    first round of an EAP login.
+    An answer to IKE_AUTH after which either side deletes the IKE SA within two seconds, or the client sends a notify;
+    the first round of an EAP login.
 Certain when
     ESP comes from the responder, or rekeying and liveness checks are answered.
 References
@@ -33,10 +33,19 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     both = sa.esp_i_to_r > 0 and sa.esp_r_to_i > 0
     later = any(shows_life(e) for e in sa.of(numbers.CREATE_CHILD_SA, numbers.INFORMATIONAL))
     sure = both or later
-    proof = esp if both else "later exchanges are answered" if later else "the answer has the shape of success; no ESP is in the trace"
+    proof = (
+        esp
+        if both
+        else "later exchanges are answered"
+        if later
+        else "the answer has the shape of success; no ESP is in the trace"
+    )
     ended = ", and was deleted later" if sa.reached == "closed" else ""
     yield Observation(
-        title=f"The IKEv2 connection {sa.initiator} > {sa.responder} was established{ended}: {proof}; {announcements(sa)}.",
+        title=(
+            f"The IKEv2 connection {sa.initiator} > {sa.responder} was established{ended}: {proof}; "
+            f"{announcements(sa)}."
+        ),
         detail=_auth_detail(sa),
         frames=frames(*(e.frames for e in sa.of(numbers.IKE_SA_INIT, numbers.IKE_AUTH))),
         confidence=Confidence.STRONG if sure else Confidence.PROBABLE,

@@ -32,16 +32,16 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         if request is None or _is_hidden(sa, exchange):
             continue
         who = "client" if exchange.sender == "initiator" else "server"
-        often = f"was sent {times(exchange.attempts)}" + (
-            f" ({offsets(exchange)})" if exchange.attempts > 1 else ""
-        )
+        often = f"was sent {times(exchange.attempts)}" + (f" ({offsets(exchange)})" if exchange.attempts > 1 else "")
         yield Observation(
             title=(
-                f"The {who}'s {exchange_name(exchange)} request (message ID {exchange.message_id}, {request.length:,} bytes, "
+                f"The {who}'s {exchange_name(exchange)} request (message ID {exchange.message_id}, "
+                f"{request.length:,} bytes, "
                 f"{pieces(request)}) {often} and {_answer(exchange)}."
             ),
             detail=(
-                f"{silence_after(sa, exchange).capitalize()} sending. {icmp_phrase(sa, [i for i in sa.icmp if i.time >= exchange.times[0]])}"
+                f"{silence_after(sa, exchange).capitalize()} sending. "
+                f"{icmp_phrase(sa, [i for i in sa.icmp if i.time >= exchange.times[0]])}"
             ).strip(),
             frames=frames(exchange.frames),
             confidence=Confidence.POSSIBLE,
@@ -50,7 +50,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 
 def _is_hidden(sa: IkeSa, exchange: Exchange) -> bool:
-    """Part of the answer is there, the rest may be hidden by a filter, and the request was not sent again: no failure."""
+    """Part of the answer is there, a filter may hide the rest, and the request was not sent again: no failure."""
     if not exchange.responses or not sa.capture.hides_later_fragments:
         return False
     return exchange.requests[-1].time <= exchange.responses[0].time

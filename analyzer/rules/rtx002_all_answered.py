@@ -32,7 +32,10 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if len(exchanges) == 1:
         again = ", when it was sent again" if repeated else ""
     yield Observation(
-        title=f"{'The one request was' if len(exchanges) == 1 else f'All {len(exchanges)} requests were'} answered{again}.",
+        title=(
+            f"{'The one request was' if len(exchanges) == 1 else f'All {len(exchanges)} requests were'} "
+            f"answered{again}."
+        ),
         detail="",
         frames=frames(exchanges[0].frames, exchanges[-1].frames),
         confidence=Confidence.STRONG,

@@ -31,7 +31,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         kinds = list(dict.fromkeys(_MODES.get(m.exchange) or name("exchange", m.exchange, 1) for m in sa.messages))
         yield Observation(
             title=(
-                f"{sa.initiator} and {sa.responder} speak IKEv1 ({', '.join(kinds[:4])}), not IKEv2: this tool does not judge "
+                f"{sa.initiator} and {sa.responder} speak IKEv1 ({', '.join(kinds[:4])}), not IKEv2: this tool does "
+                "not judge "
                 "IKEv1, and remedies for IKEv2 do not apply."
             ),
             detail="L2TP/IPsec and XAUTH profiles use IKEv1. If IKEv2 was intended, set the tunnel type to IKEv2.",

@@ -38,7 +38,11 @@ def offsets(exchange: Exchange) -> str:
 def silence_after(sa: IkeSa, exchange: Exchange) -> str:
     """How long the capture goes on after the last sending: ``the capture goes on for 11.3 s after the last``."""
     seconds = (sa.capture.last - exchange.requests[-1].time) / 1e9
-    return f"the capture goes on for {seconds:.1f} s after the last" if seconds >= 0.05 else "the capture ends right after the last"
+    return (
+        f"the capture goes on for {seconds:.1f} s after the last"
+        if seconds >= 0.05
+        else "the capture ends right after the last"
+    )
 
 
 def exchange_name(exchange: Exchange) -> str:
@@ -57,7 +61,9 @@ def pieces(attempt: Attempt) -> str:
 
 def mtu_phrase(sa: IkeSa, sender: str) -> str:
     """``(first 1,460 bytes, so the sender's MTU is 1,460..1,467)``; empty when no first fragment was seen."""
-    first = max((m.first_fragment_length or 0 for m in sa.messages if m.is_initiator == (sender == "initiator")), default=0)
+    first = max(
+        (m.first_fragment_length or 0 for m in sa.messages if m.is_initiator == (sender == "initiator")), default=0
+    )
     return f"first {first:,} bytes, so the sender's MTU is {first:,}..{first + 7:,}" if first else ""
 
 

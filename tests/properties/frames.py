@@ -5,9 +5,13 @@ from __future__ import annotations
 import struct
 
 import numpy as np
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 from analyzer.capture.records import SLACK, Chunk, Interface
+
+#: Packets take long to draw on a machine that does other work at the same time; that is no fault.
+UNHURRIED = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)
 
 IPV4, IPV6 = 0x0800, 0x86DD
 ADDRESSES4 = [bytes([10, 0, 0, i]) for i in (1, 2, 3)]

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from analyzer.capture.gather import Gather
 from analyzer.capture.records import SLACK
 from analyzer.wire import natt
-from tests.properties.frames import ike, udp_payloads
+from tests.properties.frames import UNHURRIED, ike, udp_payloads
 
 payloads = st.one_of(udp_payloads, ike().map(lambda m: bytes(4) + m), st.binary(max_size=70))
 ports = st.sampled_from([500, 4500, 4501, 65000])
@@ -48,7 +48,7 @@ def datagrams(draw: st.DrawFn) -> tuple[bytes, int, int, int]:
     return whole[:captured], len(whole), draw(ports), draw(ports)
 
 
-@settings(max_examples=200)
+@settings(UNHURRIED, max_examples=200)
 @given(st.lists(datagrams(), min_size=1, max_size=8))
 def test_each_payload_is_what_the_rfcs_say(batch):
     # Foreign bytes stand between the payloads: nothing behind the captured ones may be believed.
@@ -64,7 +64,7 @@ def test_each_payload_is_what_the_rfcs_say(batch):
     assert [natt.classify_one(*one) for one in batch] == expected
 
 
-@settings(max_examples=100)
+@settings(UNHURRIED, max_examples=100)
 @given(ike(), st.integers(1, 2**32 - 1), ports, ports)
 def test_marker_separates_ike_from_esp(message, spi, sport, dport):
     well_formed = message[:17] + b"\x20" + message[18:24] + len(message).to_bytes(4, "big") + message[28:]
@@ -76,7 +76,7 @@ def test_marker_separates_ike_from_esp(message, spi, sport, dport):
     assert kind == (natt.IKE if by_chance else natt.ESP)
 
 
-@settings(max_examples=100)
+@settings(UNHURRIED, max_examples=100)
 @given(st.binary(min_size=0, max_size=60), st.integers(0, 1))
 def test_without_a_marker_nothing_is_behind_it_and_with_it_nothing_is_esp(data, marker):
     payload = bytes(4) * marker + data

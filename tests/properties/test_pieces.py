@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from analyzer.errors import InputError
 from tests.properties.altered import pcapng, read, read_in_pieces, records_of
-from tests.properties.frames import captures
+from tests.properties.frames import UNHURRIED, captures
 from tests.properties.scenes import LADDERS, REAL, real, scene
 
 NAMES = (*LADDERS, *(f"dev/{name}" for name in REAL))
@@ -65,7 +65,7 @@ def test_size_of_the_pieces_does_not_matter(capture, chunk_bytes):
     assert everything(capture, chunk_bytes) == everything(capture, 8 << 20)
 
 
-@settings(max_examples=30)
+@settings(UNHURRIED, max_examples=30)
 @given(captures(), st.integers(512, 700))
 def test_size_of_the_pieces_does_not_matter_for_odd_packets(packets, chunk_bytes):
     link, frames = packets
@@ -98,19 +98,19 @@ HEADERS = (
 )
 
 
-@settings(max_examples=60)
+@settings(UNHURRIED, max_examples=60)
 @given(st.sampled_from(HEADERS), st.binary(max_size=300))
 def test_arbitrary_bytes_behind_a_file_header(header, data):
     examined(header + data)
 
 
-@settings(max_examples=40)
+@settings(UNHURRIED, max_examples=40)
 @given(captures())
 def test_arbitrary_packets(packets):
     examined(read_records(*packets))
 
 
-@settings(max_examples=6)
+@settings(UNHURRIED, max_examples=6)
 @given(data=st.data())
 def test_mutated_captures(capture, data):
     """Bytes overwritten anywhere in the file: record headers, link layer, IP, IKE."""
@@ -120,7 +120,7 @@ def test_mutated_captures(capture, data):
     examined(bytes(mutated))
 
 
-@settings(max_examples=6)
+@settings(UNHURRIED, max_examples=6)
 @given(data=st.data())
 def test_mutated_packets(capture, data):
     """Bytes overwritten, cut and inserted in packets only, so that the file stays sound."""

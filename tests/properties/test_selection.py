@@ -16,7 +16,7 @@ from analyzer.wire import collect
 from analyzer.wire.collect import Collector
 from analyzer.wire.decode import IpPacket, decode
 from analyzer.wire.tables import MISSING, Wire
-from tests.properties.frames import LINK_TYPES, captures, chunk_of, interface_of
+from tests.properties.frames import LINK_TYPES, UNHURRIED, captures, chunk_of, interface_of
 
 PORTS = (500, 4500)
 IPV6_EXTENSIONS = {0, 43, 44, 51, 60, 135, 139, 140}
@@ -51,7 +51,7 @@ def selected(link, packets, gap):
     return located, selection
 
 
-@settings(max_examples=150)
+@settings(UNHURRIED, max_examples=150)
 @given(captures(), st.sampled_from([0, 1, 40]))
 def test_what_is_selected_is_what_matters(capture, gap):
     link, packets = capture
@@ -76,7 +76,7 @@ def test_what_is_selected_is_what_matters(capture, gap):
 
 
 @pytest.mark.parametrize("link", [*LINK_TYPES, 105, 147, 65535])
-@settings(max_examples=40)
+@settings(UNHURRIED, max_examples=40)
 @given(packets=st.lists(st.binary(max_size=80).map(lambda data: (data, len(data))), min_size=1, max_size=8))
 def test_arbitrary_bytes_are_selected_as_decoded(link, packets):
     _, selection = selected(link, packets, 0)
@@ -120,7 +120,7 @@ def flows_of(wire: Wire) -> list[tuple[object, ...]]:
     return sorted((text(f.src), text(f.dst), *dataclasses.astuple(f)[2:]) for f in wire.flows)
 
 
-@settings(max_examples=150)
+@settings(UNHURRIED, max_examples=150)
 @given(captures(), st.sampled_from([0, 40]))
 def test_columns_equal_the_general_decode(capture, gap):
     link, packets = capture

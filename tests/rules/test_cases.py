@@ -3,13 +3,12 @@
 ``<CODE>.yml`` is a list of cases of one rule. Keys of a case:
 
 - ``name``, ``why``: what it shows, and the reasoning from which its expectation follows.
-- ``ladder``: the conversation (:mod:`analyzer.report.ladder`). ``file``: what a ladder cannot say about the capture file:
-  ``lost-packets: N`` (the host's own drop counter), ``cut: N`` (bytes missing at the end),
-  ``link-type: N``.
-- ``expect``: ``fires SEVERITY CONFIDENCE``, ``silent``, or ``not assessed: PIECE OF THE REASON``. ``count``: findings of
-  the rule, 1 unless said.
-- ``title``, ``detail``, ``remedies``: pieces of text that a finding of the rule holds; with ``not-`` before it: that none
-  holds. ``frames``: its frame numbers.
+- ``ladder``: the conversation (:mod:`analyzer.report.ladder`). ``file``: what a ladder cannot say about the file:
+  ``lost-packets: N`` (the host's own drop counter), ``cut: N`` (bytes missing at the end), ``link-type: N``.
+- ``expect``: ``fires SEVERITY CONFIDENCE``, ``silent``, or ``not assessed: PIECE OF THE REASON``. ``count``: findings
+  of the rule, 1 unless said.
+- ``title``, ``detail``, ``remedies``: pieces of text that a finding of the rule holds; with ``not-`` before it: that
+  none holds. ``frames``: its frame numbers.
 - ``verdict``: ``ID CONFIDENCE`` of the capture; ``exit``: its exit status.
 - ``also``: other rules that may say "blocking" here and be surer than "possible".
 - ``lacks``: what the capture lacks, in a case that takes evidence away: the rule must then say less than elsewhere.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from io import BytesIO
 from itertools import product
-from typing import Any, cast
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -22,7 +22,7 @@ INIT = "+0.000 C:500 > S:500 IKE_SA_INIT request\n+0.030 C:500 < S:500 IKE_SA_IN
 
 def first_sa(steps: str, hosts: str = HOSTS) -> IkeSa:
     capture = analyzer.read("ladder", stream=BytesIO(make(parse(hosts + steps))))
-    return cast(IkeSa, capture.sas_seen[0])
+    return capture.sas_seen[0]
 
 
 def last_exchange(steps: str, hosts: str = HOSTS) -> Any:
