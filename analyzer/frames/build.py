@@ -10,7 +10,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analyzer.frames.contracts import CONTRACTS, TIME, Contract
-from analyzer.relate.views import Exchange, Message, Role
+from analyzer.relate.exchange import Exchange, Role
+from analyzer.relate.message import Message
 from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE, MALFORMED, WHOLE
 from analyzer.wire.registry import name, numbers
 from analyzer.wire.tables import MISSING, Addresses

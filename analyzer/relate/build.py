@@ -14,10 +14,11 @@ from analyzer.capture.gather import Bools, Ints
 from analyzer.capture.records import Interface, Note
 from analyzer.capture.select import NAT_T_PORT
 from analyzer.relate.duplicates import duplicate_of
+from analyzer.relate.facts import CaptureFacts
+from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.settled import settled
 from analyzer.relate.table import MessageTable
-from analyzer.relate.views import CaptureFacts, Message
 from analyzer.wire.messages import FLAG_RESPONSE
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import MISSING, EspFlow, IcmpRow, Wire

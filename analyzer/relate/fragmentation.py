@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from analyzer.relate.views import Answer, Message
+from analyzer.relate.facts import Answer
+from analyzer.relate.message import Message
 from analyzer.wire.registry import numbers
 
 _CARRIERS = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)

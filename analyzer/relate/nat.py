@@ -11,7 +11,8 @@ from collections.abc import Sequence
 from hashlib import sha1
 
 from analyzer.capture.select import IKE_PORT, NAT_T_PORT
-from analyzer.relate.views import Answer, Message
+from analyzer.relate.facts import Answer
+from analyzer.relate.message import Message
 from analyzer.wire.registry import numbers
 
 

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analyzer.relate.views import Attempt, Exchange, Message, Outcome, Role
+from analyzer.relate.exchange import Attempt, Exchange, Outcome, Role
+from analyzer.relate.message import Message
 from analyzer.wire.registry import numbers
 
 #: A request sent once may still be answered for this long; a trace that ends sooner cannot tell.

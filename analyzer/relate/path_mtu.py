@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from analyzer.relate.views import Bounds, Message
+from analyzer.relate.facts import Bounds
+from analyzer.relate.message import Message
 from analyzer.wire.tables import IcmpRow
 
 #: A first fragment of a sender with MTU m is at most m and more than m - 8.

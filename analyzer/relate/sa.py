@@ -5,9 +5,11 @@ from __future__ import annotations
 from typing import Literal
 
 from analyzer.relate import fragmentation, nat, path_mtu, progress
+from analyzer.relate.exchange import Exchange, Role
+from analyzer.relate.facts import Answer, Bounds, CaptureFacts
 from analyzer.relate.lazy import lazy
+from analyzer.relate.message import Message
 from analyzer.relate.pairing import pair
-from analyzer.relate.views import Answer, Bounds, CaptureFacts, Exchange, Message, Role
 from analyzer.wire.payloads import SA
 from analyzer.wire.proposals import proposal_text
 from analyzer.wire.registry import numbers

@@ -6,8 +6,9 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from analyzer.relate.exchange import Attempt, Exchange
+from analyzer.relate.facts import Bounds, CaptureFacts
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.views import Attempt, Bounds, CaptureFacts, Exchange
 from analyzer.report.timestamp import iso
 from analyzer.rules.engine import gravest_first
 from analyzer.rules.model import Finding, Verdict

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from analyzer.relate.exchange import Attempt
+from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.views import Attempt, Message
 from analyzer.report.ladder_model import (
     Encrypted,
     Esp,

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.views import Exchange
 from analyzer.rules.model import Confidence
 from analyzer.wire.registry import numbers
 

@@ -22,9 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.views import Attempt, Exchange
 from analyzer.rules import certainty
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import (

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.relate.exchange import Exchange
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.views import Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import announcements, exchange_name, frames, init_frames, octets, times
 from analyzer.wire.registry import numbers

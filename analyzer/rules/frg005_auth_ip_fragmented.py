@@ -17,8 +17,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.relate.exchange import Attempt
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.views import Attempt
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import exchange_name, frames, mtu_phrase
 from analyzer.wire.registry import numbers

@@ -16,9 +16,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.relate.exchange import Exchange
 from analyzer.relate.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.views import Exchange
 from analyzer.rules import certainty
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import exchange_name, frames, icmp_phrase, offsets, times

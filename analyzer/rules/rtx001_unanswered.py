@@ -18,8 +18,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.views import Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import exchange_name, frames, icmp_phrase, offsets, pieces, silence_after, times
 from analyzer.wire.registry import numbers

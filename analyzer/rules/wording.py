@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.views import Attempt, Exchange
 from analyzer.wire.registry import name
 from analyzer.wire.tables import IcmpRow
 

@@ -14,11 +14,12 @@ from numpy.typing import NDArray
 
 from analyzer.capture.gather import Gather, Ints
 from analyzer.capture.links import KNOWN, locate_ip
-from analyzer.capture.records import NO_TIME, Chunk, Interface, Note
-from analyzer.capture.select import AH, IPV6_FRAGMENT, UDP, Ports, Selection, select
+from analyzer.capture.records import Chunk, Interface, Note
+from analyzer.capture.select import AH, UDP, Ports, select
 from analyzer.wire import natt
-from analyzer.wire.decode import IpPacket
+from analyzer.wire.census import count
 from analyzer.wire.flows import Flows
+from analyzer.wire.headers import address_numbers, ip_ends, ipv4_headers
 from analyzer.wire.messages import Batch, Origin, read_messages
 from analyzer.wire.singles import LooseDatagram, Singles
 from analyzer.wire.tables import (
@@ -43,8 +44,6 @@ MAX_MESSAGES = 1_000_000
 _WORTH_READING = 200
 
 _UDP_HEADER, _ESP_HEADER = 8, 8
-#: Ethernet and an IPv6 header; and all headers down to UDP with some tags. A packet cut behind them can be told.
-_LINK_AND_IP, _HEADERS = 54, 94
 
 
 class Collector:
@@ -82,7 +81,7 @@ class Collector:
         links = link_of[np.minimum(chunk.interface, len(interfaces))]
         located = locate_ip(fields, chunk.start, chunk.captured, links)
         selection = select(fields, located, chunk.start + chunk.captured, self.ports)
-        self._count(fields, chunk, links, located.offset, selection)
+        count(self.census, fields, chunk, links, located.offset, selection)
         self._native_esp(fields, chunk, located.offset, selection.esp)
         self._plain_udp(fields, chunk, located.offset, selection.udp)
         self._odd(fields, chunk, links, located.offset, selection.odd)
@@ -173,65 +172,18 @@ class Collector:
             self.census.esp += 1
         self._flows.add(*(np.array([value], dtype=np.int64) for value in columns))
 
-    # -- what the capture is like ------------------------------------------------------------------------------------
-
-    def _count(self, fields: Gather, chunk: Chunk, links: NDArray[np.int32], ip: Ints, selection: Selection) -> None:
-        census = self.census
-        census.packets += len(chunk)
-        census.ip_packets += int(np.count_nonzero(ip >= 0))
-        census.snapped += int(np.count_nonzero(chunk.captured < chunk.wire))
-        census.rejected += selection.rejected
-        census.headless += _headless(fields, chunk, ip)
-        kinds = np.unique(links).tolist()
-        census.link_types.update(kinds)
-        for kind in kinds:
-            if kind not in KNOWN:
-                census.unknown_link += int(np.count_nonzero(links == kind))
-        if len(selection.later_fragments):
-            if census.first_later_fragment == MISSING:
-                census.first_later_fragment = chunk.first_frame + int(selection.later_fragments.min())
-            census.later_fragments += len(selection.later_fragments)
-        times = chunk.time[chunk.time != NO_TIME]
-        if len(times):
-            low, high = int(times.min()), int(times.max())
-            census.first_time = low if census.first_time == MISSING else min(census.first_time, low)
-            census.last_time = max(census.last_time, high)
-
     # -- packets that are read as columns ----------------------------------------------------------------------------
-
-    def _ip_ends(self, fields: Gather, chunk: Chunk, rows: Ints, ip: Ints) -> tuple[Ints, Ints, Ints]:
-        """Length of each IP packet by its header, offset of its payload, and IP version."""
-        version = fields.u8(ip) >> 4
-        header = np.where(version == 4, (fields.u8(ip) & 0x0F) * 4, 40)
-        stated = np.where(version == 4, fields.u16(ip + 2), 40 + fields.u16(ip + 4))
-        # Segmentation offload leaves the length 0: what the frame holds is then the best that is known.
-        on_wire = chunk.wire[rows] - (ip - chunk.start[rows])
-        length = np.where((version == 4) & (stated == 0), on_wire, stated)
-        return length, ip + header, version
-
-    def _address_numbers(self, fields: Gather, ip: Ints, version: Ints) -> tuple[Ints, Ints]:
-        src, dst = np.empty(len(ip), dtype=np.int64), np.empty(len(ip), dtype=np.int64)
-        four = version == 4
-        src[four] = self.addresses.numbers_ipv4(fields.u32(ip[four] + 12))
-        dst[four] = self.addresses.numbers_ipv4(fields.u32(ip[four] + 16))
-        if not four.all():
-            raw = fields.buffer
-            six = np.flatnonzero(~four)
-            at = ip[six].tolist()
-            src[six] = self.addresses.numbers([raw[a + 8 : a + 24].tobytes() for a in at])
-            dst[six] = self.addresses.numbers([raw[a + 24 : a + 40].tobytes() for a in at])
-        return src, dst
 
     def _native_esp(self, fields: Gather, chunk: Chunk, ip_of: Ints, rows: Ints) -> None:
         if not len(rows):
             return
-        length, payload, _ = self._ip_ends(fields, chunk, rows, ip_of[rows])
+        length, payload, _ = ip_ends(fields, chunk, rows, ip_of[rows])
         # What the frame holds behind the IP packet is padding, no SPI.
         real = ip_of[rows] + length - payload >= _ESP_HEADER
         rows, length, payload = rows[real], length[real], payload[real]
         ip = ip_of[rows]
         version = fields.u8(ip) >> 4
-        src, dst = self._address_numbers(fields, ip, version)
+        src, dst = address_numbers(self.addresses, fields, ip, version)
         # The SPI of AH stands behind its first word (RFC 4302 section 2); AH over IPv6 is for the general decoder.
         ah = (version == 4) & (fields.u8(ip + 9) == AH)
         none = np.zeros(len(rows), dtype=np.int64)
@@ -244,7 +196,7 @@ class Collector:
         if not len(rows):
             return
         ip = ip_of[rows]
-        ip_length, udp, version = self._ip_ends(fields, chunk, rows, ip)
+        ip_length, udp, version = ip_ends(fields, chunk, rows, ip)
         sport, dport = fields.u16(udp), fields.u16(udp + 2)
         payload = udp + _UDP_HEADER
         room = ip + ip_length - payload
@@ -252,7 +204,7 @@ class Collector:
         wire = np.maximum(np.where((stated >= 0) & (stated <= room), stated, room), 0)
         captured = np.clip(chunk.start[rows] + chunk.captured[rows] - payload, 0, wire)
         kinds = natt.classify(fields, payload, captured, wire, sport, dport)
-        src, dst = self._address_numbers(fields, ip, version)
+        src, dst = address_numbers(self.addresses, fields, ip, version)
         time, frame = chunk.time[rows], chunk.first_frame + rows
         for kind in (natt.ESP, natt.KEEPALIVE):
             some = np.flatnonzero(kinds == kind)
@@ -324,7 +276,7 @@ class Collector:
         ip = np.maximum(ip_of[rows], 0)
         plain = (ip_of[rows] >= 0) & (fields.u8(ip) >> 4 == 4) & (fields.u8(ip) & 0x0F >= 5)
         plain &= (fields.u8(ip + 9) == UDP) & (fields.u16(ip + 2) > 0)
-        headers = iter(self._ipv4_headers(fields, chunk, rows[plain], ip[plain]))
+        headers = iter(ipv4_headers(fields, chunk, rows[plain], ip[plain]))
         for row, is_plain in zip(rows.tolist(), plain.tolist(), strict=True):
             if not is_plain:
                 self._singles.add(chunk, row, int(links[row]))
@@ -333,37 +285,6 @@ class Collector:
             start = int(chunk.start[row])
             end = start + min(int(chunk.captured[row]), packet.payload_offset + packet.payload_length)
             self._singles.take(chunk, row, packet, chunk.buffer[start + packet.payload_offset : end].tobytes())
-
-    def _ipv4_headers(self, fields: Gather, chunk: Chunk, rows: Ints, ip: Ints) -> list[IpPacket]:
-        header = (fields.u8(ip) & 0x0F) * 4
-        length = fields.u16(ip + 2)
-        flags = fields.u16(ip + 6)
-        offset = ip - chunk.start[rows]
-        src, dst = fields.u32(ip + 12), fields.u32(ip + 16)
-        columns = (
-            offset, src, dst, fields.u16(ip + 4), flags, fields.u8(ip + 8), length, offset + header,
-            np.maximum(length - header, 0),
-        )  # fmt: skip
-        return [
-            IpPacket(
-                l3_offset=at,
-                ip_version=4,
-                src=source.to_bytes(4, "big"),
-                dst=target.to_bytes(4, "big"),
-                ip_id=identification,
-                df=bool(bits & 0x4000),
-                mf=bool(bits & 0x2000),
-                fragment_offset=(bits & 0x1FFF) * 8,
-                ttl=ttl,
-                ip_length=size,
-                protocol=UDP,
-                payload_offset=begin,
-                payload_length=rest,
-            )
-            for at, source, target, identification, bits, ttl, size, begin, rest in zip(
-                *(c.tolist() for c in columns), strict=True
-            )
-        ]
 
     # -- what came one at a time -------------------------------------------------------------------------------------
 
@@ -439,23 +360,6 @@ class Collector:
     def _keep(self, batch: Batch) -> None:
         self._batches.append(batch)
         self._message_count += len(batch.messages.frame)
-
-
-def _headless(fields: Gather, chunk: Chunk, ip_of: Ints) -> int:
-    """Count packets cut before their addresses, fragment offset or UDP ports: what they were cannot be told."""
-    rows = np.flatnonzero((chunk.captured < chunk.wire) & (chunk.captured < _HEADERS))
-    if not len(rows):
-        return 0
-    located = ip_of[rows] >= 0
-    ip = np.maximum(ip_of[rows], 0)
-    six = fields.u8(ip) >> 4 == 6
-    protocol = np.where(six, fields.u8(ip + 6), fields.u8(ip + 9))
-    begin = ip + np.where(six, 40, (fields.u8(ip) & 0x0F) * 4)
-    room = chunk.start[rows] + chunk.captured[rows] - begin
-    later = ~six & (fields.u16(ip + 6) & 0x1FFF > 0)
-    short = (protocol == UDP) & ~later & (room < _UDP_HEADER)
-    short |= six & (protocol == IPV6_FRAGMENT) & (room < 8 + _UDP_HEADER)
-    return int(np.count_nonzero(np.where(located, short, chunk.captured[rows] < _LINK_AND_IP)))
 
 
 def _packets(*columns: Any, **named: Any) -> Packets:

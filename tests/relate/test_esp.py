@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-
 from tests.relate.seen import HOSTS, capture
 
 SPI = 0x11110000

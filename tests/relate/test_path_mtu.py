@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.relate.views import Role
+from analyzer.relate.exchange import Role
 from tests.relate.seen import HOSTS, INIT, only_sa
 
 LARGE = "+0.1 C:500 > S:500 IKE_AUTH request 3468\n"

@@ -1,0 +1,66 @@
+"""What a capture holds besides IKE, counted chunk by chunk: the evidence for its own quality."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.capture.gather import Gather, Ints
+from analyzer.capture.links import KNOWN
+from analyzer.capture.records import NO_TIME, Chunk
+from analyzer.capture.select import IPV6_FRAGMENT, UDP, Selection
+from analyzer.wire.tables import MISSING, Census
+
+_UDP_HEADER = 8
+#: Ethernet and an IPv6 header; and all headers down to UDP with some tags. A packet cut behind them can be told.
+_LINK_AND_IP, _HEADERS = 54, 94
+
+
+def count(
+    census: Census, fields: Gather, chunk: Chunk, links: NDArray[np.int32], ip: Ints, selection: Selection
+) -> None:
+    """Add a chunk to the census.
+
+    Parameters
+    ----------
+    census : Census
+        Is changed.
+    fields, chunk, links, ip, selection
+        The chunk, its link types, where its IP headers start (-1: none), and what was selected of it.
+    """
+    census.packets += len(chunk)
+    census.ip_packets += int(np.count_nonzero(ip >= 0))
+    census.snapped += int(np.count_nonzero(chunk.captured < chunk.wire))
+    census.rejected += selection.rejected
+    census.headless += _headless(fields, chunk, ip)
+    kinds = np.unique(links).tolist()
+    census.link_types.update(kinds)
+    for kind in kinds:
+        if kind not in KNOWN:
+            census.unknown_link += int(np.count_nonzero(links == kind))
+    if len(selection.later_fragments):
+        if census.first_later_fragment == MISSING:
+            census.first_later_fragment = chunk.first_frame + int(selection.later_fragments.min())
+        census.later_fragments += len(selection.later_fragments)
+    times = chunk.time[chunk.time != NO_TIME]
+    if len(times):
+        low, high = int(times.min()), int(times.max())
+        census.first_time = low if census.first_time == MISSING else min(census.first_time, low)
+        census.last_time = max(census.last_time, high)
+
+
+def _headless(fields: Gather, chunk: Chunk, ip_of: Ints) -> int:
+    """Count packets cut before their addresses, fragment offset or UDP ports: what they were cannot be told."""
+    rows = np.flatnonzero((chunk.captured < chunk.wire) & (chunk.captured < _HEADERS))
+    if not len(rows):
+        return 0
+    located = ip_of[rows] >= 0
+    ip = np.maximum(ip_of[rows], 0)
+    six = fields.u8(ip) >> 4 == 6
+    protocol = np.where(six, fields.u8(ip + 6), fields.u8(ip + 9))
+    begin = ip + np.where(six, 40, (fields.u8(ip) & 0x0F) * 4)
+    room = chunk.start[rows] + chunk.captured[rows] - begin
+    later = ~six & (fields.u16(ip + 6) & 0x1FFF > 0)
+    short = (protocol == UDP) & ~later & (room < _UDP_HEADER)
+    short |= six & (protocol == IPV6_FRAGMENT) & (room < 8 + _UDP_HEADER)
+    return int(np.count_nonzero(np.where(located, short, chunk.captured[rows] < _LINK_AND_IP)))
