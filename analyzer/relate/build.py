@@ -281,7 +281,7 @@ def _facts(
         later_fragments=census.later_fragments,
         rejected=census.rejected,
         snapped=census.snapped,
-        lost_packets="capture-lost-packets" in ids,
+        lost_packets="; ".join(note.detail.rstrip(".") for note in notes if note.id == "capture-lost-packets"),
         cut="capture-cut" in ids,
         damaged="capture-damaged" in ids,
         capture_filter=next((i.filter for i in interfaces if i.filter), ""),

@@ -32,8 +32,10 @@ class CaptureFacts:
         IP fragments with an offset above 0, of any flow: if there is one, no port filter was in the way.
     rejected : int
         Packets that a filter on the IKE ports would not have let through.
-    lost_packets, cut, damaged : bool
-        The capturing host lost packets; the file ends in mid-packet; it is damaged inside.
+    lost_packets : str
+        How packets came to be missing (lost by the capturing host, cut to nothing), as a clause; empty when none are.
+    cut, damaged : bool
+        The file ends in mid-packet; it is damaged inside.
     duplicates : int
         Messages seen more than once by the capture itself.
     heard_on_4500 : frozenset of str
@@ -47,7 +49,7 @@ class CaptureFacts:
     later_fragments: int
     rejected: int
     snapped: int
-    lost_packets: bool
+    lost_packets: str
     cut: bool
     damaged: bool
     capture_filter: str

@@ -1,9 +1,10 @@
-"""The capturing host lost packets.
+"""Packets are missing from the capture.
 
 What it means
     Something that is absent from the trace may have been on the wire: every verdict that rests on silence is less sure.
 Seen as
-    Drop counters in the file (pcapng interface statistics, per-packet drop counts).
+    Drop counters in the file (pcapng interface statistics, per-packet drop counts), or packets cut so short that what
+    they carried cannot be told.
 Not to be confused with
     Packets lost on the network.
 Certain when
@@ -24,7 +25,7 @@ def check(related: Related) -> Iterator[Observation]:
     """The reader's remarks."""
     if related.capture.lost_packets:
         yield Observation(
-            title="The capturing host lost packets: what is missing here may have been on the wire.",
+            title=f"What is missing here may have been on the wire: {related.capture.lost_packets}.",
             detail="Verdicts that rest on an absence are called possible at most.",
             frames=(),
             confidence=Confidence.STRONG,

@@ -192,13 +192,24 @@ def _verdict_of_sa(sa: IkeSa, rules: Iterable[Rule]) -> Verdict:
     return _as_verdict(gravest) if gravest is not None else _undecided(sa)
 
 
+def _open_question(sa: IkeSa) -> str:
+    if sa.reached == "init-answered":
+        return (
+            f"IKE_SA_INIT between {sa.initiator} and {sa.responder} was answered and nothing of IKE follows: the client never "
+            "sent IKE_AUTH, or its packets are not in this trace (a filter on the ports hides IP fragments)."
+        )
+    return (
+        f"This trace does not show how the IKE SA {sa.initiator} > {sa.responder} ended: nothing in it failed, and nothing "
+        "shows that it was established."
+    )
+
+
 def _undecided(sa: IkeSa) -> Verdict:
     return Verdict(
         "cannot-tell",
         Severity.INFORMATION,
         Confidence.CANNOT_TELL,
-        f"This trace does not show how the IKE SA {sa.initiator} > {sa.responder} ended: nothing in it failed, "
-        "and nothing shows that it was established.",
+        _open_question(sa),
         sa.number,
     )
 

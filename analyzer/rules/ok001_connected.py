@@ -48,8 +48,18 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         ),
         detail=_auth_detail(sa),
         frames=frames(*(e.frames for e in sa.of(numbers.IKE_SA_INIT, numbers.IKE_AUTH))),
-        confidence=Confidence.STRONG if sure else Confidence.PROBABLE,
+        confidence=_confidence(sa, sure=bool(sure)),
     )
+
+
+def _confidence(sa: IkeSa, *, sure: bool) -> Confidence:
+    if sure:
+        return Confidence.STRONG
+    # The first answer to an EAP login begins with IDr too, and a client can reject an answer without a word.
+    last = sa.of(numbers.IKE_AUTH)[-1:]
+    ends_eap = any(e.response is not None and e.response.inner_payload == numbers.AUTH for e in last)
+    lived = sa.esp_i_to_r > 0 or sa.esp_r_to_i > 0 or sa.reached == "closed"
+    return Confidence.PROBABLE if ends_eap or lived else Confidence.POSSIBLE
 
 
 def _auth_detail(sa: IkeSa) -> str:

@@ -31,6 +31,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         request = exchange.request
         if request is None or _is_hidden(sa, exchange):
             continue
+        # Where later fragments cannot be seen, what became of a message in fragments cannot be told (CAP004 says why).
+        hidden = sa.capture.hides_later_fragments and not request.complete
         who = "client" if exchange.sender == "initiator" else "server"
         often = f"was sent {times(exchange.attempts)}" + (f" ({offsets(exchange)})" if exchange.attempts > 1 else "")
         yield Observation(
@@ -44,8 +46,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
                 f"{icmp_phrase(sa, [i for i in sa.icmp if i.time >= exchange.times[0]])}"
             ).strip(),
             frames=frames(exchange.frames),
-            confidence=Confidence.POSSIBLE,
-            severity=_severity(exchange),
+            confidence=Confidence.CANNOT_TELL if hidden else Confidence.POSSIBLE,
+            severity=Severity.INFORMATION if hidden else _severity(exchange),
         )
 
 

@@ -10,7 +10,9 @@ from dataclasses import dataclass
 
 import dpkt
 
-from analyzer.wire.decode import LINKTYPE_RAW, decode, read_header
+from analyzer.wire.decode import decode
+from analyzer.wire.fixed_header import read_header
+from analyzer.wire.link_headers import LINKTYPE_RAW
 
 #: Meanings by (IP version, type, code); those that do not depend on the code are in ``_BY_TYPE``.
 _BY_CODE = {

@@ -1,225 +1,26 @@
-"""IP reassembly, IPv4 and IPv6, that keeps the evidence: every fragment, every repeat, every hole.
+"""IP reassembly, IPv4 and IPv6, that keeps the evidence: every fragment, every repeat, every incomplete datagram.
 
-An endpoint reassembles to get at the data. Here the way there is the result as well: which fragments came, in which
-order, at which sizes, and which bytes never did. Lengths are those of the IP headers, so that a capture cut at 128
-bytes per packet reassembles as well as a whole one; only ``data`` is then shorter (domain.md sections 5.1, 5.3).
-
-Everything is bounded. The byte ranges of a datagram are kept merged, so that adding a fragment costs a binary search
-and at most as many removals as there were insertions before.
+An endpoint reassembles to get at the data. Here the way there is the result as well (:mod:`analyzer.wire.datagram`).
+This module says which fragments belong together although an IP ID is used again, when a datagram is given up, and how
+much is kept: time, datagrams, fragments and bytes are all bounded.
 """
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
 from collections import OrderedDict, deque
-from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
+
+from analyzer.wire.datagram import MAX_PAYLOAD, Datagram, Extent, Fragment, Key
 
 MILLISECOND = 1_000_000
 SECOND = 1000 * MILLISECOND
-
-#: Largest IP payload that a fragment offset and a 16-bit length can describe without an attack (RFC 791 section 3.1).
-MAX_PAYLOAD = 65_535
 
 #: What a fragment costs in memory beside its bytes: the object, its key, its place in lists. Without it, a flood of
 #: 8-byte fragments would hold far more memory than its bytes count for.
 _FRAGMENT_COST = 256
 
-Key = tuple[Hashable, ...]
 _Entry = TypeVar("_Entry")
-
-
-@dataclass(slots=True)
-class Fragment:
-    """One IP fragment as captured.
-
-    Attributes
-    ----------
-    frame : int
-        Frame number.
-    time : int
-        Capture time, ns.
-    offset : int
-        Offset of its data in the datagram's payload, bytes.
-    length : int
-        Bytes of data by its IP header.
-    more : bool
-        More-fragments bit.
-    ip_length : int
-        Length of the whole IP packet by its header, bytes.
-    data : bytes
-        Captured data; shorter than ``length`` when the capture was cut (snaplen).
-    ref : object
-        The caller's own number for it.
-    """
-
-    frame: int
-    time: int
-    offset: int
-    length: int
-    more: bool
-    ip_length: int
-    data: bytes
-    ref: Any = None
-
-    @property
-    def end(self) -> int:
-        return self.offset + self.length
-
-
-class Extent:
-    """Which bytes of a payload have been seen: disjoint ranges, merged and sorted, and the total once known.
-
-    Examples
-    --------
-    >>> extent = Extent()
-    >>> extent.add(0, 8, more=True), extent.add(16, 24, more=False)
-    (False, False)
-    >>> extent.missing, extent.complete
-    (((8, 16),), False)
-    >>> extent.add(4, 16, more=True)
-    True
-    >>> extent.complete
-    True
-    """
-
-    __slots__ = ("_ends", "_starts", "total")
-
-    def __init__(self) -> None:
-        self._starts: list[int] = []
-        self._ends: list[int] = []
-        self.total: int | None = None
-
-    def add(self, start: int, end: int, *, more: bool) -> bool:
-        """Add bytes `start` to `end`; True when that contradicts what is known (overlap, or another total)."""
-        contradiction = start < end and bisect_right(self._ends, start) < bisect_left(self._starts, end)
-        if not more:
-            contradiction |= self.total not in (None, end)
-            self.total = end if self.total is None else self.total
-        end = min(end, MAX_PAYLOAD)
-        if start < end:
-            first, behind = bisect_left(self._ends, start), bisect_right(self._starts, end)
-            if first < behind:
-                start, end = min(start, self._starts[first]), max(end, self._ends[behind - 1])
-            self._starts[first:behind] = [start]
-            self._ends[first:behind] = [end]
-        return contradiction or (self.total is not None and self.highest > self.total)
-
-    @property
-    def highest(self) -> int:
-        """End of the last byte seen."""
-        return self._ends[-1] if self._ends else 0
-
-    @property
-    def contiguous(self) -> int:
-        """Bytes seen from 0 to the first hole."""
-        return self._ends[0] if self._ends and self._starts[0] == 0 else 0
-
-    @property
-    def complete(self) -> bool:
-        return self.total is not None and self.contiguous >= self.total
-
-    @property
-    def missing(self) -> tuple[tuple[int, int], ...]:
-        """Ranges not seen; the last one ends at -1 when the total is unknown."""
-        holes = list(zip([0, *self._ends], [*self._starts, -1 if self.total is None else self.total], strict=True))
-        if self.total is None:
-            return tuple(hole for hole in holes if hole[0] < hole[1] or hole[1] == -1)
-        return tuple((start, min(end, self.total)) for start, end in holes if start < min(end, self.total))
-
-
-class Datagram:
-    """An IP datagram in fragments: all that the capture shows of it.
-
-    Attributes
-    ----------
-    key : tuple
-        The caller's key.
-    fragments : list of Fragment
-        Distinct fragments in order of arrival.
-    duplicates : list of Fragment
-        Exact repeats of those (as many as the reassembler's ``max_fragments``; a flood beyond that is dropped).
-    first_fragment : Fragment or None
-        The first that came with offset 0.
-    overlap : bool
-        Byte ranges overlap other than by exact repeats, or a last fragment contradicts the known total. An anomaly,
-        with IPv6 enough for an endpoint to drop the datagram (RFC 8200 section 4.5).
-    oversize : bool
-        A fragment reaches beyond 65,535 bytes; what lies beyond is not stored.
-    ended_at : int
-        Time of the latest distinct fragment, ns: for a complete datagram, when it became so.
-    """
-
-    __slots__ = (
-        "_extent",
-        "_seen",
-        "duplicates",
-        "ended_at",
-        "first_fragment",
-        "fragments",
-        "key",
-        "overlap",
-        "oversize",
-    )
-
-    def __init__(self, key: Key) -> None:
-        self.key = key
-        self.fragments: list[Fragment] = []
-        self.duplicates: list[Fragment] = []
-        self.first_fragment: Fragment | None = None
-        self.overlap = False
-        self.oversize = False
-        self.ended_at = 0
-        self._extent = Extent()
-        self._seen: dict[tuple[int, int, bool], Fragment] = {}
-
-    @property
-    def total(self) -> int | None:
-        """Length of the payload, bytes: known from the last fragment."""
-        return self._extent.total
-
-    @property
-    def missing(self) -> tuple[tuple[int, int], ...]:
-        """Byte ranges (from, to) that no fragment covers; to is -1 when the end is unknown."""
-        return self._extent.missing
-
-    @property
-    def complete(self) -> bool:
-        """Every byte is covered, by the headers."""
-        return self._extent.complete
-
-    @property
-    def in_order(self) -> bool:
-        """Fragments arrived by rising offset."""
-        offsets = [fragment.offset for fragment in self.fragments]
-        return offsets == sorted(offsets)
-
-    @property
-    def data(self) -> bytes:
-        """Captured bytes from offset 0 to the first that is missing or was not captured; first arrival wins."""
-        captured = Extent()
-        buffer = bytearray(self._extent.highest)
-        for fragment in reversed([*self.fragments, *self.duplicates]):
-            end = fragment.offset + len(fragment.data)
-            buffer[fragment.offset : end] = fragment.data
-            captured.add(fragment.offset, end, more=True)
-        return bytes(buffer[: min(captured.contiguous, MAX_PAYLOAD if self.total is None else self.total)])
-
-    def original_of(self, fragment: Fragment) -> Fragment | None:
-        """The stored fragment that `fragment` repeats exactly, as far as both were captured; None: it is another."""
-        original = self._seen.get((fragment.offset, fragment.length, fragment.more))
-        return original if original is not None and _agree(original, fragment) else None
-
-    def add(self, fragment: Fragment) -> None:
-        """Take in a fragment that repeats none."""
-        self.oversize |= fragment.end > MAX_PAYLOAD
-        self.overlap |= self._extent.add(fragment.offset, fragment.end, more=fragment.more)
-        self._seen.setdefault((fragment.offset, fragment.length, fragment.more), fragment)
-        self.fragments.append(fragment)
-        if fragment.offset == 0 and self.first_fragment is None:
-            self.first_fragment = fragment
-        self.ended_at = fragment.time
 
 
 @dataclass(slots=True)
@@ -252,8 +53,8 @@ class Reassembler:
         ns from the first fragment until an incomplete datagram is given up (RFC 1122 3.3.2, RFC 8200 4.5: 60 s).
     max_open, max_bytes, max_fragments : int
         Bounds: datagrams at once, bytes of fragments stored (and as many again of closed, incomplete datagrams),
-        distinct fragments in a datagram. 1024 fragments carry 64 KB at any MTU above 84; more is a flood. At a bound
-        the oldest open datagram is given up as incomplete.
+        distinct fragments in a datagram, and as many repeats of them. 1024 fragments carry 64 KB at any MTU above 84;
+        more is a flood. At a bound the oldest open datagram is given up as incomplete, and further repeats are dropped.
 
     Attributes
     ----------
@@ -352,7 +153,7 @@ class Reassembler:
             self._forget(datagram)
             completed_at = datagram.ended_at if datagram.complete else None
             started_at = datagram.fragments[0].time
-            discarded = _Discarded(datagram._extent, datagram.first_fragment, started_at, completed_at)
+            discarded = _Discarded(datagram.extent, datagram.first_fragment, started_at, completed_at)
         elif key not in self._discarded or self._discarded[key].unseen:
             discarded = _Discarded(Extent(), unseen=True)
         else:
@@ -439,7 +240,7 @@ class Reassembler:
             original = datagram.first_fragment
         if original is None:
             return False
-        return not _agree(original, fragment) or fragment.time - original.time > self.repeat_window
+        return not original.agrees_with(fragment) or fragment.time - original.time > self.repeat_window
 
     def _keep_duplicate(self, datagram: Datagram, fragment: Fragment) -> None:
         if len(datagram.duplicates) < self.max_fragments:
@@ -470,15 +271,9 @@ class Reassembler:
             self._live_bytes -= _stored(datagram)
 
 
-def _agree(one: Fragment, other: Fragment) -> bool:
-    """The captured bytes are the same as far as both reach."""
-    shared = min(len(one.data), len(other.data))
-    return one.data[:shared] == other.data[:shared]
-
-
 def _fits(first: Fragment | None, fragment: Fragment) -> bool:
     """Not a first fragment other than the one there is."""
-    return fragment.offset > 0 or first is None or _agree(first, fragment)
+    return fragment.offset > 0 or first is None or first.agrees_with(fragment)
 
 
 def _cost(fragment: Fragment) -> int:

@@ -11,11 +11,13 @@ from dataclasses import dataclass, field
 from analyzer.capture.records import Chunk, Note
 from analyzer.capture.select import AH, ESP, ICMP, ICMPV6, IPV6_EXTENSIONS, TCP, UDP, Ports
 from analyzer.wire import natt
+from analyzer.wire.datagram import Datagram, Fragment
 from analyzer.wire.decode import IpPacket, decode, skip_extension_headers
 from analyzer.wire.icmp import parse_error
-from analyzer.wire.reassembly import Datagram, Fragment, Reassembler
+from analyzer.wire.reassembly import Reassembler
 from analyzer.wire.tables import MISSING, Addresses, IcmpRow
-from analyzer.wire.tcp import TcpRecord, TcpStreams
+from analyzer.wire.tcp import TcpStreams
+from analyzer.wire.tcp_framing import TcpRecord
 
 #: ICMP errors, and datagrams without their first fragment, that are kept.
 MAX_ICMP = 10_000

@@ -1,4 +1,4 @@
-"""Reassembly against a byte-by-byte count, against tshark on real captures, and against floods."""
+"""Reassembly in every order, with repeats and reused IP IDs, against tshark on real captures, and against floods."""
 
 from __future__ import annotations
 
@@ -10,14 +10,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.wire.reassembly import MILLISECOND, SECOND, Datagram, Extent, Fragment, Reassembler
-
-KEY = ("10.0.0.2", "203.0.113.7", 17, 0x1B1E)
-
-
-def fragment(offset: int, data: bytes, more: bool, *, frame: int = 1, time: int = 0, length: int = -1) -> Fragment:
-    size = len(data) if length < 0 else length
-    return Fragment(frame, time, offset, size, more, 20 + size, data)
+from analyzer.wire.datagram import Datagram, Fragment
+from analyzer.wire.reassembly import MILLISECOND, SECOND, Reassembler
+from tests.wire.fragments import KEY, PAYLOAD, check_coverage, fragment, parts
 
 
 def one_datagram(reassembler: Reassembler, *fragments: Fragment) -> Datagram:
@@ -27,15 +22,6 @@ def one_datagram(reassembler: Reassembler, *fragments: Fragment) -> Datagram:
     return datagram
 
 
-# A payload of 3480 bytes in IP packets of 1500, 1500 and 540, as of an IKE_AUTH of 3468 bytes (3468 + 8 + 4).
-PAYLOAD = bytes(n % 251 for n in range(3480))
-PARTS = ((0, 1480), (1480, 2960), (2960, 3480))
-
-
-def parts(*which: int, time: int = 0) -> list[Fragment]:
-    return [fragment(PARTS[n][0], PAYLOAD[slice(*PARTS[n])], n < 2, frame=10 * (n + 1), time=time + n) for n in which]
-
-
 def test_in_order() -> None:
     datagram = one_datagram(Reassembler(), *parts(0, 1, 2))
     assert datagram.data == PAYLOAD
@@ -43,34 +29,6 @@ def test_in_order() -> None:
     assert (datagram.in_order, datagram.oversize, datagram.ended_at, datagram.key) == (True, False, 2, KEY)
     assert [one.frame for one in datagram.fragments] == [10, 20, 30]
     assert datagram.first_fragment is datagram.fragments[0]
-
-
-def test_last_fragment_first() -> None:
-    datagram = one_datagram(Reassembler(), *parts(2, 0, 1))
-    assert (datagram.data, datagram.complete, datagram.in_order) == (PAYLOAD, True, False)
-    assert [one.frame for one in datagram.fragments] == [30, 10, 20]
-
-
-@pytest.mark.parametrize(
-    "which, missing, data, total",
-    [
-        ((0,), ((1480, -1),), PAYLOAD[:1480], None),
-        ((0, 2), ((1480, 2960),), PAYLOAD[:1480], 3480),
-        ((1,), ((0, 1480), (2960, -1)), b"", None),
-        ((2,), ((0, 2960),), b"", 3480),
-        ((1, 2), ((0, 1480),), b"", 3480),
-    ],
-)
-def test_what_is_missing(
-    which: tuple[int, ...], missing: tuple[tuple[int, int], ...], data: bytes, total: int | None
-) -> None:
-    datagram = one_datagram(Reassembler(), *parts(*which))
-    assert (datagram.complete, datagram.missing, datagram.data, datagram.total) == (False, missing, data, total)
-
-
-def test_snaplen_cuts_the_data_and_not_the_datagram() -> None:
-    datagram = one_datagram(Reassembler(), fragment(0, b"abcd", True, length=16), fragment(16, b"ef", False, length=8))
-    assert (datagram.complete, datagram.total, datagram.data) == (True, 24, b"abcd")
 
 
 def test_ethernet_padding_is_no_data() -> None:
@@ -134,20 +92,6 @@ def test_refragmented_copy_is_the_same_datagram_and_an_overlap() -> None:
     datagram = one_datagram(Reassembler(), whole, half, fragment(16, b"q", False))
     assert (datagram.overlap, datagram.complete, datagram.data) == (True, True, b"abcdefghijklmnopq")
     assert datagram.fragments[:2] == [whole, half]
-
-
-def test_first_arrived_bytes_win() -> None:
-    pieces = fragment(8, b"BBBBBBBB", True), fragment(0, b"aaaaaaaaXXXX", True), fragment(12, b"YYYYYYYY", False)
-    datagram = one_datagram(Reassembler(), *pieces)
-    assert datagram.overlap
-    assert datagram.data == b"aaaaaaaaBBBBBBBBYYYY"
-
-
-@pytest.mark.parametrize("late", [fragment(8, b"late", False), fragment(32, b"after the end", True)])
-def test_contradicting_the_total_is_an_anomaly(late: Fragment) -> None:
-    datagram = one_datagram(Reassembler(), fragment(16, b"last", False), late)
-    assert (datagram.total, datagram.overlap, datagram.complete) == (20, True, False)
-    assert datagram.missing[0][0] == 0 and all(end <= 20 for _, end in datagram.missing)
 
 
 def test_oversize_is_marked_and_not_stored() -> None:
@@ -340,25 +284,7 @@ def test_random_fragments_never_raise_and_missing_is_the_complement(
         done = reassembler.add(KEY, Fragment(n, time * MILLISECOND, offset, length, more, 0, data))
         datagrams += [] if done is None else [done]
     for datagram in datagrams + reassembler.flush():
-        seen = {byte for one in datagram.fragments for byte in range(one.offset, one.end)}
-        total = next((one.end for one in datagram.fragments if not one.more), None)
-        assert datagram.total == total
-        end = max(seen, default=-1) + 1 if total is None else total
-        holes = [range(start, end if stop == -1 else stop) for start, stop in datagram.missing]
-        assert [byte for hole in holes for byte in hole] == [byte for byte in range(end) if byte not in seen]
-        assert datagram.complete == (total is not None and all(byte in seen for byte in range(total)))
-        assert (total is None) == (datagram.missing != () and datagram.missing[-1] == (end, -1))
-        assert datagram.data == first_arrival(datagram)
-
-
-def first_arrival(datagram: Datagram) -> bytes:
-    """Byte by byte, with no ranges at all."""
-    captured: dict[int, int] = {}
-    for one in datagram.fragments + datagram.duplicates:
-        for n, byte in enumerate(one.data):
-            captured.setdefault(one.offset + n, byte)
-    end = next((n for n in range(len(captured)) if n not in captured), len(captured))
-    return bytes(captured[n] for n in range(end if datagram.total is None else min(end, datagram.total)))
+        check_coverage(datagram)
 
 
 @settings(max_examples=150)
@@ -383,17 +309,6 @@ def test_any_order_with_any_repeats_gives_the_same_data(data: st.DataObject) -> 
     firsts = sorted(ranges, key=order.index)
     assert datagram.in_order == (firsts == ranges)
     assert reassembler.flush() == []
-
-
-@settings(max_examples=200)
-@given(st.lists(st.tuples(st.integers(0, 60), st.integers(0, 20)), max_size=12))
-def test_extent_overlaps_exactly_when_a_byte_is_seen_twice(drawn: list[tuple[int, int]]) -> None:
-    extent, seen = Extent(), set[int]()
-    for start, length in drawn:
-        new = set(range(start, start + length))
-        assert extent.add(start, start + length, more=True) == bool(new & seen)
-        seen |= new
-    assert extent.highest == max(seen, default=-1) + 1
 
 
 @pytest.mark.parametrize(

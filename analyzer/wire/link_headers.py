@@ -1,0 +1,177 @@
+"""From a frame to its IP header, by link type: Ethernet and its tags, PPP, PPPoE, loopback, Linux cooked mode, raw IP.
+
+The general way, for whatever :mod:`analyzer.capture.links` calls odd. Only what stands in front of the IP header is
+read here, and its version; the header itself is read in :mod:`analyzer.wire.decode`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import dpkt
+
+from analyzer.wire.fixed_header import read_header
+
+#: Link types (https://www.tcpdump.org/linktypes.html) and how a frame of that type starts are in ``_LINKS`` below.
+LINKTYPE_NULL, LINKTYPE_ETHERNET, LINKTYPE_PPP, LINKTYPE_LOOP = 0, 1, 9, 108
+LINKTYPE_RAW = 101
+
+ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_PPPOE = 0x0800, 0x86DD, 0x8864
+_VLAN_TAGS = frozenset({0x8100, 0x88A8, 0x9100, 0x9200})
+_MPLS = frozenset({0x8847, 0x8848})
+#: Up to 0x05dc the Ethernet type field is a length (IEEE 802.3 3.2.6), and an LLC header follows. Linux cooked mode
+#: writes 4 for the same thing.
+_LARGEST_802_3_LENGTH = 1500
+_SNAP, _LLC_IP = b"\xaa\xaa\x03", 0x06
+_PPP_IPV4, _PPP_IPV6, _PPP_MPLS = 0x0021, 0x0057, 0x0281
+_AF_IPV4, _AF_IPV6 = frozenset({2}), frozenset({24, 28, 30})
+
+#: Tags and labels nest without limit on paper; no network stacks this many.
+_MAX_TAGS = 16
+
+#: Where an IP header starts, and the version that the layer below promised (0: it promised none).
+_Start = tuple[int, int]
+
+
+def find_ip_header(link_type: int, frame: bytes) -> tuple[int, int] | None:
+    """Find the (outermost) IP header of a frame.
+
+    Parameters
+    ----------
+    link_type : int
+        LINKTYPE of the interface. Known: Ethernet 1 (VLAN tags, MPLS, PPPoE, LLC/SNAP), NULL 0, LOOP 108, raw IP 12,
+        14, 101, 228, 229, PPP 9 and 50, PPPoE 51, Linux cooked 113 and 276.
+    frame : bytes
+        The captured bytes; may be cut short.
+
+    Returns
+    -------
+    tuple of int or None
+        Offset of the header in the frame and its version, 4 or 6; at least its first byte was captured. None when the
+        frame is not IP, is cut before the header, is of another link type, or promises another version than it holds.
+
+    Examples
+    --------
+    >>> find_ip_header(1, bytes(12) + bytes.fromhex("8100" "0064" "0800") + b"\\x45")
+    (18, 4)
+    >>> find_ip_header(1, b"not a frame") is None
+    True
+    """
+    link = _LINKS.get(link_type)
+    start = link(frame) if link else None
+    if start is None or start[0] >= len(frame):
+        return None
+    offset, promised = start
+    version = frame[offset] >> 4
+    return (offset, version) if version in (4, 6) and promised in (0, version) else None
+
+
+def _ethernet(frame: bytes) -> _Start | None:
+    ethernet = read_header(dpkt.ethernet.Ethernet, frame)
+    return _ethertype(frame, ethernet.__hdr_len__, ethernet.type) if ethernet else None
+
+
+def _sll(frame: bytes) -> _Start | None:
+    cooked = read_header(dpkt.sll.SLL, frame)
+    return _ethertype(frame, cooked.__hdr_len__, cooked.ethtype) if cooked else None
+
+
+def _sll2(frame: bytes) -> _Start | None:
+    cooked = read_header(dpkt.sll2.SLL2, frame)
+    return _ethertype(frame, cooked.__hdr_len__, cooked.ethtype) if cooked else None
+
+
+def _ethertype(frame: bytes, offset: int, ethertype: int) -> _Start | None:
+    """Follow an EtherType (or 802.3 length) through VLAN tags and LLC to whatever carries IP."""
+    for _ in range(_MAX_TAGS):
+        if ethertype == ETHERTYPE_IPV4:
+            return offset, 4
+        if ethertype == ETHERTYPE_IPV6:
+            return offset, 6
+        if ethertype == ETHERTYPE_PPPOE:
+            return _pppoe(frame, offset)
+        if ethertype in _MPLS:
+            return _mpls(frame, offset)
+        if ethertype in _VLAN_TAGS:
+            tag = read_header(dpkt.ethernet.VLANtag8021Q, frame, offset)
+            if tag is None:
+                return None
+            offset, ethertype = offset + tag.__hdr_len__, tag.type
+        elif ethertype <= _LARGEST_802_3_LENGTH:
+            llc = read_header(dpkt.llc.LLC, frame, offset)
+            if llc is None:
+                return None
+            if llc.dsap == _LLC_IP:
+                return offset + llc.__hdr_len__, 4
+            if frame[offset : offset + 3] != _SNAP or len(frame) < offset + 8:
+                return None
+            offset, ethertype = offset + 8, int.from_bytes(frame[offset + 6 : offset + 8], "big")
+        else:
+            return None
+    return None
+
+
+def _mpls(frame: bytes, offset: int) -> _Start | None:
+    """A label stack does not say what it carries; the version nibble does (RFC 4928 section 2)."""
+    for _ in range(_MAX_TAGS):
+        label = read_header(dpkt.ethernet.MPLSlabel, frame, offset)
+        if label is None:
+            return None
+        offset += label.__hdr_len__
+        if label.s:
+            return offset, 0
+    return None
+
+
+def _pppoe(frame: bytes, offset: int = 0) -> _Start | None:
+    session = read_header(dpkt.pppoe.PPPoE, frame, offset)
+    if session is None or session.code != dpkt.pppoe.PPPoE_SESSION:
+        return None
+    return _ppp_protocol(frame, offset + session.__hdr_len__)
+
+
+def _ppp(frame: bytes) -> _Start | None:
+    """RFC 1662 section 3.1; address and control may be compressed away (RFC 1661 section 6.6)."""
+    return _ppp_protocol(frame, 2 if frame.startswith(b"\xff\x03") else 0)
+
+
+def _ppp_protocol(frame: bytes, offset: int) -> _Start | None:
+    """The protocol field is one byte when that byte is odd, else two (RFC 1661 section 6.5)."""
+    size = 1 if frame[offset : offset + 1] and frame[offset] & 1 else 2
+    protocol = int.from_bytes(frame[offset : offset + size], "big")
+    if protocol == _PPP_IPV4:
+        return offset + size, 4
+    if protocol == _PPP_IPV6:
+        return offset + size, 6
+    return _mpls(frame, offset + size) if protocol == _PPP_MPLS else None
+
+
+def _loopback(frame: bytes) -> _Start | None:
+    """The address family is in the byte order of the capturing host, which the file does not tell reliably."""
+    if len(frame) < 4:
+        return None
+    families = {int.from_bytes(frame[:4], "little"), int.from_bytes(frame[:4], "big")}
+    if families & _AF_IPV4:
+        return 4, 4
+    return 4, 6 if families & _AF_IPV6 else 0
+
+
+def _raw(frame: bytes) -> _Start:
+    return 0, 0
+
+
+_LINKS: dict[int, Callable[[bytes], _Start | None]] = {
+    LINKTYPE_NULL: _loopback,
+    LINKTYPE_LOOP: _loopback,
+    LINKTYPE_ETHERNET: _ethernet,
+    LINKTYPE_PPP: _ppp,
+    50: _ppp,
+    51: _pppoe,
+    12: _raw,
+    14: _raw,
+    LINKTYPE_RAW: _raw,
+    228: _raw,
+    229: _raw,
+    113: _sll,
+    276: _sll2,
+}
