@@ -12,6 +12,8 @@ BIN := $(VENV)/bin
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 CONSTRAINTS := --constraint constraints.txt
 INSTALL := $(PIP) install $(CONSTRAINTS) hatchling editables && $(PIP) install --no-build-isolation $(CONSTRAINTS)
+# As an ordinary installation does; where PYTHONDONTWRITEBYTECODE is set, every start would compile anew.
+COMPILE := $(BIN)/python -m compileall -q analyzer
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 # A shell condition: the system's packages can be installed from here.
 CAN_INSTALL := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
@@ -46,6 +48,7 @@ tshark:
 	echo "tshark is not installed; the tests that need it are skipped. To install it: apt-get install tshark (as root)"
 
 bench: $(VENV)/.test ## time and memory beside tshark, tcpdump, dpkt and pyshark: make bench BENCH_ARGS=--full
+	@$(COMPILE)
 	@$(BIN)/python -m tests.bench.bench $(BENCH_ARGS)
 
 notebooks: $(VENV)/.test ## execute the notebooks in place
@@ -69,11 +72,13 @@ clean: ## remove everything that was made
 $(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing into $(VENV) ..."
 	@$(INSTALL) --editable .
+	@$(COMPILE)
 	@touch $@
 
 $(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing into $(VENV), with what the tests need ..."
 	@$(INSTALL) --editable '.[test]'
+	@$(COMPILE)
 	@touch $(VENV)/.run $@
 
 $(BIN)/python:

@@ -16,7 +16,9 @@ from analyzer.relate.message import Message
 from analyzer.wire.registry import numbers
 
 
-def behind_nat(requests: Sequence[Message], responses: Sequence[Message], side: str = "unknown") -> tuple[Answer, Answer]:
+def behind_nat(
+    requests: Sequence[Message], responses: Sequence[Message], side: str = "unknown"
+) -> tuple[Answer, Answer]:
     """Initiator and responder behind a NAT: yes, no or unknown.
 
     Parameters
@@ -28,8 +30,8 @@ def behind_nat(requests: Sequence[Message], responses: Sequence[Message], side: 
 
     Notes
     -----
-    A sender's own source hash that does not fit its address has two causes: a NAT between it and the capture point, or a
-    wish to force UDP encapsulation. A rewritten port speaks for the NAT; at the sender itself there is no NAT yet.
+    A sender's own source hash that does not fit its address has two causes: a NAT between it and the capture point, or
+    a wish to force UDP encapsulation. A rewritten port speaks for the NAT; at the sender itself there is no NAT yet.
     """
     request_source = _matches([m for m in requests if m.clear_complete], numbers.NAT_DETECTION_SOURCE_IP, source=True)
     request_target = _matches(

@@ -1,4 +1,4 @@
-"""IKE in TCP: streams built by hand after RFC 9329 section 3, cut, shuffled, repeated and lost in every way."""
+"""IKE in TCP connections: segments shuffled, repeated, overlapping and lost in every way."""
 
 from __future__ import annotations
 
@@ -9,33 +9,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.wire.tcp import Flow, TcpRecord, TcpStreams
-
-CLIENT, SERVER = bytes([10, 0, 0, 2]), bytes([203, 0, 113, 7])
-UP: Flow = (CLIENT, SERVER, 50_000, 4500)
-DOWN: Flow = (SERVER, CLIENT, 4500, 50_000)
-PREFIX = b"IKETCP"
-KEEPALIVE = b"\0\3\xff"
-
-
-def ike(length: int, fill: int = 0xAB) -> bytes:
-    """An IKEv2 message of `length` bytes: SPIs, next payload 33, version 2.0, IKE_SA_INIT, flags, ID 0, length."""
-    return (
-        bytes(range(1, 9))
-        + bytes(8)
-        + b"\x21\x20\x22\x08"
-        + bytes(4)
-        + length.to_bytes(4, "big")
-        + bytes([fill] * (length - 28))
-    )
-
-
-def framed(message: bytes) -> bytes:
-    return (len(message) + 6).to_bytes(2, "big") + bytes(4) + message
-
-
-def esp(length: int) -> bytes:
-    return (length + 2).to_bytes(2, "big") + b"\xc0\xde\xca\xfe" + bytes(length - 4)
+from analyzer.wire.tcp import TcpStreams
+from analyzer.wire.tcp_framing import Flow, TcpRecord
+from tests.wire.tcp_frames import CLIENT, DOWN, KEEPALIVE, MESSAGES, PREFIX, SERVER, UP, brief, esp, framed, ike
 
 
 class Capture:
@@ -56,10 +32,6 @@ class Capture:
         self.frame += 1
         seq = (self.isn + 1 + at) % (1 << 32)
         return self.streams.add(flow, seq, payload, syn=syn, fin_rst=fin, frame=self.frame, time=self.frame, lost=lost)
-
-
-def brief(records: list[TcpRecord]) -> list[tuple[str, bytes, int]]:
-    return [(record.kind, record.data, record.wire_length) for record in records]
 
 
 def test_both_directions() -> None:
@@ -88,22 +60,6 @@ def test_any_port_when_the_start_was_seen() -> None:
     assert [record.kind for record in capture.send(framed(ike(28)), 0, down)] == ["ike"]
 
 
-def test_message_in_many_segments_names_its_frames() -> None:
-    capture, message = Capture(), ike(3000)
-    stream = PREFIX + framed(message)
-    capture.syn()
-    records = [record for at in range(0, len(stream), 1000) for record in capture.send(stream[at : at + 1000], at)]
-    assert records[1] == TcpRecord(UP, "ike", message, 3000, (2, 3, 4, 5), 2)
-
-
-def test_byte_by_byte() -> None:
-    capture, stream = Capture(), PREFIX + framed(ike(40)) + KEEPALIVE + esp(20)
-    capture.syn()
-    records = [record for at in range(len(stream)) for record in capture.send(stream[at : at + 1], at)]
-    assert [record.kind for record in records] == ["prefix", "ike", "keepalive", "esp"]
-    assert [record.time for record in records] == [2, 8, 54, 57]
-
-
 @pytest.mark.parametrize(
     "payload", [b"GET / HTTP/1.1\r\n\r\n", b"IKETCX" + framed(ike(28))[1:], b"\x16\x03\x01\x02\0\1"]
 )
@@ -126,20 +82,6 @@ def test_start_not_captured() -> None:
     assert capture.send(bytes(range(200)), 0) == []
     assert brief(capture.send(framed(ike(100)) + esp(40), 200)) == [("ike", ike(100), 100), ("esp", esp(40)[2:], 40)]
     assert brief(capture.send(framed(ike(60)), 0, DOWN)) == [("ike", ike(60), 60)]
-
-
-@pytest.mark.parametrize(
-    "damage",
-    [
-        lambda frame: frame[:23] + b"\x10" + frame[24:],  # IKEv1
-        lambda frame: frame[:5] + b"\1" + frame[6:],  # no marker
-        lambda frame: frame[:1] + bytes([frame[1] + 1]) + frame[2:],  # lengths do not agree
-        lambda frame: frame[:33],  # header cut
-    ],
-)
-def test_implausible_frames_do_not_start_a_stream(damage: object) -> None:
-    assert callable(damage)
-    assert Capture().send(damage(framed(ike(100))), 0) == []
 
 
 def test_snaplen_keeps_the_framing() -> None:
@@ -259,13 +201,6 @@ def test_forbidden_lengths_stop_the_stream(length: int) -> None:
     assert brief(capture.send(framed(ike(60)), 0, DOWN)) == [("ike", ike(60), 60)], "the other direction goes on"
 
 
-def test_odd_lengths_are_skipped() -> None:
-    capture = Capture()
-    capture.syn()
-    records = capture.send(PREFIX + b"\0\2" + b"\0\4ab" + b"\0\6\0\0\0\0" + KEEPALIVE, 0)
-    assert brief(records) == [("prefix", PREFIX, 6), ("ike", b"", 0), ("keepalive", b"\xff", 1)]
-
-
 def test_ports_used_again() -> None:
     capture = Capture()
     capture.syn()
@@ -302,16 +237,6 @@ def test_a_flood_costs_linear_time() -> None:
     capture.send(PREFIX + b"\0\2" * 30_000, 0)
     capture.streams.flush()
     assert clock.perf_counter() - started < 20
-
-
-MESSAGES = st.lists(
-    st.one_of(
-        st.integers(28, 90).map(lambda length: ("ike", framed(ike(length)))),
-        st.integers(8, 60).map(lambda length: ("esp", esp(length))),
-        st.just(("keepalive", KEEPALIVE)),
-    ),
-    max_size=8,
-)
 
 
 @settings(max_examples=150)
