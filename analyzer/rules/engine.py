@@ -196,7 +196,7 @@ def _open_question(sa: IkeSa) -> str:
     if sa.reached == "init-answered":
         return (
             f"IKE_SA_INIT between {sa.initiator} and {sa.responder} was answered and nothing of IKE follows: the "
-            "client never sent IKE_AUTH, or its packets are not in the trace (a filter on the ports hides IP fragments)."
+            "client never sent IKE_AUTH, or that is not in the trace (a filter on the ports hides IP fragments)."
         )
     return (
         f"This trace does not show how the IKE SA {sa.initiator} > {sa.responder} ended: nothing in it failed, and "
