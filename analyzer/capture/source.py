@@ -13,7 +13,7 @@ from analyzer.capture.text import printable
 from analyzer.capture.window import Window
 from analyzer.errors import InputError
 
-CHUNK_BYTES = 8 << 20
+CHUNK_BYTES = 16 << 20
 
 
 def open_capture(

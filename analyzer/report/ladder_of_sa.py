@@ -27,6 +27,7 @@ from analyzer.wire.tables import EspFlow
 #: Steps printed; of a long session the first ones tell how it was set up.
 MAX_STEPS = 40
 
+_MILLISECOND = 1_000_000
 _CLIENT, _SERVER = "C", "S"
 _OUTCOMES = {
     "unanswered": "unanswered",
@@ -85,16 +86,21 @@ def _step(sa: IkeSa, zero: int, attempts: Sequence[Attempt], outcome: str, *, is
     sender, receiver = (_CLIENT, _SERVER) if first.src == sa.initiator else (_SERVER, _CLIENT)
     begin = attempts[0].time
     return Step(
-        time=begin - zero,
+        time=_shown(begin - zero),
         sender=sender,
         receiver=receiver,
         sport=first.sport,
         dport=first.dport,
         what=_what(attempt, is_response=is_response),
-        repeats=tuple(a.time - begin for a in attempts[1:]),
+        repeats=tuple(_shown(a.time - begin) for a in attempts[1:]),
         outcome=outcome or None,
         frames=tuple(sorted({f for a in attempts for f in a.frames})),
     )
+
+
+def _shown(time: int) -> int:
+    """To the millisecond: what is read is the order of events and their distance; frames give the exact time."""
+    return round(time / _MILLISECOND) * _MILLISECOND
 
 
 def _what(attempt: Attempt, *, is_response: bool) -> What:
@@ -169,7 +175,7 @@ def _esp(sa: IkeSa, zero: int) -> Iterable[Step]:
         if flow.spi:
             outward = text(flow.src) == sa.initiator
             yield Step(
-                time=flow.first - zero,
+                time=_shown(flow.first - zero),
                 sender=_CLIENT if outward else _SERVER,
                 receiver=_SERVER if outward else _CLIENT,
                 sport=flow.sport or None,
@@ -189,7 +195,7 @@ def _icmp(sa: IkeSa, zero: int) -> Iterable[Step]:
         if row.error.meaning in ICMP_NAMES:
             to_client = text(row.quoted_src) == sa.initiator
             yield Step(
-                time=row.time - zero,
+                time=_shown(row.time - zero),
                 sender=_SERVER if to_client else _CLIENT,
                 receiver=_CLIENT if to_client else _SERVER,
                 what=Icmp(name=row.error.meaning, mtu=row.error.mtu),

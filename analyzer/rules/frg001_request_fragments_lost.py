@@ -170,9 +170,9 @@ def _detail(sa: IkeSa, exchange: Exchange, request: Attempt) -> str:
 
 def _remedies(sa: IkeSa) -> tuple[str, ...]:
     enable: tuple[str, ...] = ()
-    if sa.fragmentation_i == "no":
+    if sa.fragmentation_i != "yes":
         enable += ("windows-client-fragmentation",)
-    if sa.fragmentation_r == "no":
+    if sa.fragmentation_r != "yes":
         enable += ("rras-fragmentation", "gateway-fragmentation")
     return (*enable, "shrink-ike-auth", "permit-ip-fragments", "not-interface-mtu")
 

@@ -118,9 +118,9 @@ def _answered_in_vain(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
 
 def _remedies(sa: IkeSa) -> tuple[str, ...]:
     enable: tuple[str, ...] = ()
-    if sa.fragmentation_i == "no":
+    if sa.fragmentation_i != "yes":
         enable += ("windows-client-fragmentation",)
-    if sa.fragmentation_r == "no":
+    if sa.fragmentation_r != "yes":
         enable += ("rras-fragmentation", "gateway-fragmentation")
     return (*enable, "shrink-server-chain", "permit-ip-fragments", "not-interface-mtu")
 

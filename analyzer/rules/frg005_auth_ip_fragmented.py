@@ -33,10 +33,11 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             cut_by = exchange.sender if word == "request" else _other(exchange.sender)
             title = f"The {attempt.length:,}-byte {exchange_name(exchange)} {word} {_how(attempt)}."
             mtu = mtu_phrase(sa, cut_by)
-            sizes = ", ".join(f"{size:,}" for m in attempt.messages for size in m.ip_sizes)
+            sizes = [f"{size:,}" for m in attempt.messages for size in m.ip_sizes]
+            what = "IP packets" if len(sizes) > 1 else "One IP packet"
             yield Observation(
                 title=title,
-                detail=f"IP packets of {sizes} bytes" + (f" ({mtu})." if mtu else "."),
+                detail=f"{what} of {', '.join(sizes)} bytes" + (f" ({mtu})." if mtu else "."),
                 frames=frames(attempt.frames),
                 confidence=Confidence.STRONG,
             )

@@ -60,7 +60,7 @@ class TestSamples:
         auth = ladder_of(sa).steps[-1]
         assert isinstance(auth.what, Message) and auth.what.ip_fragments is not None
         assert (auth.what.ip_fragments.count, auth.what.ip_fragments.sizes) == (3, (1460, 1460, 620))
-        assert auth.repeats == (1_000_131_000, 2_000_257_000)
+        assert auth.repeats == (1_000_000_000, 2_000_000_000)
         assert (auth.outcome, auth.frames) == ("unanswered", tuple(range(3, 12)))
 
 
