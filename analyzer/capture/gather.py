@@ -27,6 +27,7 @@ class Gather:
         size = len(buffer)
         self._u16 = np.ndarray((max(size - 1, 0),), dtype=">u2", buffer=buffer, strides=(1,))
         self._u32 = np.ndarray((max(size - 3, 0),), dtype=">u4", buffer=buffer, strides=(1,))
+        self._u64 = np.ndarray((max(size - 7, 0),), dtype=">u8", buffer=buffer, strides=(1,))
 
     def u8(self, at: Ints) -> Ints:
         return self.buffer[at].astype(np.int64)
@@ -38,5 +39,4 @@ class Gather:
         return self._u32[at].astype(np.int64)
 
     def u64(self, at: Ints) -> NDArray[np.uint64]:
-        high = self._u32[at].astype(np.uint64)
-        return (high << np.uint64(32)) | self._u32[at + 4].astype(np.uint64)
+        return self._u64[at].astype(np.uint64)

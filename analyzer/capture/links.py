@@ -59,50 +59,50 @@ def locate_ip(fields: Gather, start: Ints, captured: Ints, link_type: NDArray[np
     """
     kinds = np.unique(link_type).tolist()
     if len(kinds) == 1:
-        offset, odd = _locate(fields, start, captured, kinds[0])
+        offset, first, odd = _locate(fields, start, captured, kinds[0])
     else:
         offset = np.full(len(start), -1, dtype=np.int64)
+        first = np.zeros(len(start), dtype=np.int64)
         odd = np.zeros(len(start), dtype=np.bool_)
         for kind in kinds:
             rows = np.flatnonzero(link_type == kind)
-            offset[rows], odd[rows] = _locate(fields, start[rows], captured[rows], kind)
-    return _with_header(fields, offset, odd, start + captured)
-
-
-def _locate(fields: Gather, start: Ints, captured: Ints, kind: int) -> tuple[Ints, Bools]:
-    """Offsets for frames of one link type, the version nibble not yet looked at where the link promises none."""
-    none = np.zeros(len(start), dtype=np.bool_)
-    if kind == ETHERNET:
-        return _ethernet(fields, start, captured)
-    if kind in RAW_TYPES or kind in (IPV4, IPV6):
-        return start, none
-    if kind in (NULL, LOOP):
-        return _loopback(fields, start, captured)
-    if kind in (SLL, SLL2):
-        return _cooked(fields, start, captured, kind)
-    return np.full(len(start), -1, dtype=np.int64), ~none if kind in KNOWN else none
-
-
-def _with_header(fields: Gather, offset: Ints, odd: Bools, end: Ints) -> Located:
-    """Keep only offsets at which a whole fixed IPv4 or IPv6 header was captured."""
-    first = fields.u8(np.maximum(offset, 0))
-    room = end - offset
-    good = (offset >= 0) & (room >= 20) & ((first >> 4 == 4) | ((first >> 4 == 6) & (room >= 40)))
+            offset[rows], first[rows], odd[rows] = _locate(fields, start[rows], captured[rows], kind)
+    room = start + captured - offset
+    version = first >> 4
+    good = (offset >= 0) & (((version == 4) & (room >= 20)) | ((version == 6) & (room >= 40)))
     return Located(np.where(good, offset, -1), np.where(good, first, 0), odd)
 
 
-def _ethernet(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Bools]:
+def _locate(fields: Gather, start: Ints, captured: Ints, kind: int) -> tuple[Ints, Ints, Bools]:
+    """For frames of one link type: offset of what should be an IP header, its first byte, is the frame odd."""
+    if kind == ETHERNET:
+        return _ethernet(fields, start, captured)
+    none = np.zeros(len(start), dtype=np.bool_)
+    if kind in RAW_TYPES or kind in (IPV4, IPV6):
+        offset, odd = start, none
+    elif kind in (NULL, LOOP):
+        offset, odd = _loopback(fields, start, captured)
+    elif kind in (SLL, SLL2):
+        offset, odd = _cooked(fields, start, captured, kind)
+    else:
+        offset, odd = np.full(len(start), -1, dtype=np.int64), ~none if kind in KNOWN else none
+    return offset, fields.u8(np.maximum(offset, 0)), odd
+
+
+def _ethernet(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Ints, Bools]:
     """IP directly behind the Ethernet header, which is nearly all; tags and tunnels are looked at for the rest only."""
-    ethertype = fields.u16(start + 12)
+    # One read for the type (16 bits) and the first byte of what follows.
+    word = fields.u64(start + 12)
+    type_and_version = word >> 44
+    good: Bools = (type_and_version == ETHERTYPE_IPV4 << 4 | 4) | (type_and_version == ETHERTYPE_IPV6 << 4 | 6)
     offset = start + 14
-    version = fields.u8(offset) >> 4
-    good: Bools = ((ethertype == ETHERTYPE_IPV4) & (version == 4)) | ((ethertype == ETHERTYPE_IPV6) & (version == 6))
+    first = ((word >> 40) & 0xFF).astype(np.int64)
     odd = np.zeros(len(start), dtype=np.bool_)
     rest = np.flatnonzero(~good)
     if len(rest):
-        offset = np.where(good, offset, -1)
         offset[rest], odd[rest] = _tagged(fields, start[rest], captured[rest])
-    return offset, odd
+        first[rest] = fields.u8(np.maximum(offset[rest], 0))
+    return offset, first, odd
 
 
 def _tagged(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Bools]:

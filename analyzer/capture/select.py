@@ -109,8 +109,10 @@ def _may_matter(fields: Gather, located: Located, ports: Ports) -> Bools:
     four: Bools = located.first >> 4 == 4
     ip = np.maximum(located.offset, 0)
     header = np.where(four, (located.first & 0x0F) * 4, 40)
-    protocol = fields.u8(ip + np.where(four, 9, 6))
-    whole: Bools = ~four | ((fields.u16(ip + 6) & 0x3FFF == 0) & (header >= 20))
+    # One read for IPv4's fragment field, TTL and protocol, or for IPv6's next header.
+    word = fields.u64(ip + 6)
+    protocol = np.where(four, (word >> 32) & 0xFF, word >> 56)
+    whole: Bools = ~four | (((word >> 48) & 0x3FFF == 0) & (header >= 20))
     both = fields.u32(ip + header)
     other_ports = ~ports.either(both >> 16, both & 0xFFFF)
     plain: Bools = ((protocol == TCP) | (protocol == UDP)) & whole & other_ports
