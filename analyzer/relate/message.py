@@ -6,14 +6,18 @@ little.
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from analyzer.capture.gather import Ints
 from analyzer.relate.table import MessageTable
-from analyzer.wire.ike import IKE
 from analyzer.wire.messages import MALFORMED, TRUNCATED, WHOLE
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import MISSING
+
+if TYPE_CHECKING:
+    from analyzer.wire.ike import IKE
 
 #: Bytes in front of IKE: without options in IPv4; IPv6 and its fragment header; UDP; the non-ESP marker.
 _IPV4_HEADER, _IPV6_HEADERS, _UDP_HEADER, _MARKER = 20, 48, 8, 4
@@ -271,5 +275,7 @@ class Message:
 
     def parsed(self) -> IKE | None:
         """The message taken apart; None when its payloads are encrypted and nothing more than the header is clear."""
+        from analyzer.wire.ike import IKE
+
         data = self._t.wire.clear[self.row]
         return IKE(data, wire_length=int(self._t.wire.messages.wire[self.row])) if data else None

@@ -10,8 +10,6 @@ from analyzer.relate.facts import Answer, Bounds, CaptureFacts
 from analyzer.relate.lazy import lazy
 from analyzer.relate.message import Message
 from analyzer.relate.pairing import pair
-from analyzer.wire.payloads import SA
-from analyzer.wire.proposals import proposal_text
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import EspFlow, IcmpRow
 
@@ -256,6 +254,9 @@ class IkeSa:
 
 
 def _proposals(messages: list[Message]) -> tuple[str, ...]:
+    from analyzer.wire.payloads import SA
+    from analyzer.wire.proposals import proposal_text
+
     for message in messages:
         parsed = message.parsed()
         for payload in parsed.payloads if parsed is not None else ():

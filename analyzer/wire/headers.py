@@ -7,7 +7,7 @@ import numpy as np
 from analyzer.capture.gather import Gather, Ints
 from analyzer.capture.records import Chunk
 from analyzer.capture.select import UDP
-from analyzer.wire.decode import IpPacket
+from analyzer.wire.ip_packet import IpPacket
 from analyzer.wire.tables import Addresses
 
 

@@ -1,6 +1,7 @@
 """Packets that are taken apart one at a time: IP fragments, TCP segments, ICMP errors, odd link layers.
 
-Their finished datagrams and messages wait here until the collector drains them, once a chunk.
+Their finished datagrams and messages wait here until the collector drains them, once a chunk. What needs dpkt is
+imported when the first packet needs it: many a trace has none, and to import dpkt takes as long as to read a small one.
 """
 
 from __future__ import annotations
@@ -12,8 +13,7 @@ from analyzer.capture.records import Chunk, Note
 from analyzer.capture.select import AH, ESP, ICMP, ICMPV6, IPV6_EXTENSIONS, TCP, UDP, Ports
 from analyzer.wire import natt
 from analyzer.wire.datagram import Datagram, Fragment
-from analyzer.wire.decode import IpPacket, decode, skip_extension_headers
-from analyzer.wire.icmp import parse_error
+from analyzer.wire.ip_packet import IpPacket
 from analyzer.wire.reassembly import Reassembler
 from analyzer.wire.tables import MISSING, Addresses, IcmpRow
 from analyzer.wire.tcp import TcpStreams
@@ -134,6 +134,8 @@ class Singles:
 
     def add(self, chunk: Chunk, row: int, link_type: int) -> None:
         """Take one packet of a chunk."""
+        from analyzer.wire.decode import decode
+
         start = int(chunk.start[row])
         raw = chunk.buffer[start : start + int(chunk.captured[row])].tobytes()
         packet = decode(link_type, raw)
@@ -230,6 +232,8 @@ class Singles:
         protocol = datagram.fragments[0].ref[_PROTOCOL]
         if protocol != UDP:
             # Destination options may stand behind an IPv6 fragment header (RFC 8200 section 4.1).
+            from analyzer.wire.decode import skip_extension_headers
+
             protocol, at = skip_extension_headers(protocol, data)
             if protocol != UDP and datagram.first_fragment is not None:
                 return
@@ -349,6 +353,8 @@ class Singles:
                 self._count_esp(src, dst, sport, dport, spi, size, record.time, record.frames[-1], keepalive)
 
     def _icmp_error(self, chunk: Chunk, row: int, packet: IpPacket, data: bytes) -> None:
+        from analyzer.wire.icmp import parse_error
+
         error = parse_error(packet.ip_version, data)
         if error is None or len(self.icmp) >= MAX_ICMP:
             return

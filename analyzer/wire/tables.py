@@ -9,13 +9,15 @@ from __future__ import annotations
 import socket
 from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.capture.gather import Ints
-from analyzer.wire.icmp import IcmpError
+
+if TYPE_CHECKING:
+    from analyzer.wire.icmp import IcmpError
 
 #: Columns whose values fit 32 bits are kept so: half a million messages then take half the memory.
 Narrow = NDArray[np.int32]

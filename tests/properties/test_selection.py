@@ -14,7 +14,8 @@ from analyzer.capture.links import locate_ip
 from analyzer.capture.select import Ports, Selection, select
 from analyzer.wire import collect
 from analyzer.wire.collect import Collector
-from analyzer.wire.decode import IpPacket, decode
+from analyzer.wire.decode import decode
+from analyzer.wire.ip_packet import IpPacket
 from analyzer.wire.tables import MISSING, Wire
 from tests.properties.frames import LINK_TYPES, UNHURRIED, captures, chunk_of, interface_of
 

@@ -14,7 +14,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.wire.decode import IpPacket, decode, skip_extension_headers
+from analyzer.wire.decode import decode, skip_extension_headers
+from analyzer.wire.ip_packet import IpPacket
 
 LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 108, 113, 228, 229, 276)
 
