@@ -26,6 +26,7 @@ from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
 from analyzer.rules import certainty
+from analyzer.rules.advice import against_ip_fragments
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import (
     announcements,
@@ -72,7 +73,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             detail=f"{detail} {icmp_phrase(sa, about)}".strip(),
             frames=frames(init_frames(sa), *(a.frames for a in exchange.requests), (i.frame for i in about)),
             confidence=confidence,
-            remedies=_remedies(sa),
+            remedies=against_ip_fragments(sa, "shrink-ike-auth"),
         )
 
 
@@ -96,7 +97,7 @@ def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
             confidence=Confidence.STRONG
             if sa.side == "responder" and not sa.capture.lost_packets
             else Confidence.POSSIBLE,
-            remedies=_remedies(sa),
+            remedies=against_ip_fragments(sa, "shrink-ike-auth"),
         )
 
 
@@ -166,15 +167,6 @@ def _detail(sa: IkeSa, exchange: Exchange, request: Attempt) -> str:
     if sa.fragmentation_i == "no":
         text += " A server accepts fragmentation only from a client that offers it: its own setting is not known."
     return text
-
-
-def _remedies(sa: IkeSa) -> tuple[str, ...]:
-    enable: tuple[str, ...] = ()
-    if sa.fragmentation_i != "yes":
-        enable += ("windows-client-fragmentation",)
-    if sa.fragmentation_r != "yes":
-        enable += ("rras-fragmentation", "gateway-fragmentation")
-    return (*enable, "shrink-ike-auth", "permit-ip-fragments", "not-interface-mtu")
 
 
 RULE = Rule(

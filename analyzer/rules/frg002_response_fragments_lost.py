@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
+from analyzer.rules.advice import against_ip_fragments
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import announcements, exchange_name, frames, init_frames, octets, times
 from analyzer.wire.registry import numbers
@@ -69,7 +70,7 @@ def _partial_answer(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
         ),
         frames=frames(init_frames(sa), exchange.frames, rest),
         confidence=_confidence_of_part(sa, exchange, arrived[0]),
-        remedies=_remedies(sa),
+        remedies=against_ip_fragments(sa, "shrink-server-chain"),
     )
 
 
@@ -112,17 +113,8 @@ def _answered_in_vain(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
         detail="The client repeats a request only as long as it has no answer.",
         frames=frames(init_frames(sa), exchange.frames),
         confidence=confidence,
-        remedies=_remedies(sa),
+        remedies=against_ip_fragments(sa, "shrink-server-chain"),
     )
-
-
-def _remedies(sa: IkeSa) -> tuple[str, ...]:
-    enable: tuple[str, ...] = ()
-    if sa.fragmentation_i != "yes":
-        enable += ("windows-client-fragmentation",)
-    if sa.fragmentation_r != "yes":
-        enable += ("rras-fragmentation", "gateway-fragmentation")
-    return (*enable, "shrink-server-chain", "permit-ip-fragments", "not-interface-mtu")
 
 
 RULE = Rule(
