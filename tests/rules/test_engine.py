@@ -186,10 +186,10 @@ def test_remarks_are_information(rule: Rule) -> None:
 
 
 def _remedies_named_in(module: str) -> set[str]:
-    """Words in the places where a rule names remedies: ``remedies=...`` and functions called ``_remedies``."""
+    """Words in the places where remedies are named: ``remedies=...`` and the functions of ``advice``."""
     tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
     places = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "remedies"]
-    bodies = [node for node in ast.walk(tree) if isinstance(node, ast.FunctionDef) and node.name == "_remedies"]
+    bodies = [node for node in ast.walk(tree) if module == "advice" and isinstance(node, ast.Return | ast.AugAssign)]
     constants = [c for place in (*places, *bodies) for c in ast.walk(place) if isinstance(c, ast.Constant)]
     return {c.value for c in constants if isinstance(c.value, str) and "-" in c.value}
 
