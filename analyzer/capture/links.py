@@ -57,7 +57,7 @@ def locate_ip(fields: Gather, start: Ints, captured: Ints, link_type: NDArray[np
     Located
         Offsets point at a byte whose high nibble is 4 or 6, with the fixed IP header captured (20 or 40 bytes).
     """
-    kinds = np.unique(link_type).tolist()
+    kinds = distinct(link_type)
     if len(kinds) == 1:
         offset, first, odd = _locate(fields, start, captured, kinds[0])
     else:
@@ -71,6 +71,13 @@ def locate_ip(fields: Gather, start: Ints, captured: Ints, link_type: NDArray[np
     version = first >> 4
     good = (offset >= 0) & (((version == 4) & (room >= 20)) | ((version == 6) & (room >= 40)))
     return Located(np.where(good, offset, -1), np.where(good, first, 0), odd)
+
+
+def distinct(link_type: NDArray[np.int32]) -> list[int]:
+    """The different link types; most captures have one."""
+    one = link_type[:1]
+    kinds: list[int] = (one if (link_type == one).all() else np.unique(link_type)).tolist()
+    return kinds
 
 
 def _locate(fields: Gather, start: Ints, captured: Ints, kind: int) -> tuple[Ints, Ints, Bools]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
@@ -20,7 +21,7 @@ MAX_BREAKS = 1000
 CAREFUL = 1 << 16
 
 
-class FileReader:
+class FileReader(ABC):
     """A capture file being read once, front to back; a context manager. See :class:`analyzer.capture.records.Reader`.
 
     Attributes
@@ -50,9 +51,9 @@ class FileReader:
         """SHA-256 of the whole input, hex: after ``chunks()`` is exhausted, and only if it was asked for."""
         return self._window.sha256
 
+    @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
         """The packets, a window at a time. Never raises on what the file holds."""
-        raise NotImplementedError
 
     def ahead(self) -> Iterator[Chunk]:
         """As :meth:`chunks`, the next chunk being read and walked in a thread while the caller works on this one."""

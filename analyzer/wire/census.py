@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.capture.gather import Gather, Ints
-from analyzer.capture.links import KNOWN
+from analyzer.capture.links import KNOWN, distinct
 from analyzer.capture.records import NO_TIME, Chunk
 from analyzer.capture.select import IPV6_FRAGMENT, UDP, Selection
 from analyzer.wire.tables import MISSING, Census
@@ -33,7 +33,7 @@ def count(
     census.snapped += int(np.count_nonzero(chunk.captured < chunk.wire))
     census.rejected += selection.rejected
     census.headless += _headless(fields, chunk, ip)
-    kinds = np.unique(links).tolist()
+    kinds = distinct(links)
     census.link_types.update(kinds)
     for kind in kinds:
         if kind not in KNOWN:
