@@ -26,6 +26,11 @@ def mark_size(count: int) -> float:
     return 10.0 if count <= 60 else 7.0 if count <= 400 else 4.5 if count <= 5000 else 2.6
 
 
+def _opacity(count: int) -> float:
+    """Where marks lie on one another by the thousand, their density is what tells."""
+    return 1.0 if count <= 400 else 0.75 if count <= 5000 else 0.25 if count <= 100_000 else 0.06
+
+
 def draw_marks(plot: Axes, picture: Picture, x: Floats) -> None:
     """Draw every packet at ``x`` points: its mark, a bar or stem under it, and a tie between IP fragments."""
     marks, count = picture.marks, len(picture.marks)
@@ -47,7 +52,7 @@ def draw_marks(plot: Axes, picture: Picture, x: Floats) -> None:
         plot.add_collection(
             LineCollection(
                 joined, colors=list(colour_of[kinds]), linewidths=1.8 if count <= MOST_STEMS else 0.5, zorder=2.8,
-                rasterized=flat, label="fragments of one datagram",
+                alpha=_opacity(count), rasterized=flat, label="fragments of one datagram",
             ),
             autolim=False,
         )  # fmt: skip
@@ -60,7 +65,7 @@ def draw_marks(plot: Axes, picture: Picture, x: Floats) -> None:
                     plot.scatter(
                         x[mine], y[mine], s=size**2, marker=outline(kind, up), facecolor=pale(base) if again else base,
                         edgecolor=edge(base), linewidth=1.1 if count <= 400 else 0.3 if count <= 5000 else 0.2 * again,
-                        alpha=1.0 if count <= 400 else 0.75, zorder=3.1 if again else 3.0, rasterized=flat,
+                        alpha=_opacity(count), zorder=3.1 if again else 3.0, rasterized=flat,
                         label=f"{kind} {'to responder' if up else 'to initiator'} {'again' if again else 'first'}",
                     )  # fmt: skip
     if marks.dropped.any():
