@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from analyzer.capture.records import NO_TIME
 from analyzer.relate.exchange import Attempt, Exchange, Outcome, Role
 from analyzer.relate.message import Message
 from analyzer.wire.registry import numbers
@@ -138,7 +139,8 @@ def _outcome(
         return "response only"
     if followed or any(a.complete for a in got):
         return "answered"
-    waited = capture_end - sent[0].time
+    # Packets without a time (pcapng's Simple Packet Block) cannot show how long nothing came.
+    waited = capture_end - sent[0].time if sent[0].time != NO_TIME else 0
     if len(sent) >= 3:
         patience = _SECOND_SENDING
     elif len(sent) == 2:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import io
+import struct
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import analyzer
+from analyzer.report.ladder import parse
 from analyzer.wire.registry import numbers
+from sample_pcaps.lab.maker import make_packets
 from tests.relate.seen import GOES_ON, INIT, capture, exchange, only_sa
 
 AUTH = numbers.IKE_AUTH
@@ -305,3 +311,27 @@ def test_an_ike_sa_made_by_rekeying_has_no_init_of_its_own():
     old, new = cap.sas_seen
     assert (old.rekeyed, new.rekeyed) == (False, True)
     assert new.init is None
+
+
+def test_packets_without_a_time_show_no_waiting():
+    # pcapng's Simple Packet Block has no timestamp: how long the request waited for its answer cannot be told.
+    ladder = parse(
+        "C = 10.0.0.2  S = 203.0.113.7\n"
+        "+0.000 C:500  > S:500  IKE_SA_INIT request\n"
+        "+0.030 C:500  < S:500  IKE_SA_INIT response\n"
+        "+0.075 C:4500 > S:4500 IKE_AUTH    request 400 SK{IDi} x3 at +1.000 +3.000\n"
+    )
+
+    def block(kind: int, body: bytes) -> bytes:
+        body += bytes(-len(body) % 4)
+        length = struct.pack("<I", len(body) + 12)
+        return struct.pack("<I", kind) + length + body + length
+
+    blocks = [block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)), block(1, struct.pack("<HHI", 1, 0, 0))]
+    blocks += [block(3, struct.pack("<I", wire) + data) for _, data, wire in make_packets(ladder)]
+    cap = analyzer.read("simple.pcapng", stream=io.BytesIO(b"".join(blocks)))
+    assert cap.related.capture.ike_messages == 5
+    assert [e.outcome for e in cap.sas_seen[0].exchanges] == ["answered", "open at end of capture"]
+    assert cap.verdict.exit_status == 3
+    assert cap.text()
+    assert cap.report()["sas"][0]["start"] is None
