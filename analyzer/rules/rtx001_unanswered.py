@@ -73,7 +73,9 @@ def _answer(exchange: Exchange) -> str:
         return "got no answer"
     if response.skf_missing:
         lost = ", ".join(map(str, response.skf_missing[:8]))
-        return f"its answer is incomplete: SKF fragments {lost} of {response.skf_total} are missing"
+        one = len(response.skf_missing) == 1
+        what = f"SKF fragment{'' if one else 's'} {lost} of {response.skf_total} {'is' if one else 'are'} missing"
+        return f"its answer is incomplete: {what}"
     return "of its answer only some IP fragments are in the trace"
 
 
