@@ -78,13 +78,15 @@ def read(
     with open_capture(path, stream=stream, sha256=sha256) as reader:
         for chunk in reader.ahead():
             collector.feed(chunk, reader.interfaces)
+    # What is open at the end is closed first: that, too, can meet a limit.
+    wire = collector.finish()
     notes = [*reader.notes, *collector.notes()]
     return Capture(
         path=os.fspath(path),
         format=reader.format,
         interfaces=tuple(reader.interfaces),
         notes=tuple(notes),
-        wire=collector.finish(),
+        wire=wire,
         mtu=mtu,
         sha256=reader.sha256,
     )

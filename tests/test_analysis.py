@@ -121,3 +121,14 @@ def test_the_public_names():
     assert set(analyzer.__all__) <= set(dir(analyzer))
     with pytest.raises(AttributeError, match="no attribute 'nothing'"):
         _ = analyzer.nothing
+
+
+def test_a_limit_met_only_at_the_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    # The datagram whose last fragment is missing becomes a message only when the capture is over: one too many.
+    monkeypatch.setattr("analyzer.wire.collect.MAX_MESSAGES", 2)
+    cap = capture(INIT, "+0.075 C:4500 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 lost 3\n")
+    assert [note.id for note in cap.notes] == ["analysis-limit"]
+    assert cap.related.capture.ike_messages == 2
+    # Its fragments are left out with it: alone they would look like fragments whose first one was lost.
+    assert [sa.orphans for sa in cap.sas_seen] == [()]
+    assert len(cap.wire.datagrams.fragments) == 2

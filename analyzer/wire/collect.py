@@ -21,7 +21,7 @@ from analyzer.wire.census import count
 from analyzer.wire.flows import Flows
 from analyzer.wire.headers import address_numbers, ip_ends, ipv4_headers
 from analyzer.wire.messages import Batch, Origin, read_messages
-from analyzer.wire.singles import LooseDatagram, Singles
+from analyzer.wire.singles import FRAGMENT_OFFSET, LooseDatagram, Singles
 from analyzer.wire.tables import (
     MAX_ADDRESSES,
     MISSING,
@@ -127,7 +127,7 @@ class Collector:
         )
 
     def notes(self) -> list[Note]:
-        """What the collector had to leave out; complete after the last chunk."""
+        """What the collector had to leave out; complete after :meth:`finish`."""
         notes = list(self._singles.notes)
         if self.over_limit:
             notes.append(
@@ -291,11 +291,11 @@ class Collector:
     def _take_singles(self) -> None:
         """Move the finished datagrams and messages of the one-at-a-time path into the tables."""
         drained = self._singles.drain()
-        base = self._datagram_count
-        self._keep_datagrams(drained.datagrams)
         loose = drained.messages
         if not loose or not self._room_for(len(loose)):
             return
+        base = self._datagram_count
+        self._keep_datagrams(drained.datagrams)
         for i, message in enumerate(loose, self._message_count):
             if len(message.frames) > 1:
                 self._message_frames[i] = message.frames
@@ -331,8 +331,9 @@ class Collector:
                 self._datagram_missing[base + i] = d.missing
             for r in d.rows:
                 # Ports are known for the whole datagram, but only the fragment at offset 0 carries them.
-                ports = (d.sport, d.dport) if r[10] == 0 else (MISSING, MISSING)
-                rows.append((*r[:16], *ports, base + i, r[16]))
+                ports = (d.sport, d.dport) if r[FRAGMENT_OFFSET] == 0 else (MISSING, MISSING)
+                *columns, dropped = r
+                rows.append((*columns, *ports, base + i, dropped))
         self._packets.append(_packets(*np.array(rows, dtype=np.int64).T))
         table = [(d.fragments, d.complete, d.overlap, d.first_fragment_length, d.largest) for d in datagrams]
         self._datagrams.append(_datagrams(*np.array(table, dtype=np.int64).T))

@@ -27,7 +27,7 @@ _UDP_HEADER = 8
 
 #: A row of the packets table without its ports and datagram, in the order of the table's columns.
 PacketRow = tuple[int, ...]
-_SRC, _DST, _PROTOCOL = 4, 5, 15
+_SRC, _DST, FRAGMENT_OFFSET, _PROTOCOL = 4, 5, 10, 15
 
 
 @dataclass(slots=True, eq=False, repr=False)
