@@ -295,6 +295,9 @@ def _facts(
         icmp=tuple(wire.icmp),
         heard_on_4500=_heard_on_4500(wire),
         given_mtu=mtu,
+        echoes=tuple(wire.echoes),
+        handshakes=tuple(wire.handshakes),
+        names=tuple(wire.names),
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from analyzer.wire.tables import IcmpRow
+from analyzer.wire.tables import EchoRow, HandshakeRow, IcmpRow, NameRow
 
 #: Three-valued: what the capture cannot show is unknown, never no.
 Answer = Literal["yes", "no", "unknown"]
@@ -42,6 +42,8 @@ class CaptureFacts:
         Addresses that sent anything at all from UDP port 4500.
     given_mtu : int or None
         The path MTU as the user knows it, bytes.
+    echoes, handshakes, names : tuples of EchoRow, HandshakeRow, NameRow
+        What pings, TCP handshakes and DNS responses beside IKE tell, in the order of capture; bounded.
     """
 
     first: int
@@ -63,6 +65,9 @@ class CaptureFacts:
     icmp: tuple[IcmpRow, ...]
     heard_on_4500: frozenset[str] = frozenset()
     given_mtu: int | None = None
+    echoes: tuple[EchoRow, ...] = ()
+    handshakes: tuple[HandshakeRow, ...] = ()
+    names: tuple[NameRow, ...] = ()
 
     @property
     def hides_later_fragments(self) -> bool:

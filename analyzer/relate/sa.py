@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Literal
-
 from analyzer.relate import fragmentation, nat, path_mtu, progress
 from analyzer.relate.exchange import Exchange, Role
 from analyzer.relate.facts import Answer, Bounds, CaptureFacts
 from analyzer.relate.lazy import lazy
 from analyzer.relate.message import Message
+from analyzer.relate.neighbours import Neighbour
 from analyzer.relate.pairing import pair
+from analyzer.relate.peers import Guess
+from analyzer.relate.side import Side
+from analyzer.relate.what_if import Plan
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import EspFlow, IcmpRow
-
-Side = Literal["initiator", "responder", "middle", "unknown"]
 
 
 class IkeSa:
@@ -234,6 +234,25 @@ class IkeSa:
     def _given(self, role: Role, mtu: int) -> str:
         largest = max((m.largest_ip_packet for m in self.sent_by(role)), default=0)
         return "given by the user" + (f", although packets of {largest:,} bytes were sent" if largest > mtu else "")
+
+    @lazy
+    def peers(self) -> dict[Role, tuple[Guess, ...]]:
+        """Which product each side may be, the best founded guess first (see :mod:`analyzer.relate.peers`)."""
+        return {"initiator": (), "responder": ()}
+
+    def product_guess(self, role: Role) -> tuple[str, ...]:
+        """Product keys of one side (those of the remedies), the likeliest first; empty when nothing hints at one."""
+        return tuple(dict.fromkeys(guess.product for guess in self.peers[role]))
+
+    @lazy
+    def plans(self) -> tuple[Plan, ...]:
+        """What RFC 7383 would have done to each large message (see :mod:`analyzer.relate.what_if`)."""
+        return ()
+
+    @lazy
+    def neighbours(self) -> tuple[Neighbour, ...]:
+        """Other IKE SAs that share an address with this one, the nearest in time; bounded."""
+        return ()
 
     @lazy
     def side(self) -> Side:

@@ -42,7 +42,7 @@ RULE = Rule(
     code="CAP006",
     id="capture-ends-early",
     severity=Severity.INFORMATION,
-    order=41,
+    order=103,
     check=check,
     ceiling=Confidence.CANNOT_TELL,
 )

@@ -170,7 +170,7 @@ def _finding(rule: Rule, sa: int | None, seen: Observation) -> Finding:
         frames=seen.frames,
         remedies=tuple(text for key in (*rule.remedies, *seen.remedies) for text in remedy(key)),
         order=rule.order,
-        is_verdict=rule.is_verdict,
+        is_verdict=rule.is_verdict and not seen.is_remark,
     )
 
 
@@ -187,7 +187,7 @@ def _verdict_of_sa(sa: IkeSa, rules: Iterable[Rule]) -> Verdict:
         if gravest is not None and gravest.rank <= rule.best_rank:
             break
         for finding in _assess(sa, (rule,))[0]:
-            if gravest is None or finding.rank < gravest.rank:
+            if finding.is_verdict and (gravest is None or finding.rank < gravest.rank):
                 gravest = finding
     return _as_verdict(gravest) if gravest is not None else _undecided(sa)
 

@@ -47,7 +47,10 @@ _CONFIDENCES = {confidence: rank for rank, confidence in enumerate(Confidence)}
 
 @dataclass(frozen=True, slots=True)
 class Observation:
-    """What a rule found in one IKE SA or capture. Text from the capture in it is escaped already."""
+    """What a rule found in one IKE SA or capture. Text from the capture in it is escaped already.
+
+    ``is_remark``: worth knowing, but no answer to "why did it fail" (a group retry that went well, say).
+    """
 
     title: str
     detail: str
@@ -55,6 +58,7 @@ class Observation:
     confidence: Confidence
     severity: Severity | None = None
     remedies: tuple[str, ...] = ()
+    is_remark: bool = False
 
 
 @dataclass(frozen=True, slots=True)

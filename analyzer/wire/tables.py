@@ -194,6 +194,52 @@ class IcmpRow:
     error: IcmpError
 
 
+@dataclass(frozen=True, slots=True)
+class EchoRow:
+    """An ICMP or ICMPv6 echo request or reply in one IP packet: ``ip_length`` bytes, header included.
+
+    ``df`` is None over IPv6, where no router fragments.
+    """
+
+    frame: int
+    time: int
+    src: str
+    dst: str
+    is_reply: bool
+    identifier: int
+    sequence: int
+    ip_length: int
+    df: bool | None
+
+
+@dataclass(frozen=True, slots=True)
+class HandshakeRow:
+    """A TCP SYN (``is_answer``: SYN-ACK), or the RST that refuses one; ``mss`` is None where the option is missing."""
+
+    frame: int
+    time: int
+    src: str
+    dst: str
+    sport: int
+    dport: int
+    is_answer: bool
+    is_reset: bool
+    mss: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class NameRow:
+    """A DNS response over UDP: the name asked for (escaped), its RCODE, and the addresses of its answers as text."""
+
+    frame: int
+    time: int
+    client: str
+    server: str
+    name: str
+    rcode: int
+    addresses: tuple[str, ...]
+
+
 @dataclass(slots=True, eq=False, repr=False)
 class Census:
     """What the capture holds besides IKE: evidence for its own quality. Counts of packets unless said otherwise."""
@@ -235,6 +281,9 @@ class Wire:
     flows: list[EspFlow]
     icmp: list[IcmpRow]
     census: Census
+    echoes: list[EchoRow] = field(default_factory=list)
+    handshakes: list[HandshakeRow] = field(default_factory=list)
+    names: list[NameRow] = field(default_factory=list)
 
 
 Table = TypeVar("Table", Packets, Datagrams, Messages)
