@@ -42,7 +42,7 @@ RULE = Rule(
     code="CAP006",
     id="capture-ends-early",
     severity=Severity.INFORMATION,
-    order=103,
+    order=110,
     check=check,
     ceiling=Confidence.CANNOT_TELL,
 )

@@ -1,0 +1,85 @@
+"""Keys and certificates, made on the fly with strongSwan's ``pki``: root, intermediate, and one for each end.
+
+The intermediate is sent along with the end's own certificate, so that an RSA-4096 chain makes IKE_AUTH larger than 3 kB.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from sample_pcaps.lab.live.shell import LabError, run
+
+CLIENT_ID, SERVER_ID = "client.example.com", "vpn.example.com"
+#: key type -> bits; ``other`` is a second tree that the first one's ends do not trust.
+KINDS = {"ecdsa": ("ecdsa", 256), "rsa2048": ("rsa", 2048), "rsa4096": ("rsa", 4096), "other": ("ecdsa", 256)}
+_NAME = "C=CH, O=Example, CN={}"
+
+
+@dataclass(frozen=True, slots=True)
+class Tree:
+    """Where the files of one tree are: ``root.pem``, ``intermediate.pem``, ``client.pem``, ``client.key.pem`` ..."""
+
+    folder: Path
+
+    def certificate(self, owner: str) -> Path:
+        """Path of the certificate of ``root``, ``intermediate``, ``client`` or ``server``.
+
+        >>> Tree(Path("keys/ecdsa")).certificate("client").name
+        'client.pem'
+        """
+        return self.folder / f"{owner}.pem"
+
+    def key(self, owner: str) -> Path:
+        """Path of the private key.
+
+        >>> Tree(Path("keys/ecdsa")).key("client").name
+        'client.key.pem'
+        """
+        return self.folder / f"{owner}.key.pem"
+
+
+def make(kind: str, folder: Path) -> Tree:
+    """Make a tree, unless it is there already.
+
+    Parameters
+    ----------
+    kind : str
+        One of :data:`KINDS`.
+    folder : Path
+        Folder that holds the trees, one folder each.
+
+    Returns
+    -------
+    Tree
+    """
+    if kind not in KINDS:
+        raise LabError(f"no such kind of keys: {kind}; there are {', '.join(KINDS)}")
+    tree = Tree(folder / kind)
+    if tree.certificate("server").exists():
+        return tree
+    tree.folder.mkdir(parents=True, exist_ok=True)
+    key_type, bits = KINDS[kind]
+    for owner in ("root", "intermediate", "client", "server"):
+        _write(tree.key(owner), "--gen", "--type", key_type, "--size", str(bits))
+    _write(
+        tree.certificate("root"),
+        *("--self", "--ca", "--in", str(tree.key("root")), "--dn", _NAME.format(f"Example {kind} root")),
+    )
+    _issue(tree, "intermediate", "root", "--ca")
+    _issue(tree, "client", "intermediate", "--san", CLIENT_ID, "--flag", "clientAuth")
+    _issue(tree, "server", "intermediate", "--san", SERVER_ID, "--flag", "serverAuth")
+    return tree
+
+
+def _issue(tree: Tree, owner: str, issuer: str, *options: str) -> None:
+    names = {"intermediate": "Example intermediate", "client": CLIENT_ID, "server": SERVER_ID}
+    _write(
+        tree.certificate(owner),
+        *("--issue", "--type", "priv", "--in", str(tree.key(owner)), "--dn", _NAME.format(names[owner])),
+        *("--cacert", str(tree.certificate(issuer)), "--cakey", str(tree.key(issuer)), *options),
+    )
+
+
+def _write(path: Path, *arguments: str) -> None:
+    path.write_text(run("pki", *arguments, "--outform", "pem", timeout=120))
