@@ -18,12 +18,16 @@ __version__ = "0.1.0"
 
 if TYPE_CHECKING:
     from analyzer.analysis import Capture, read
+    from analyzer.comparison.compare import Comparison, compare
     from analyzer.errors import AnalyzerError, InputError, MissingDependency, UsageError
     from analyzer.rules.model import Confidence, Finding, NotAssessed, Severity, Verdict
+    from analyzer.validation import Validation, validate
 
 _HOME = {
     "read": "analysis",
     "Capture": "analysis",
+    "Comparison": "comparison.compare",
+    "compare": "comparison.compare",
     "AnalyzerError": "errors",
     "InputError": "errors",
     "MissingDependency": "errors",
@@ -33,11 +37,14 @@ _HOME = {
     "NotAssessed": "rules.model",
     "Severity": "rules.model",
     "Verdict": "rules.model",
+    "Validation": "validation",
+    "validate": "validation",
 }
 
 __all__ = [
     "AnalyzerError",
     "Capture",
+    "Comparison",
     "Confidence",
     "Finding",
     "InputError",
@@ -45,9 +52,12 @@ __all__ = [
     "NotAssessed",
     "Severity",
     "UsageError",
+    "Validation",
     "Verdict",
     "__version__",
+    "compare",
     "read",
+    "validate",
 ]
 
 

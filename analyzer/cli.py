@@ -22,6 +22,14 @@ if TYPE_CHECKING:
 
 USAGE_ERROR = 2
 _ANALYZE = "Prints the verdict, the ladder of each IKE SA, and the findings with frame numbers and remedies."
+_VALIDATE = (
+    "The check after the fix: both sides announce IKE fragmentation (16430), IP cuts no IKE_AUTH, IKE_AUTH is "
+    "answered. Each check passes, fails, or cannot be told from this trace."
+)
+_COMPARE = (
+    "Matches IKE SAs by SPI and messages by content, compares the clocks, and says which packet died in which "
+    "direction."
+)
 _EXIT_STATUS = "Exit status: 0 healthy, 1 a blocking or degrading finding, 2 usage or input error, 3 cannot tell."
 #: From bad to good; several files end with the first of these that occurred.
 _GRAVITY = (USAGE_ERROR, 1, 3, 0)
@@ -99,6 +107,68 @@ def analyze(arguments: argparse.Namespace) -> int:
     return next(status for status in _GRAVITY if status in statuses)
 
 
+def explain(arguments: argparse.Namespace) -> int:
+    """``explain WHAT``: the page of a rule, a verdict or a Windows error code."""
+    from analyzer.report.rule_page import explain as page
+
+    sys.stdout.write(page(arguments.what))
+    return 0
+
+
+def rules(arguments: argparse.Namespace) -> int:
+    """``rules``: all rules as a table."""
+    from analyzer.report import rule_table
+
+    sys.stdout.write(rule_table.as_json() + "\n" if arguments.json else rule_table.as_text())
+    return 0
+
+
+def validate(arguments: argparse.Namespace) -> int:
+    """``validate FILE``: the check after the fix."""
+    from analyzer.report import validation_text
+
+    capture = analyzer.read(arguments.file, ports=arguments.port)
+    validation = analyzer.validate(capture, arguments.subject)
+    if arguments.json:
+        print(validation_text.as_json(capture, validation))
+    else:
+        sys.stdout.write(validation_text.as_text(capture, validation))
+    return validation.exit_status
+
+
+def compare(arguments: argparse.Namespace) -> int:
+    """``compare CLIENT SERVER``: two captures of the same attempt."""
+    from analyzer.report import comparison_text
+
+    if "-" in (arguments.client, arguments.server):
+        raise UsageError("compare reads two files: give their names")
+    both = analyzer.compare(
+        analyzer.read(arguments.client, ports=arguments.port), analyzer.read(arguments.server, ports=arguments.port)
+    )
+    if arguments.json:
+        print(comparison_text.as_json(both))
+    else:
+        sys.stdout.write(comparison_text.as_text(both))
+    return both.verdict.exit_status
+
+
+def doctor(arguments: argparse.Namespace) -> int:
+    """``doctor``: is everything here that the tool needs?"""
+    from analyzer.doctor import as_text, examine, is_healthy
+
+    findings = list(examine())
+    sys.stdout.write(as_text(findings))
+    return 0 if is_healthy(findings) else 1
+
+
+def guide(arguments: argparse.Namespace) -> int:
+    """``guide``: how to take a good trace."""
+    from importlib.resources import files
+
+    sys.stdout.write(files("analyzer.report").joinpath("capture_guide.md").read_text(encoding="utf-8"))
+    return 0
+
+
 def _print(capture: Capture, arguments: argparse.Namespace, *, first: bool) -> None:
     if arguments.json:
         from analyzer.report.json_report import as_json
@@ -135,6 +205,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("--version", action="version", version=f"ike-analyzer {analyzer.__version__}")
     verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
+
     one = verbs.add_parser(
         "analyze", help="say what happened in one or more captures", description=_ANALYZE, epilog=_EXIT_STATUS
     )
@@ -142,11 +213,58 @@ def _parser() -> argparse.ArgumentParser:
     one.add_argument("--json", action="store_true", help="print one JSON object for each file (ike-analyzer/report/1)")
     one.add_argument("--plot", metavar="OUT", help="draw packet size versus MTU into OUT (.png or .svg)")
     one.add_argument("--mtu", type=int, metavar="N", help="the path MTU in bytes, if you know it")
-    one.add_argument(
+    _port(one)
+    one.set_defaults(run=analyze)
+
+    one = verbs.add_parser(
+        "validate", help="check a trace that was taken after the fix", description=_VALIDATE, epilog=_EXIT_STATUS
+    )
+    one.add_argument("file", metavar="FILE", help="pcap or pcapng; - is standard input")
+    which = one.add_mutually_exclusive_group()
+    for subject in ("client", "server"):
+        which.add_argument(
+            f"--{subject}",
+            dest="subject",
+            action="store_const",
+            const=subject,
+            default="both",
+            help=f"check only what the {subject} does, and what both reach",
+        )
+    one.add_argument("--json", action="store_true", help="print one JSON object (ike-analyzer/validation/1)")
+    _port(one)
+    one.set_defaults(run=validate)
+
+    one = verbs.add_parser(
+        "compare", help="lay two captures of the same attempt side by side", description=_COMPARE, epilog=_EXIT_STATUS
+    )
+    one.add_argument("client", metavar="CLIENT", help="the capture taken at the client")
+    one.add_argument("server", metavar="SERVER", help="the capture taken at the server in the same minutes")
+    one.add_argument("--json", action="store_true", help="print one JSON object (ike-analyzer/comparison/1)")
+    _port(one)
+    one.set_defaults(run=compare)
+
+    one = verbs.add_parser("explain", help="what a rule, a verdict or a Windows error code means")
+    one.add_argument("what", metavar="RULE|VERDICT|CODE", help="FRG001, udp-4500-blocked, 809")
+    one.set_defaults(run=explain)
+
+    one = verbs.add_parser("rules", help="all rules as a table")
+    one.add_argument("--json", action="store_true", help="print one JSON object (ike-analyzer/rules/1)")
+    one.set_defaults(run=rules)
+
+    one = verbs.add_parser("guide", help="how to take a good trace")
+    one.set_defaults(run=guide)
+
+    one = verbs.add_parser(
+        "doctor", help="is everything here that the tool needs", epilog="Exit status: 0 usable, 1 something is missing."
+    )
+    one.set_defaults(run=doctor)
+    return parser
+
+
+def _port(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
         "--port", type=int, action="append", default=[], metavar="N", help="also look for IKE on port N (repeatable)"
     )
-    one.set_defaults(run=analyze)
-    return parser
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from analyzer.capture.gather import Ints
 from analyzer.relate.table import MessageTable
 from analyzer.wire.messages import MALFORMED, TRUNCATED, WHOLE
 from analyzer.wire.registry import numbers
-from analyzer.wire.tables import MISSING
+from analyzer.wire.tables import MISSING, Packets
 
 if TYPE_CHECKING:
     from analyzer.wire.ike import IKE
@@ -237,6 +237,22 @@ class Message:
         return (int(ttl[packets[0]]),) if len(packets) == 1 else tuple(ttl[packets].tolist())
 
     @property
+    def ip_id(self) -> int:
+        """IP identification of its first packet; 0 where there is none (IPv6 in one packet, TCP)."""
+        packets = self.packets
+        return max(int(self._t.wire.packets.ip_id[packets[0]]), 0) if len(packets) else 0
+
+    @property
+    def packet_table(self) -> Packets:
+        """The table that :attr:`packets` are rows of."""
+        return self._t.wire.packets
+
+    @property
+    def captured(self) -> int:
+        """Bytes of the IKE message that the capture kept."""
+        return int(self._t.wire.messages.captured[self.row])
+
+    @property
     def address_numbers(self) -> tuple[int, int]:
         """Source and destination as numbers of :class:`analyzer.wire.tables.Addresses`."""
         return self._t.src[self.row], self._t.dst[self.row]
@@ -248,6 +264,11 @@ class Message:
     @property
     def digest(self) -> int:
         return self._t.digest[self.row]
+
+    def payload_bodies(self, kind: int) -> list[bytes]:
+        """What follows the generic header of each clear payload of a type, as far as it was captured."""
+        data = self._t.wire.clear[self.row]
+        return [data[at + 4 : at + length] for payload, at, length in self._payload_places() if payload == kind]
 
     def notify_data(self, kind: int) -> list[bytes]:
         """Data of each clear Notify payload of a type (IKEv2: after protocol, SPI size, type and SPI)."""

@@ -82,7 +82,7 @@ def _count(number: int, what: str) -> str:
 
 def _verdict(verdict: Verdict) -> str:
     label = f"{_LABEL[verdict.severity]}{verdict.id} ({verdict.confidence.value})"
-    return f"{label}\n{_wrapped(verdict.text, '  ')}\n"
+    return f"{label}\n{wrapped(verdict.text, '  ')}\n"
 
 
 _LABEL = {
@@ -105,7 +105,7 @@ def _sa(capture: Capture, sa: IkeSa, verdict: Verdict) -> str:
     )
     directions = (("client > server", sa.path_mtu["initiator"]), ("server > client", sa.path_mtu["responder"]))
     bounds = [
-        _wrapped(f"MTU {way}: {_range(b.lower, b.upper)} ({b.evidence})", "  ", "    ") + "\n"
+        wrapped(f"MTU {way}: {_range(b.lower, b.upper)} ({b.evidence})", "  ", "    ") + "\n"
         for way, b in directions
         if b.evidence
     ]
@@ -139,9 +139,9 @@ def _finding(finding: Finding, said: set[str], *, many: bool, stated: bool, advi
     """One finding; what the verdict above or an earlier finding said already (``said``: remedies) is not repeated."""
     whose = f"  IKE SA {finding.sa + 1}" if many and finding.sa is not None else ""
     lines = [f"{finding.rule}  {finding.severity.value}, {finding.confidence.value}  {finding.id}{whose}"]
-    lines.append("  (the verdict above)" if stated else _wrapped(finding.title, "  "))
+    lines.append("  (the verdict above)" if stated else wrapped(finding.title, "  "))
     if finding.detail.strip():
-        lines.append(_wrapped(finding.detail, "  "))
+        lines.append(wrapped(finding.detail, "  "))
     if finding.frames:
         lines.append(f"  Wireshark: {finding.filter}")
     for remedy in finding.remedies if advise else ():
@@ -158,7 +158,7 @@ def _remedy(text: str) -> str:
         if line.startswith("  "):
             lines.append("      " + line.strip())
         else:
-            lines.append(_wrapped(line, "  - " if i == 0 else "    ", "    "))
+            lines.append(wrapped(line, "  - " if i == 0 else "    ", "    "))
     return "\n".join(lines)
 
 
@@ -171,13 +171,13 @@ def _notes(capture: Capture, not_assessed: Iterable[NotAssessed]) -> Iterable[st
     if reasons:
         yield (
             "NOT ASSESSED\n"
-            + "\n".join(_wrapped(f"{', '.join(rules)}: {because}", "  ", "    ") for because, rules in reasons.items())
+            + "\n".join(wrapped(f"{', '.join(rules)}: {because}", "  ", "    ") for because, rules in reasons.items())
             + "\n"
         )
     if capture.notes:
         yield (
             "ABOUT THE CAPTURE\n"
-            + "\n".join(_wrapped(f"{note.id}: {note.detail}", "  ", "    ") for note in capture.notes)
+            + "\n".join(wrapped(f"{note.id}: {note.detail}", "  ", "    ") for note in capture.notes)
             + "\n"
         )
 
@@ -187,7 +187,8 @@ _BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|bytes?|packets?|times)\b)")
 _NO_BREAK = "\N{NO-BREAK SPACE}"
 
 
-def _wrapped(text: str, indent: str, further: str | None = None) -> str:
+def wrapped(text: str, indent: str, further: str | None = None) -> str:
+    """Fill lines of the report's width; ``further`` indents all but the first line."""
     filled = textwrap.fill(
         _BEFORE_UNIT.sub(_NO_BREAK, " ".join(text.split())),
         WIDTH,

@@ -1,0 +1,213 @@
+"""Why an attempt failed, when both ends were captured: the first exchange that did not end well, and what it lacked."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from analyzer.comparison.fate import Journey
+from analyzer.relate.exchange import Exchange, Role
+from analyzer.relate.sa import IkeSa
+from analyzer.rules.model import Confidence
+from analyzer.rules.wording import octets, times
+from analyzer.wire.registry import name, numbers
+
+#: Ports of IKE behind the non-ESP marker.
+_NAT_T_PORT = 4500
+
+
+@dataclass(frozen=True, slots=True)
+class Cause:
+    """What the two traces prove together: a verdict's id, how sure, and one sentence. ``sent`` are lost sendings."""
+
+    id: str
+    confidence: Confidence
+    text: str
+    sent: tuple[Journey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Leg:
+    """All sendings of one message (an exchange's request, or its response) with their fates."""
+
+    exchange: int
+    message_id: int
+    sender: Role
+    is_response: bool
+    journeys: tuple[Journey, ...]
+
+    @property
+    def first(self) -> int:
+        """Time of the first sending, ns, by the sender's clock."""
+        return self.journeys[0].sent.time
+
+    @property
+    def lost(self) -> tuple[Journey, ...]:
+        return tuple(j for j in self.journeys if j.fate in ("lost", "in part"))
+
+    @property
+    def is_hidden(self) -> bool:
+        """The other trace cannot show whether it arrived."""
+        return any(j.fate == "hidden" for j in self.journeys)
+
+    @property
+    def came_whole(self) -> bool:
+        """The message arrived at least once: in one packet, or every SKF fragment of it."""
+        whole = {j.sent.skf_number for j in self.journeys if j.fate == "arrived"}
+        total = max((j.sent.skf_total for j in self.journeys), default=0)
+        return bool(whole) if total == 0 else whole >= set(range(1, total + 1))
+
+
+def cause(client: IkeSa, server: IkeSa, legs: Sequence[Leg]) -> Cause | None:
+    """What the two traces prove of one IKE SA.
+
+    Parameters
+    ----------
+    client, server : IkeSa
+        The same IKE SA as both sides captured it.
+    legs : sequence of Leg
+        Every message of it with the fates of its sendings.
+
+    Returns
+    -------
+    Cause or None
+        None where every request of the client that set up the connection got its answer, or nothing can be told.
+    """
+    by_message = {(leg.sender, leg.exchange, leg.message_id, leg.is_response): leg for leg in legs}
+    for exchange in client.exchanges:
+        if exchange.sender != "initiator" or exchange.outcome in ("answered", "superseded") or not exchange.requests:
+            continue
+        if any(a.complete for a in exchange.responses):
+            continue
+        request = by_message.get(("initiator", exchange.exchange, exchange.message_id, False))
+        response = by_message.get(("responder", exchange.exchange, exchange.message_id, True))
+        if request is None:
+            continue
+        found = _of_exchange(client, server, exchange, request, response)
+        if found is not None:
+            return found
+    return None
+
+
+def _of_exchange(client: IkeSa, server: IkeSa, exchange: Exchange, request: Leg, response: Leg | None) -> Cause | None:
+    if not request.came_whole:
+        if request.is_hidden or not request.lost:
+            return None
+        return _lost(server, request, "server", exchange)
+    if response is not None and response.journeys:
+        if response.came_whole or response.is_hidden or not response.lost:
+            return None
+        return _lost(client, response, "client", exchange)
+    if server.capture.last < exchange.requests[-1].time and exchange.outcome != "unanswered":
+        return None
+    what = f"{octets(_length(request))} {name('exchange', exchange.exchange)} request"
+    setup = {
+        numbers.IKE_SA_INIT: "no-response-ike-sa-init",
+        numbers.IKE_AUTH: "eap-stall" if _is_eap_round(client, exchange) else "ike-auth-silent-drop",
+        numbers.IKE_INTERMEDIATE: "intermediate-pq-failure",
+    }
+    verdict = setup.get(exchange.exchange, "dpd-timeout")
+    text = f"The {what} reached the server whole and no answer left the server: look at the server, not the path."
+    return Cause(verdict, _confidence(server), text)
+
+
+def _is_eap_round(client: IkeSa, exchange: Exchange) -> bool:
+    return any(
+        e.outcome == "answered" and e.response is not None and e.response.inner_payload != numbers.AUTH
+        for e in client.of(numbers.IKE_AUTH)
+        if e.message_id < exchange.message_id
+    )
+
+
+def _confidence(receiver: IkeSa) -> Confidence:
+    """Both ends seen is proof, unless the receiving capture itself lost packets or is damaged."""
+    facts = receiver.capture
+    return Confidence.POSSIBLE if facts.lost_packets or facts.damaged or facts.cut else Confidence.PROVED
+
+
+def _length(leg: Leg) -> int:
+    """IKE length of the message; of an SKF set the sum, each fragment once."""
+    return sum({j.sent.skf_number: j.sent.length for j in leg.journeys}.values())
+
+
+def _lost(receiver: IkeSa, leg: Leg, where: str, exchange: Exchange) -> Cause:
+    to = f"the {where}"
+    sender = "client" if where == "server" else "server"
+    what = f"{octets(_length(leg))} {name('exchange', leg.exchange)} {'response' if leg.is_response else 'request'}"
+    sendings = _sendings(leg)
+    confidence = _confidence(receiver)
+    skf = any(j.sent.skf_total for j in leg.journeys)
+    if any(j.sent.is_ip_fragmented for j in leg.lost) and not skf:
+        verdict, text = _ip_fragments_lost(leg, what, sender, to, sendings)
+    elif skf:
+        verdict, text = _skf_lost(leg, what, sender, to, sendings)
+    else:
+        verdict, text = _packet_lost(leg, what, sender, to, sendings)
+    return Cause(verdict, confidence, text, leg.lost)
+
+
+def _sendings(leg: Leg) -> int:
+    """How often the message was sent: of an SKF set, how often its most frequent fragment."""
+    counts: dict[int, int] = {}
+    for journey in leg.journeys:
+        counts[journey.sent.skf_number] = counts.get(journey.sent.skf_number, 0) + 1
+    return max(counts.values(), default=0)
+
+
+def _ip_fragments_lost(leg: Leg, what: str, sender: str, to: str, sendings: int) -> tuple[str, str]:
+    journey = max(leg.lost, key=lambda j: j.fragments)
+    gone = sorted({n for j in leg.lost for n in j.lost_fragments})
+    everything = len(gone) >= journey.fragments and all(j.fate == "lost" for j in leg.lost)
+    init = leg.exchange == numbers.IKE_SA_INIT
+    verdict = (
+        "ike-sa-init-too-large"
+        if init
+        else "ike-auth-response-fragments-lost"
+        if leg.is_response
+        else "ike-auth-ip-fragments-lost-upstream"
+    )
+    arrives = f"none of which reached {to}"
+    if not everything:
+        arrives = f"of which fragment{'s' * (len(gone) > 1)} {_numbers(gone)} never reached {to}"
+    return verdict, (
+        f"The {what} left the {sender} {times(sendings)} in {journey.fragments} IP fragments, {arrives}: "
+        "a device between the two capture points drops IP fragments."
+    )
+
+
+def _skf_lost(leg: Leg, what: str, sender: str, to: str, sendings: int) -> tuple[str, str]:
+    total = max(j.sent.skf_total for j in leg.journeys)
+    came = {j.sent.skf_number for j in leg.journeys if j.fate == "arrived"}
+    gone = sorted({j.sent.skf_number for j in leg.lost} - came)
+    left = f"The {what} left the {sender} {times(sendings)} in {total} SKF fragments"
+    if not came:
+        if leg.journeys[0].sent.dport == _NAT_T_PORT or leg.journeys[0].sent.sport == _NAT_T_PORT:
+            return "udp-4500-blocked", f"{left}, none of which reached {to}: UDP 4500 is blocked between them."
+        return "ike-fragments-incomplete", f"{left}, none of which reached {to}."
+    sizes = {j.sent.skf_number: j.sent.largest_ip_packet for j in leg.journeys}
+    largest_come, smallest_gone = max(sizes[n] for n in came), min((sizes[n] for n in gone), default=0)
+    if gone and smallest_gone > largest_come:
+        return "pmtu-blackhole", (
+            f"{left}; those of {smallest_gone:,} bytes never reached {to}, smaller ones did (up to {largest_come:,} "
+            "bytes): the path between them carries no packets of that size and nobody says so."
+        )
+    one = f"fragment{'s' * (len(gone) > 1)} {_numbers(gone)} never" if gone else "never all of them at once"
+    return "ike-fragments-incomplete", f"{left}, of which {one} reached {to}: a device between them drops packets."
+
+
+def _packet_lost(leg: Leg, what: str, sender: str, to: str, sendings: int) -> tuple[str, str]:
+    message = leg.journeys[0].sent
+    port = message.sport if leg.is_response else message.dport
+    left = f"The {what} left the {sender} {times(sendings)} in one IP packet of {message.largest_ip_packet:,} bytes"
+    if leg.exchange == numbers.IKE_SA_INIT:
+        verdict = "no-response-ike-sa-init"
+    elif port == _NAT_T_PORT:
+        verdict = "udp-4500-blocked"
+    else:
+        verdict = "ike-auth-silent-drop" if leg.exchange == numbers.IKE_AUTH else "dpd-timeout"
+    return verdict, f"{left} and never reached {to}: UDP {port} is blocked between the two capture points."
+
+
+def _numbers(values: Sequence[int]) -> str:
+    texts = [str(v) for v in values[:8]]
+    return texts[0] if len(texts) == 1 else f"{', '.join(texts[:-1])} and {texts[-1]}"

@@ -1,0 +1,199 @@
+"""Two captures side by side: IKE SAs by SPI, messages by content, clocks, and what was lost on the way."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analyzer.comparison.cause import Cause, Leg, cause
+from analyzer.comparison.clock import ClockOffset, estimate
+from analyzer.comparison.fate import Journey, journeys
+from analyzer.comparison.matching import Passage, match
+from analyzer.relate.exchange import Role
+from analyzer.relate.sa import IkeSa
+from analyzer.rules.model import Confidence, Severity, Verdict
+
+if TYPE_CHECKING:
+    from analyzer.analysis import Capture
+
+
+@dataclass(frozen=True, slots=True)
+class ComparedSa:
+    """One IKE SA, seen at both sides."""
+
+    client: IkeSa
+    server: IkeSa
+    legs: tuple[Leg, ...]
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """What two captures say together.
+
+    Attributes
+    ----------
+    client, server : Capture
+        In the order in which they belong; ``swapped`` when they were given the other way round.
+    clock : ClockOffset or None
+        None when no message was seen on both sides.
+    sas : tuple of ComparedSa
+        Those that both captures hold.
+    only_client, only_server : tuple of IkeSa
+        Those that one of them lacks.
+    verdict : Verdict
+        The gravest.
+    """
+
+    client: Capture
+    server: Capture
+    swapped: bool
+    clock: ClockOffset | None
+    sas: tuple[ComparedSa, ...]
+    only_client: tuple[IkeSa, ...]
+    only_server: tuple[IkeSa, ...]
+    verdict: Verdict
+
+
+def compare(client: Capture, server: Capture) -> Comparison:
+    """Lay two captures of the same attempt side by side.
+
+    Parameters
+    ----------
+    client, server : Capture
+        What :func:`analyzer.read` gave of the trace taken at the client, and of the one taken at the server in the same
+        minutes.
+
+    Examples
+    --------
+    >>> import analyzer
+    >>> one = analyzer.read("sample_pcaps/809-fixed.pcapng")
+    >>> analyzer.compare(one, one).verdict.id
+    'connected-ok'
+    """
+    swapped = _looks_swapped(client, server)
+    if swapped:
+        client, server = server, client
+    theirs = {(sa.spi_i, sa.version): sa for sa in server.sas_seen}
+    both = [(sa, theirs[sa.spi_i, sa.version]) for sa in client.sas_seen if (sa.spi_i, sa.version) in theirs]
+    matched = {sa.spi_i for sa, _ in both}
+    clock = _clock(both)
+    compared = tuple(_compare_sa(client, server, a, b, clock) for a, b in both)
+    only_client = tuple(sa for sa in client.sas_seen if sa.spi_i not in matched)
+    only_server = tuple(sa for sa in server.sas_seen if sa.spi_i not in matched)
+    verdict = _verdict(client, server, compared, only_client, clock)
+    return Comparison(client, server, swapped, clock, compared, only_client, only_server, verdict)
+
+
+def _looks_swapped(client: Capture, server: Capture) -> bool:
+    """The traces themselves say that they were taken the other way round."""
+    first = {sa.side for sa in client.sas_seen[:50]} - {"unknown", "middle"}
+    second = {sa.side for sa in server.sas_seen[:50]} - {"unknown", "middle"}
+    return first == {"responder"} and second == {"initiator"}
+
+
+def _clock(both: Sequence[tuple[IkeSa, IkeSa]]) -> ClockOffset | None:
+    """From all matched messages of all IKE SAs; those sent once on either side need no clock to be matched."""
+    forth: list[Passage] = []
+    back: list[Passage] = []
+    for a, b in both:
+        forth += _certain(match(a.sent_by("initiator"), b.sent_by("initiator"), None), a, b, "initiator")
+        back += _certain(match(b.sent_by("responder"), a.sent_by("responder"), None), b, a, "responder")
+    return estimate(forth, back)
+
+
+def _certain(passages: list[Passage], sender: IkeSa, receiver: IkeSa, role: Role) -> list[Passage]:
+    """Of the matches made without a clock, those that cannot be another repeat of the same message."""
+    counts: dict[int, list[int]] = defaultdict(lambda: [0, 0])
+    for m in sender.sent_by(role):
+        counts[m.digest][0] += 1
+    for m in receiver.sent_by(role):
+        counts[m.digest][1] += 1
+    return [
+        p
+        for p in passages
+        if p.arrived is not None
+        and (counts[p.sent.digest][0] == counts[p.sent.digest][1] or (p.sent.ip_id and p.sent.ip_id == p.arrived.ip_id))
+    ]
+
+
+def _compare_sa(client: Capture, server: Capture, a: IkeSa, b: IkeSa, clock: ClockOffset | None) -> ComparedSa:
+    offset = clock.offset if clock is not None else 0
+    forth = match(a.sent_by("initiator"), b.sent_by("initiator"), clock.offset if clock else None)
+    back = match(b.sent_by("responder"), a.sent_by("responder"), -clock.offset if clock else None)
+    legs = (
+        *_legs("initiator", journeys(forth, a, b, "initiator", offset)),
+        *_legs("responder", journeys(back, b, a, "responder", -offset)),
+    )
+    # In the order of the client's clock.
+    legs = tuple(sorted(legs, key=lambda leg: leg.first - (offset if leg.sender == "responder" else 0)))
+    found = cause(a, b, legs)
+    return ComparedSa(a, b, legs, _of_both(found, a, _surest(client, server, a, b)))
+
+
+def _of_both(found: Cause | None, sa: IkeSa, alone: Verdict) -> Verdict:
+    """What the two prove together; but a reason that one of them names (an ICMP error, say) says more than silence."""
+    names_reason = alone.severity is Severity.BLOCKING and alone.confidence is Confidence.PROVED
+    if found is None or (names_reason and not found.sent):
+        return alone
+    return _as_verdict(found, sa)
+
+
+def _legs(sender: Role, found: Sequence[Journey]) -> tuple[Leg, ...]:
+    grouped: dict[tuple[int, int, bool], list[Journey]] = defaultdict(list)
+    for journey in found:
+        grouped[journey.sent.exchange, journey.sent.message_id, journey.sent.is_response].append(journey)
+    return tuple(Leg(kind, number, sender, answer, tuple(js)) for (kind, number, answer), js in grouped.items())
+
+
+def _as_verdict(found: Cause, sa: IkeSa) -> Verdict:
+    frames = tuple(sorted({frame for journey in found.sent for frame in journey.frames}))[:60]
+    return Verdict(found.id, Severity.BLOCKING, found.confidence, found.text, sa.number, "", frames)
+
+
+def _surest(client: Capture, server: Capture, a: IkeSa, b: IkeSa) -> Verdict:
+    """Nothing was lost: what the captures say each by itself, the one that says it surest."""
+    verdicts = (client.judgement.of_sa.of(a), server.judgement.of_sa.of(b))
+    settled = [v for v in verdicts if v.confidence is not Confidence.CANNOT_TELL]
+    return min(settled or verdicts, key=lambda v: (v.confidence.rank, v.severity.rank))
+
+
+def _verdict(
+    client: Capture,
+    server: Capture,
+    compared: Sequence[ComparedSa],
+    only_client: Sequence[IkeSa],
+    clock: ClockOffset | None,
+) -> Verdict:
+    """The client's verdict says which IKE SA counts; the comparison says more of it."""
+    counts = client.verdict.sa
+    of_sa = {c.client.number: c.verdict for c in compared}
+    if counts is not None and counts in of_sa:
+        return of_sa[counts]
+    missing = next((sa for sa in only_client if sa.number == counts), None)
+    if missing is not None:
+        return _never_arrived(client, server, missing, clock)
+    if of_sa:
+        return min(of_sa.values(), key=lambda v: (v.severity.rank, v.confidence.rank))
+    return client.verdict
+
+
+def _never_arrived(client: Capture, server: Capture, sa: IkeSa, clock: ClockOffset | None) -> Verdict:
+    """An IKE SA of which the server's capture holds nothing."""
+    theirs = server.related.capture
+    offset = clock.offset if clock is not None else 0
+    covered = theirs.first <= sa.start + offset and sa.end + offset <= theirs.last
+    own = client.judgement.of_sa.of(sa)
+    # Where the client's trace names the reason itself (an ICMP error, say), the server's silence adds nothing.
+    names_reason = own.confidence in (Confidence.PROVED, Confidence.STRONG)
+    if own.exit_status == 0 or names_reason or not covered or theirs.lost_packets:
+        return own
+    confidence = Confidence.PROVED if clock is not None else Confidence.STRONG
+    doubt = "" if clock is not None else " (if the clocks of the two computers agree)"
+    text = (
+        f"The client's IKE_SA_INIT to {sa.responder} never reached the server's capture point{doubt}: UDP "
+        f"{sa.messages[0].dport} is blocked between them, or the client dials another address."
+    )
+    return Verdict("no-response-ike-sa-init", Severity.BLOCKING, confidence, text, sa.number, "", own.frames)

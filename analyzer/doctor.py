@@ -1,0 +1,124 @@
+"""Is everything here that the tool needs? Python, packages, tshark, the formats that can be read; and a trial run."""
+
+from __future__ import annotations
+
+import platform
+import re
+import shutil
+import struct
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from importlib import metadata
+from io import BytesIO
+from typing import Literal
+
+import analyzer
+
+State = Literal["ok", "missing", "broken"]
+
+#: What each package is for; without the first two nothing works.
+_PACKAGES = (
+    ("numpy", "reads captures", True),
+    ("dpkt", "decodes fragments, ICMP and IKE payloads", True),
+    ("pandas", "the frames for notebooks (cap.messages ...)", False),
+    ("matplotlib", "the plots (--plot)", False),
+    ("pyshark", "a second opinion on single frames, together with tshark", False),
+)
+_OLDEST = (3, 11)
+
+READABLE = "pcap (microseconds, nanoseconds, either byte order), pcapng"
+CONVERTIBLE = "Windows ETL (etl2pcapng, or pktmon etl2pcap), NetMon, snoop and others (editcap -F pcapng IN OUT)"
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One thing that was looked at. ``needed``: without it nothing works."""
+
+    name: str
+    state: State
+    detail: str
+    needed: bool
+
+
+def examine() -> Iterator[Finding]:
+    """Look at one thing after another.
+
+    Examples
+    --------
+    >>> [f.state for f in examine() if f.name in ("Python", "trial run")]
+    ['ok', 'ok']
+    """
+    new_enough = sys.version_info >= _OLDEST
+    wanted = ".".join(map(str, _OLDEST))
+    detail = f"{platform.python_version()}, {sys.executable}"
+    yield Finding("Python", "ok" if new_enough else "broken", f"{detail} (needs {wanted} or newer)", True)
+    yield Finding("ike-analyzer", "ok", analyzer.__version__, True)
+    for name, purpose, needed in _PACKAGES:
+        yield _package(name, purpose, needed=needed)
+    yield _tshark()
+    yield _trial()
+    yield Finding("readable", "ok", READABLE, False)
+    yield Finding("convertible", "ok", CONVERTIBLE, False)
+
+
+def is_healthy(findings: list[Finding]) -> bool:
+    """Nothing that is needed is missing or broken."""
+    return all(f.state == "ok" for f in findings if f.needed)
+
+
+def as_text(findings: list[Finding]) -> str:
+    """One line for each thing.
+
+    Examples
+    --------
+    >>> print(as_text([Finding("tshark", "missing", "not on the path", False)]), end="")
+    tshark        missing  not on the path
+    <BLANKLINE>
+    Everything that is needed is here.
+    """
+    lines = [f"{f.name:<12}  {f.state:<7}  {f.detail}" for f in findings]
+    lacking = ", ".join(f.name for f in findings if f.needed and f.state != "ok")
+    lines += ["", f"Not usable yet: {lacking}." if lacking else "Everything that is needed is here."]
+    return "\n".join(lines) + "\n"
+
+
+def _package(name: str, purpose: str, *, needed: bool) -> Finding:
+    try:
+        return Finding(name, "ok", f"{metadata.version(name)}: {purpose}", needed)
+    except metadata.PackageNotFoundError:
+        return Finding(name, "missing", f"{purpose}; to install it: pip install {name}", needed)
+
+
+def _tshark() -> Finding:
+    program = shutil.which("tshark")
+    if program is None:
+        return Finding("tshark", "missing", "only pyshark needs it; everything else works without", False)
+    try:
+        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False).stdout
+    except (OSError, subprocess.TimeoutExpired) as error:
+        return Finding("tshark", "broken", f"{program} does not start: {type(error).__name__}", False)
+    version = re.search(r"\d+\.\d+\.\d+", said)
+    return Finding("tshark", "ok", f"{version[0] if version else 'version unknown'}, {program}", False)
+
+
+def _trial() -> Finding:
+    """Read a capture of one IKE_SA_INIT request, made here."""
+    try:
+        capture = analyzer.read("trial.pcap", stream=BytesIO(_one_request()))
+        seen = capture.related.capture.ike_messages
+    except Exception as error:  # noqa: BLE001 - whatever is broken, it is to be named
+        return Finding("trial run", "broken", f"{type(error).__name__}: {error}", True)
+    right = seen == 1 and capture.verdict.id
+    state: State = "ok" if right else "broken"
+    return Finding("trial run", state, "reads a capture and gives a verdict" if right else "gives nothing", True)
+
+
+def _one_request() -> bytes:
+    """A pcap file (raw IP) with one bare IKE_SA_INIT header from 192.0.2.1 to 192.0.2.2."""
+    ike = struct.pack(">QQBBBBII", 1, 0, 0, 0x20, 34, 0x08, 0, 28)
+    udp = struct.pack(">HHHH", 500, 500, 8 + len(ike), 0) + ike
+    ip = struct.pack(">BBHHHBBH4s4s", 0x45, 0, 20 + len(udp), 1, 0, 64, 17, 0, b"\xc0\0\2\1", b"\xc0\0\2\2") + udp
+    header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 101)
+    return header + struct.pack("<IIII", 1_700_000_000, 0, len(ip), len(ip)) + ip

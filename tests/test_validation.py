@@ -1,0 +1,139 @@
+"""The check after the fix, and its text. Expected results follow from RFC 7383 section 2.3 and from the ladders."""
+
+from __future__ import annotations
+
+import io
+import json
+
+import pytest
+
+import analyzer
+from analyzer.report.ladder import parse
+from analyzer.report.validation_text import as_json, as_text
+from analyzer.validation import Subject
+from sample_pcaps.lab.maker import make
+
+HOSTS = "C = 10.0.0.2   S = 203.0.113.7\n"
+FRAG = "N(IKEV2_FRAGMENTATION_SUPPORTED)"
+ON_OFF = f"+0.000 C:500 > S:500 IKE_SA_INIT request {FRAG}\n+0.030 C:500 < S:500 IKE_SA_INIT response\n"
+ON_ON = f"+0.000 C:500 > S:500 IKE_SA_INIT request {FRAG}\n+0.030 C:500 < S:500 IKE_SA_INIT response {FRAG}\n"
+OFF_OFF = "+0.000 C:500 > S:500 IKE_SA_INIT request\n+0.030 C:500 < S:500 IKE_SA_INIT response\n"
+SKF = "+0.075 C:4500 > S:4500 IKE_AUTH request SKF{IDi} 1-3/3 (1200 1200 500)\n"
+ANSWER = "+0.120 C:4500 < S:4500 IKE_AUTH response SKF{IDr} 1-2/2 (1200 500)\n"
+ESP = "+0.200 C:4500 > S:4500 ESP spi 0x11111111 count 3\n+0.210 C:4500 < S:4500 ESP spi 0x22222222 count 3\n"
+CUT = "+0.075 C:4500 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 x3 at +1 +2\n"
+LATE = "+40 C:40000 > S:9 UDP\n"
+
+ALL = {
+    "client-offers-fragmentation",
+    "server-accepts-fragmentation",
+    "request-in-one-piece",
+    "response-in-one-piece",
+    "ike-auth-answered",
+    "established",
+}
+
+
+def seen(*steps: str, hosts: str = HOSTS) -> analyzer.Capture:
+    return analyzer.read("trace.pcapng", stream=io.BytesIO(make(parse(hosts + "".join(steps)))))
+
+
+def results(capture: analyzer.Capture, subject: Subject = "both") -> dict[str, str]:
+    return {check.id: check.result for check in analyzer.validate(capture, subject).checks}
+
+
+def test_a_fix_that_worked_passes_everything() -> None:
+    capture = seen(ON_ON, SKF, ANSWER, ESP)
+    assert results(capture) == dict.fromkeys(ALL, "pass")
+    assert analyzer.validate(capture).exit_status == 0
+    assert "RESULT: all checks pass." in as_text(capture, analyzer.validate(capture))
+
+
+def test_the_server_still_has_it_off() -> None:
+    capture = seen(ON_OFF, CUT, LATE)
+    assert results(capture) == {
+        "client-offers-fragmentation": "pass",
+        "server-accepts-fragmentation": "fail",
+        "request-in-one-piece": "fail",
+        "response-in-one-piece": "cannot-tell",
+        "ike-auth-answered": "fail",
+        "established": "fail",
+    }
+    text = as_text(capture, analyzer.validate(capture))
+    assert "FAIL         the server accepts IKE fragmentation" in text
+    assert "although the client offered it" in " ".join(text.split())
+    assert "the 3,468-byte message went as 3 IP fragments" in text
+    assert analyzer.validate(capture).exit_status == 1
+
+
+def test_a_server_cannot_be_judged_by_a_client_that_does_not_offer() -> None:
+    """RFC 7383 section 2.3: the responder announces it only in answer to the initiator."""
+    found = results(seen(OFF_OFF, CUT, LATE))
+    assert found["client-offers-fragmentation"] == "fail"
+    assert found["server-accepts-fragmentation"] == "cannot-tell"
+
+
+@pytest.mark.parametrize(
+    ("subject", "checks"),
+    [
+        ("client", ALL - {"server-accepts-fragmentation", "response-in-one-piece"}),
+        ("server", ALL - {"client-offers-fragmentation", "request-in-one-piece"}),
+    ],
+)
+def test_one_side_alone(subject: Subject, checks: set[str]) -> None:
+    assert set(results(seen(ON_ON, SKF, ANSWER, ESP), subject)) == checks
+
+
+def test_a_truncated_trace_cannot_tell_what_was_offered() -> None:
+    """128 bytes a packet end before the notifies, so neither yes nor no."""
+    capture = seen(ON_ON, SKF, ANSWER, ESP, hosts=HOSTS + "snaplen 128\n")
+    assert results(capture)["request-in-one-piece"] == "pass"
+    cut = seen(ON_ON, hosts=HOSTS + "snaplen 128\n")
+    found = analyzer.validate(cut)
+    assert {c.id: c.result for c in found.checks}["client-offers-fragmentation"] == "cannot-tell"
+    assert "cut short" in as_text(cut, found)
+    assert found.exit_status == 3
+
+
+def test_nothing_to_check() -> None:
+    capture = seen("+0 C:40000 > S:9 UDP\n")
+    found = analyzer.validate(capture)
+    assert found.checks == ()
+    assert found.exit_status == 3
+    assert "No IKEv2 connection attempt is in this trace." in as_text(capture, found)
+
+
+def test_open_at_the_end_cannot_be_told() -> None:
+    found = results(seen(ON_ON, SKF))
+    assert found["ike-auth-answered"] == "cannot-tell"
+    assert found["established"] == "cannot-tell"
+
+
+def test_ike_sa_init_without_answer_fails() -> None:
+    found = results(seen(f"+0 C:500 > S:500 IKE_SA_INIT request {FRAG} x4 at +1 +3 +7\n", LATE))
+    assert (found["ike-auth-answered"], found["established"]) == ("fail", "fail")
+
+
+def test_a_failed_attempt_before_the_success_does_not_count() -> None:
+    later = f"""
++20.000 C:500 > S:500 IKE_SA_INIT request {FRAG} sa 2
++20.030 C:500 < S:500 IKE_SA_INIT response {FRAG} sa 2
++20.075 C:4500 > S:4500 IKE_AUTH request SKF{{IDi}} 1-3/3 (1200 1200 500) sa 2
++20.120 C:4500 < S:4500 IKE_AUTH response SKF{{IDr}} 1-2/2 (1200 500) sa 2
++20.200 C:4500 > S:4500 ESP spi 0x11111111 count 3
++20.210 C:4500 < S:4500 ESP spi 0x22222222 count 3
+"""
+    capture = seen(ON_OFF, CUT, later)
+    found = analyzer.validate(capture)
+    assert (len(found.checked), found.superseded, found.exit_status) == (1, 1, 0)
+    assert "Not checked: 1 earlier attempt that a later success makes past." in as_text(capture, found)
+
+
+def test_the_json_says_the_same() -> None:
+    capture = seen(ON_OFF, CUT, LATE)
+    report = json.loads(as_json(capture, analyzer.validate(capture)))
+    assert report["schema"] == "ike-analyzer/validation/1"
+    assert report["exit_status"] == 1
+    (sa,) = report["sas"]
+    assert {c["id"]: c["result"] for c in sa["checks"]} == results(capture)
+    assert sa["checks"][1]["frames"] == [2]
