@@ -21,7 +21,7 @@ CAN_INSTALL := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 FILE ?= sample_pcaps/809-fragments-lost.pcapng
 export FILE
 
-.PHONY: help run test lint tshark bench notebooks samples constraints clean
+.PHONY: help run test lint tshark bench notebooks docs samples constraints clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -53,6 +53,9 @@ bench: $(VENV)/.test ## time and memory beside tshark, tcpdump, dpkt and pyshark
 
 notebooks: $(VENV)/.test ## execute the notebooks in place
 	@$(BIN)/python -W error -m tests.notebooks.execute notebooks/*.ipynb
+
+docs: $(VENV)/.test ## write the page of each rule, and the examples that explain prints
+	@$(BIN)/python -m tests.write_rule_pages
 
 samples: $(VENV)/.test ## make the sample captures again
 	@$(BIN)/python -m sample_pcaps.lab.maker --all

@@ -375,3 +375,61 @@ class TestHelp:
     def test_the_installed_command_is_the_same_function(self):
         scripts = (ROOT / "pyproject.toml").read_text(encoding="utf-8")
         assert 'ike-analyzer = "analyzer.cli:main"' in scripts
+
+
+class TestOtherVerbs:
+    def test_validate_before_and_after_the_fix(self, samples: Path):
+        before = run("validate", samples / "809-fragments-lost.pcapng")
+        after = run("validate", samples / "809-fixed.pcapng", "--server")
+        assert (before.returncode, before.stderr) == (FAULT, b"")
+        assert b"FAIL         the server accepts IKE fragmentation" in before.stdout
+        assert (after.returncode, after.stderr) == (HEALTHY, b"")
+        assert after.stdout.endswith(b"RESULT: all checks pass.\n")
+
+    def test_validate_as_json(self, samples: Path):
+        done = run("validate", "--json", samples / "809-fixed.pcapng")
+        assert json.loads(done.stdout)["schema"] == "ike-analyzer/validation/1"
+
+    def test_validate_takes_one_side(self, samples: Path):
+        refused(run("validate", samples / "809-fixed.pcapng", "--client", "--server"), "not allowed with")
+
+    def test_compare(self, samples: Path):
+        done = run("compare", samples / "809-fixed.pcapng", samples / "809-fixed.pcapng")
+        assert (done.returncode, done.stderr) == (HEALTHY, b"")
+        assert done.stdout.startswith(b"client 809-fixed.pcapng, server 809-fixed.pcapng\n")
+
+    def test_compare_as_json(self, samples: Path):
+        done = run("compare", "--json", samples / "809-fixed.pcapng", samples / "809-fixed.pcapng")
+        assert json.loads(done.stdout)["schema"] == "ike-analyzer/comparison/1"
+
+    def test_compare_needs_two_files(self, samples: Path):
+        refused(run("compare", samples / "809-fixed.pcapng"), "SERVER")
+        refused(run("compare", samples / "809-fixed.pcapng", "-"), "two files")
+        refused(run("compare", samples / "809-fixed.pcapng", samples / "MANIFEST"), "looks like text")
+
+    @pytest.mark.parametrize("what", ["FRG001", "udp-4500-blocked", "809", "cannot-tell"])
+    def test_explain(self, what):
+        done = run("explain", what)
+        assert (done.returncode, done.stderr) == (HEALTHY, b"")
+        assert what.encode() in done.stdout.splitlines()[0]
+
+    def test_explain_what_is_not_known(self):
+        refused(run("explain", "FRG000"), "did you mean")
+
+    def test_rules(self):
+        done = run("rules")
+        assert (done.returncode, done.stderr) == (HEALTHY, b"")
+        assert b"\nFRG001  blocking" in done.stdout
+        report = json.loads(run("rules", "--json").stdout)
+        assert report["schema"] == "ike-analyzer/rules/1"
+        assert {"FRG001", "OK001"} <= {rule["code"] for rule in report["rules"]}
+
+    def test_doctor(self):
+        done = run("doctor")
+        assert (done.returncode, done.stderr) == (HEALTHY, b"")
+        assert done.stdout.endswith(b"Everything that is needed is here.\n")
+
+    def test_guide(self):
+        done = run("guide")
+        assert (done.returncode, done.stderr) == (HEALTHY, b"")
+        assert done.stdout == (ROOT / "docs" / "capture-guide.md").read_bytes()

@@ -1,0 +1,218 @@
+"""The page of a rule: its docstring, its remedies and an example, for ``explain`` and for docs/rules/.
+
+One page, two dresses: plain text for a terminal, Markdown for the documentation.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+import sys
+import textwrap
+import tomllib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from functools import cache
+from importlib.resources import files
+
+from analyzer.errors import UsageError
+from analyzer.remedies import catalogue, for_topic, remedy
+from analyzer.rules.engine import all_rules
+from analyzer.rules.evidence import EVIDENCE
+from analyzer.rules.model import Rule
+from analyzer.wire.registry import windows_errors
+
+#: Headings that every rule's docstring has, in this order.
+HEADINGS = ("What it means", "Seen as", "Not to be confused with", "Certain when", "References")
+
+_CANNOT_TELL = """\
+cannot-tell
+
+Nothing in this trace shows how the connection attempt ended: it neither failed in it nor succeeded.
+
+What it means
+  The trace began too late, stopped too early, was filtered, or lost packets. "Cannot tell" is no verdict about the
+  network or the server, and no all-clear.
+
+What to do
+  Take another trace: start before dialing, stop ten seconds after the error, keep whole packets, use no port filter
+  (docs/capture-guide.md). Best is one at each end in the same minute: ike-analyzer compare CLIENT SERVER.
+"""
+
+
+@dataclass(frozen=True, slots=True)
+class RulePage:
+    """What there is to say of a rule. ``sections`` are heading and text; ``example`` is a ladder and what it gives."""
+
+    rule: Rule
+    title: str
+    sections: tuple[tuple[str, str], ...]
+    remedies: tuple[str, ...]
+    example: str
+    says: str
+
+
+@cache
+def examples() -> dict[str, dict[str, str]]:
+    """The first case of each rule by code: ``ladder`` and ``says`` (written by ``make docs``)."""
+    return tomllib.loads(files("analyzer.rules").joinpath("examples.toml").read_text(encoding="utf-8"))
+
+
+def page_of(rule: Rule) -> RulePage:
+    """Put the page of a rule together.
+
+    Examples
+    --------
+    >>> from analyzer.rules.engine import all_rules
+    >>> page = page_of(next(r for r in all_rules() if r.code == "FRG001"))
+    >>> page.title
+    'IKE_AUTH left in IP fragments and was never answered.'
+    >>> [heading for heading, _ in page.sections][:2]
+    ['What it means', 'Seen as']
+    """
+    doc = inspect.cleandoc(sys.modules[rule.check.__module__].__doc__ or "")
+    title, _, body = doc.partition("\n")
+    example = examples().get(rule.code, {})
+    return RulePage(
+        rule,
+        title.strip(),
+        tuple(_sections(body)),
+        tuple(text for key in _remedy_ids(rule) for text in remedy(key)),
+        example.get("ladder", ""),
+        example.get("says", ""),
+    )
+
+
+def _sections(body: str) -> Iterable[tuple[str, str]]:
+    heading = ""
+    lines: list[str] = []
+    for line in [*body.splitlines(), *HEADINGS[-1:]]:
+        if line.strip() in HEADINGS and not line.startswith(" "):
+            if heading:
+                yield heading, " ".join(" ".join(lines).split())
+            heading, lines = line.strip(), []
+        else:
+            lines.append(line)
+
+
+def _remedy_ids(rule: Rule) -> tuple[str, ...]:
+    """Every remedy for what the rule's findings may advise, product by product; a finding itself names a few."""
+    topics = dict.fromkeys([*(catalogue()[key].topic for key in rule.remedies), *rule.topics])
+    return tuple(dict.fromkeys([*rule.remedies, *(key for topic in topics for key in for_topic(topic))]))
+
+
+def explain(what: str) -> str:
+    """The page of a rule or verdict, or of a Windows error code, as text.
+
+    Parameters
+    ----------
+    what : str
+        A rule's code (``FRG001``), a rule's or verdict's id (``udp-4500-blocked``), or a Windows error (``809``).
+
+    Raises
+    ------
+    UsageError
+        There is no such thing; the message names what is near.
+
+    Examples
+    --------
+    >>> explain("frg001").splitlines()[0]
+    'FRG001  ike-auth-ip-fragments-lost-upstream  (blocking, at best proved)'
+    """
+    wanted = what.strip().lower()
+    if wanted == "cannot-tell":
+        return _CANNOT_TELL
+    for rule in all_rules():
+        if wanted in (rule.code.lower(), rule.id):
+            return as_text(page_of(rule))
+    error = windows_errors.find(wanted)
+    if error is not None:
+        return _windows_error(error)
+    known = [name for rule in all_rules() for name in (rule.code.lower(), rule.id)]
+    near = get_close_matches(wanted, known, n=3)
+    hint = f"; did you mean {', '.join(near)}?" if near else " (see ike-analyzer rules)"
+    raise UsageError(f"no rule, verdict or Windows error {what.strip()[:60]!a}{hint}")
+
+
+def as_text(page: RulePage) -> str:
+    """The page for a terminal."""
+    rule = page.rule
+    parts = [f"{rule.code}  {rule.id}  ({_nature(rule)})", "", page.title, ""]
+    for heading, text in page.sections:
+        parts += [heading, textwrap.fill(text, 100, initial_indent="  ", subsequent_indent="  "), ""]
+    if rule.needs:
+        parts += ["Not assessed when", *(f"  {line}" for line in _lacking(rule)), ""]
+    if page.remedies:
+        parts += ["What to do", *_indented(page.remedies), ""]
+    if page.example:
+        parts += ["For example", textwrap.indent(page.example.rstrip(), "  "), ""]
+        parts += [textwrap.fill(f"gives: {page.says}", 100, initial_indent="  ", subsequent_indent="  "), ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def as_markdown(page: RulePage) -> str:
+    """The page for the documentation."""
+    rule = page.rule
+    parts = [f"# {rule.code}: {rule.id}", "", f"*{_nature(rule)}*", "", page.title, ""]
+    for heading, text in page.sections:
+        parts += [f"## {heading}", "", textwrap.fill(text, 118), ""]
+    if rule.needs:
+        parts += ["## Not assessed when", "", *(f"- {line}" for line in _lacking(rule)), ""]
+    if page.remedies:
+        parts += ["## What to do", "", *_as_list(page.remedies), ""]
+    if page.example:
+        parts += ["## Example", "", "```text", page.example.rstrip(), "```", ""]
+        parts += [textwrap.fill(f"gives: {page.says}", 118), ""]
+    return "\n".join(parts).rstrip() + "\n"
+
+
+def _nature(rule: Rule) -> str:
+    surest = rule.ceiling.value.replace("-", " ")
+    return f"{rule.severity.value}, at best {surest}" + ("" if rule.is_verdict else "; a remark, never the verdict")
+
+
+def _lacking(rule: Rule) -> Iterable[str]:
+    for need in rule.needs:
+        doc = inspect.cleandoc(EVIDENCE[need].__doc__ or need)
+        yield f"the trace lacks this: {doc.splitlines()[0][0].lower()}{doc.splitlines()[0][1:].rstrip('.')}"
+
+
+def _indented(texts: Iterable[str]) -> Iterable[str]:
+    for text in texts:
+        for i, line in enumerate(text.splitlines()):
+            command = line.startswith("  ")
+            first = "  - " if i == 0 else "    "
+            yield first + line if command else textwrap.fill(line, 100, initial_indent=first, subsequent_indent="    ")
+
+
+def _as_list(texts: Iterable[str]) -> Iterable[str]:
+    for text in texts:
+        for i, line in enumerate(text.splitlines()):
+            if line.startswith("  "):
+                yield f"  `{line.strip()}`"
+            else:
+                yield textwrap.fill(
+                    _escaped(line),
+                    118,
+                    initial_indent="- " if i == 0 else "  ",
+                    subsequent_indent="  ",
+                    break_long_words=False,
+                    break_on_hyphens=False,
+                )
+
+
+def _escaped(line: str) -> str:
+    """Angle brackets and stars are text, not Markdown."""
+    return re.sub(r"([<>*])", r"\\\1", line)
+
+
+def _windows_error(error: windows_errors.WindowsError) -> str:
+    fill: Callable[[str], str] = lambda text: textwrap.fill(  # noqa: E731
+        text, 100, initial_indent="  ", subsequent_indent="  "
+    )
+    titles = {rule.id: f"{rule.code}  {rule.id}" for rule in all_rules()}
+    parts = [f"Windows error {error.code}: {error.meaning}", "", "In the trace", fill(error.trace), ""]
+    parts += ["Verdicts that it can stand for", *(f"  {titles.get(v, v)}" for v in error.verdicts), ""]
+    parts += ["Source", fill(error.source)]
+    return "\n".join(parts) + "\n"

@@ -1,0 +1,83 @@
+"""Doctor: what is here, what is missing, and whether that matters."""
+
+from __future__ import annotations
+
+import subprocess
+from importlib import metadata
+from pathlib import Path
+
+import pytest
+
+from analyzer import doctor
+
+
+def by_name() -> dict[str, doctor.Finding]:
+    return {finding.name: finding for finding in doctor.examine()}
+
+
+def test_this_environment_is_usable() -> None:
+    assert doctor.is_healthy(list(doctor.examine()))
+    found = by_name()
+    assert found["dpkt"].detail.startswith(metadata.version("dpkt"))
+    assert found["trial run"].state == "ok"
+
+
+def test_a_missing_package_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == "dpkt":
+            raise metadata.PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(metadata, "version", version)
+    findings = list(doctor.examine())
+    assert not doctor.is_healthy(findings)
+    text = doctor.as_text(findings)
+    assert "dpkt          missing" in text
+    assert text.endswith("Not usable yet: dpkt.\n")
+
+
+def test_an_optional_package_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+    def version(name: str) -> str:
+        if name == "pyshark":
+            raise metadata.PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(metadata, "version", version)
+    assert doctor.is_healthy(list(doctor.examine()))
+    assert by_name()["pyshark"].state == "missing"
+
+
+def test_without_tshark_all_else_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", "")
+    found = by_name()
+    assert found["tshark"].state == "missing"
+    assert doctor.is_healthy(list(found.values()))
+
+
+@pytest.mark.parametrize("script", ["#!/nowhere/shell\n", "not a program"])
+def test_a_tshark_that_does_not_start_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> None:
+    program = tmp_path / "tshark"
+    program.write_text(script, encoding="utf-8")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    assert by_name()["tshark"].state == "broken"
+
+
+def test_a_tshark_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "tshark").write_text("", encoding="utf-8")
+    (tmp_path / "tshark").chmod(0o755)
+    monkeypatch.setenv("PATH", str(tmp_path))
+
+    def run(*_: object, **__: object) -> None:
+        raise subprocess.TimeoutExpired("tshark", 20)
+
+    monkeypatch.setattr(subprocess, "run", run)
+    assert by_name()["tshark"].detail.endswith("TimeoutExpired")
+
+
+def test_a_broken_trial_says_what_broke(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "_one_request", lambda: b"no capture")
+    found = by_name()["trial run"]
+    assert found.state == "broken"
+    assert found.detail.startswith("InputError: trial.pcap")
+    assert not doctor.is_healthy(list(by_name().values()))
