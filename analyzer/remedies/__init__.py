@@ -1,31 +1,159 @@
-"""What to do, per product and side, as data: remedy ids in, lines of text out.
+"""What to do, per product and side, as data: topics and remedy ids in, lines of text out.
 
-One TOML file per place (client, server, network, trace). Each remedy says what to do, the exact command where there
-is one, how to verify it with a capture, and where that is documented; ``confirmed = false`` marks what is not.
+One TOML file per vendor or place (``windows.toml``, ``cisco.toml``, ``network.toml`` and so on); each table in it is
+one remedy, see :class:`Remedy`. ``topics.toml`` names what remedies cure, ``products.toml`` whom they are for. Each
+topic has a general remedy under its own name, so a topic is also an id; the others are for one product.
 """
 
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Collection
+from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, Literal
+
+Side = Literal["client", "server", "either", "network", "trace"]
+
+#: Files that hold names, not remedies.
+_NAMES = ("products.toml", "topics.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Remedy:
+    """One thing to do.
+
+    Attributes
+    ----------
+    id : str
+    product : str
+        Key of :func:`products`.
+    side : str
+        Whose hands do it: ``client``, ``server``, ``either``, ``network`` (something between them) or ``trace``.
+    topic : str
+        What it cures: key of :func:`topics`.
+    what : str
+        What to do, in plain words; before commands it ends with a colon.
+    verify : str
+        How a new capture shows that it worked; the topic's own words unless the remedy has better ones.
+    sources : tuple of str
+        Where it is documented: addresses, RFCs, or sections of ``domain.md``.
+    changes : str
+        What the commands change, where that is not plain.
+    commands : tuple of str
+        To be copied; words in capitals stand for the reader's own names.
+    versions : str
+        In which versions it exists, where known.
+    confirmed : bool
+        A source says so; else it is only what people in the field say.
+    helps : bool
+        False for what people try in vain.
+    """
+
+    id: str
+    product: str
+    side: Side
+    topic: str
+    what: str
+    verify: str
+    sources: tuple[str, ...]
+    changes: str = ""
+    commands: tuple[str, ...] = ()
+    versions: str = ""
+    confirmed: bool = True
+    helps: bool = True
+
+    @property
+    def is_general(self) -> bool:
+        """It stands for its topic when no product is known."""
+        return self.id == self.topic
+
+    @property
+    def label(self) -> str:
+        """Whom its text addresses."""
+        return products()[self.product] if self.helps else "What does not help"
+
+
+def _tables(name: str) -> dict[str, Any]:
+    return tomllib.loads((files("analyzer.remedies") / name).read_text(encoding="utf-8"))
 
 
 @cache
-def catalogue() -> dict[str, dict[str, Any]]:
-    """All remedies by id.
+def products() -> dict[str, str]:
+    """Names of products by key; the keys are those of the guesses in :mod:`analyzer.relate.peers`.
 
     Examples
     --------
-    >>> catalogue()["rras-fragmentation"]["product"]
-    'Windows RRAS server'
+    >>> products()["cisco-ios"]
+    'Cisco IOS and IOS-XE'
     """
-    found: dict[str, dict[str, Any]] = {}
-    for entry in sorted(files("analyzer.remedies").iterdir(), key=lambda e: e.name):
-        if entry.name.endswith(".toml"):
-            found |= tomllib.loads(entry.read_text(encoding="utf-8"))
+    return _tables("products.toml")
+
+
+@cache
+def topics() -> dict[str, str]:
+    """What remedies cure, by topic, in the order in which a reader should meet them.
+
+    Examples
+    --------
+    >>> topics()["path-mtu"]
+    'Fit packets to the path MTU'
+    """
+    return {topic: entry["name"] for topic, entry in _tables("topics.toml").items()}
+
+
+@cache
+def catalogue() -> dict[str, Remedy]:
+    """All remedies by id, file by file.
+
+    Examples
+    --------
+    >>> catalogue()["rras-fragmentation"].topic
+    'enable-ike-fragmentation'
+    """
+    verify = {topic: entry["verify"] for topic, entry in _tables("topics.toml").items()}
+    found: dict[str, Remedy] = {}
+    for file in sorted(files("analyzer.remedies").iterdir(), key=lambda f: f.name):
+        if file.name.endswith(".toml") and file.name not in _NAMES:
+            for key, entry in _tables(file.name).items():
+                lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
+                found[key] = Remedy(**{"verify": verify[entry["topic"]]} | entry | lists | {"id": key})
     return found
+
+
+def for_topic(topic: str, *, products: Collection[str] = (), side: Side | None = None) -> tuple[str, ...]:
+    """Ids of the remedies for a topic: those of guessed products first, then the general one, then the rest.
+
+    Parameters
+    ----------
+    topic : str
+        Key of :func:`topics`.
+    products : tuple of str
+        Guessed products, the likeliest first.
+    side : str, optional
+        Only what this side can do.
+
+    Raises
+    ------
+    KeyError
+        No such topic: a mistake in a rule.
+
+    Examples
+    --------
+    >>> for_topic("fragment-count-limit", products=("strongswan",))[:2]
+    ('strongswan-fragment-count', 'fragment-count-limit')
+    """
+    if topic not in topics():
+        raise KeyError(topic)
+    likeliest = list(products)
+
+    def nearness(remedy: Remedy) -> tuple[int, bool]:
+        guessed = remedy.product in likeliest
+        return (likeliest.index(remedy.product) if guessed else len(likeliest), not remedy.is_general)
+
+    fitting = [r for r in catalogue().values() if r.topic == topic and (side is None or r.side in (side, "either"))]
+    return tuple([r.id for r in sorted(fitting, key=nearness)])
 
 
 @cache
@@ -38,12 +166,13 @@ def remedy(key: str) -> tuple[str, ...]:
         No such remedy: a mistake in a rule.
     """
     entry = catalogue()[key]
-    lines = [f"{entry['product']}: {entry['what']}"]
-    lines += [f"  {command}" for command in entry.get("commands", ())]
-    if "further" in entry:
-        lines += [entry["further"], *(f"  {command}" for command in entry["further_commands"])]
-    if "verify" in entry:
-        lines.append(f"Verify: {entry['verify']}")
-    if not entry.get("confirmed", True):
+    lines = [f"{entry.label}: {entry.what}", *(f"  {command}" for command in entry.commands)]
+    if entry.changes:
+        lines.append(f"Effect: {entry.changes}")
+    if entry.versions:
+        lines.append(f"Versions: {entry.versions}.")
+    if entry.verify:
+        lines.append(f"Verify: {entry.verify}")
+    if not entry.confirmed:
         lines.append("(Not confirmed by a source.)")
     return ("\n".join(lines),)

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
+from analyzer.rules.advice import enable_on_client
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames
 from analyzer.wire.registry import name, numbers
@@ -42,7 +43,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         ),
         frames=frames(*(m.frames for m in requests)),
         confidence=Confidence.STRONG,
-        remedies=("windows-client-fragmentation",),
+        remedies=enable_on_client(sa),
     )
 
 

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
+from analyzer.rules.advice import enable_on_server
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames, init_frames
 
@@ -31,7 +32,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         detail="The IKE_SA_INIT response chose a proposal and carries no IKEV2_FRAGMENTATION_SUPPORTED.",
         frames=frames(init_frames(sa)),
         confidence=Confidence.STRONG,
-        remedies=("rras-fragmentation", "gateway-fragmentation"),
+        remedies=enable_on_server(sa),
     )
 
 
