@@ -1,7 +1,7 @@
 """Where the IP header starts in each frame of a chunk, vectorised, by link type.
 
-What is rare or deep (PPP, 802.3 with LLC, MPLS, VLAN inside SLL) is called *odd* and left to the general decoder,
-one frame at a time; both must agree, which a property test holds.
+What is rare or deep (Wi-Fi, PPP, 802.3 with LLC, MPLS, VLAN inside SLL) is called *odd* and left to the general
+decoder, one frame at a time; both must agree, which a property test holds.
 """
 
 from __future__ import annotations
@@ -12,13 +12,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.capture.gather import Bools, Gather, Ints
+from analyzer.capture.records import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN
 
 ETHERNET, NULL, LOOP, RAW, IPV4, IPV6, SLL, SLL2 = 1, 0, 108, 101, 228, 229, 113, 276
 PPP, PPP_HDLC, PPPOE = 9, 50, 51
+#: Wi-Fi: plain, and behind a header of the radio (Prism, radiotap, AVS, PPI).
+IEEE802_11, WIFI_TYPES = 105, (105, 119, 127, 163, 192)
+C_HDLC, MPLS = 104, 219
 #: Raw IP has three numbers in the wild: LINKTYPE_RAW, and the DLT values of BSD and OpenBSD.
 RAW_TYPES = (RAW, 12, 14)
 #: Link types that some part of the program can take apart.
-KNOWN = frozenset({ETHERNET, NULL, LOOP, IPV4, IPV6, SLL, SLL2, PPP, PPP_HDLC, PPPOE, *RAW_TYPES})
+KNOWN = frozenset(
+    {ETHERNET, NULL, LOOP, IPV4, IPV6, SLL, SLL2, PPP, PPP_HDLC, PPPOE, C_HDLC, MPLS, *RAW_TYPES, *WIFI_TYPES}
+)
 
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_PPPOE = 0x0800, 0x86DD, 0x8864
 _VLAN_TAGS = (0x8100, 0x88A8, 0x9100, 0x9200)
@@ -28,6 +34,11 @@ _MAX_TAGS = 4
 _LARGEST_802_3_LENGTH, _LLC_SNAP, _LLC_IP = 1500, 0xAA, 0x06
 #: Address families of IPv6 in BSD loopback headers: NetBSD/OpenBSD, FreeBSD, Darwin.
 _AF_INET, _AF_INET6 = 2, (24, 28, 30)
+
+#: Linux packet type (``PACKET_HOST``, ``BROADCAST``, ``MULTICAST``, ``OTHERHOST``, ``OUTGOING``) to direction.
+PACKET_TYPE_DIRECTIONS = np.full(256, DIRECTION_UNKNOWN, np.int8)
+PACKET_TYPE_DIRECTIONS[[0, 1, 2]] = DIRECTION_IN
+PACKET_TYPE_DIRECTIONS[4] = DIRECTION_OUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,10 +91,32 @@ def distinct(link_type: NDArray[np.int32]) -> list[int]:
     return kinds
 
 
+def cooked_directions(
+    fields: Gather, start: Ints, captured: Ints, link_type: NDArray[np.int32], recorded: NDArray[np.int8]
+) -> NDArray[np.int8]:
+    """The direction of each frame, where the file records none but the Linux cooked header does (``tcpdump -i any``).
+
+    Parameters
+    ----------
+    fields, start, captured, link_type
+        As for :func:`locate_ip`.
+    recorded : int8 array
+        What the file says of each frame (``DIRECTION_UNKNOWN`` where it says nothing).
+    """
+    cooked = ((link_type == SLL) | (link_type == SLL2)) & (recorded == DIRECTION_UNKNOWN) & (captured >= 20)
+    rows = np.flatnonzero(cooked)
+    if not len(rows):
+        return recorded
+    at = start[rows] + np.where(link_type[rows] == SLL, 1, 10)
+    known = recorded.copy()
+    known[rows] = PACKET_TYPE_DIRECTIONS[fields.u8(at)]
+    return known
+
+
 def _locate(fields: Gather, start: Ints, captured: Ints, kind: int) -> tuple[Ints, Ints, Bools]:
     """For frames of one link type: offset of what should be an IP header, its first byte, is the frame odd."""
     if kind == ETHERNET:
-        return _ethernet(fields, start, captured)
+        return ethernet(fields, start, captured)
     none = np.zeros(len(start), dtype=np.bool_)
     if kind in RAW_TYPES or kind in (IPV4, IPV6):
         offset, odd = start, none
@@ -96,8 +129,11 @@ def _locate(fields: Gather, start: Ints, captured: Ints, kind: int) -> tuple[Int
     return offset, fields.u8(np.maximum(offset, 0)), odd
 
 
-def _ethernet(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Ints, Bools]:
-    """IP directly behind the Ethernet header, which is nearly all; tags and tunnels are looked at for the rest only."""
+def ethernet(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Ints, Bools]:
+    """For Ethernet frames: offset of what should be an IP header, its first byte, is the frame odd.
+
+    IP directly behind the Ethernet header, which is nearly all; tags and tunnels are looked at for the rest only.
+    """
     # One read for the type (16 bits) and the first byte of what follows.
     word = fields.u64(start + 12)
     type_and_version = word >> 44

@@ -15,8 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.capture.lanes import LANE, MIN_LANES, Stride, starts
+from analyzer.capture.links import PACKET_TYPE_DIRECTIONS
 from analyzer.capture.reading import MAX_BREAKS, MAX_RECORD, FileReader
-from analyzer.capture.records import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN, SLACK, Chunk, Interface
+from analyzer.capture.records import SLACK, Chunk, Interface
 from analyzer.capture.window import Window
 from analyzer.errors import InputError
 
@@ -47,11 +48,6 @@ REACH = CHAIN * (LONGEST + 24)
 
 #: Bytes searched at the start of a lane: more than one full-size Ethernet packet.
 GUESS = 2048
-
-#: Linux packet type (``PACKET_HOST``, ``BROADCAST``, ``MULTICAST``, ``OTHERHOST``, ``OUTGOING``) to direction.
-DIRECTIONS = np.full(256, DIRECTION_UNKNOWN, np.int8)
-DIRECTIONS[[0, 1, 2]] = DIRECTION_IN
-DIRECTIONS[4] = DIRECTION_OUT
 
 
 class PcapReader(FileReader):
@@ -155,7 +151,7 @@ class PcapReader(FileReader):
     def _directions(self, offsets: NDArray[np.int64]) -> NDArray[np.int8]:
         if self._header == 16:
             return np.zeros(len(offsets), np.int8)
-        return DIRECTIONS[self._window.buffer[offsets + 22]]
+        return PACKET_TYPE_DIRECTIONS[self._window.buffer[offsets + 22]]
 
     def _guesses(self, first: int, stop: int) -> NDArray[np.int64] | None:
         """A likely packet header near the start of each lane: the upper half of its seconds is the first packet's."""

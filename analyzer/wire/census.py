@@ -8,7 +8,8 @@ from numpy.typing import NDArray
 from analyzer.capture.gather import Gather, Ints
 from analyzer.capture.links import KNOWN, distinct
 from analyzer.capture.records import NO_TIME, Chunk
-from analyzer.capture.select import IPV6_FRAGMENT, UDP, Selection
+from analyzer.capture.select import AH, ESP, IPV6_FRAGMENT, UDP, Ports, Selection
+from analyzer.wire.ip_packet import IpPacket
 from analyzer.wire.tables import MISSING, Census
 
 _UDP_HEADER = 8
@@ -37,7 +38,8 @@ def count(
     census.link_types.update(kinds)
     for kind in kinds:
         if kind not in KNOWN:
-            census.unknown_link += int(np.count_nonzero(links == kind))
+            # Records of a capture file that hold no packet have no length, either.
+            census.unknown_link += int(np.count_nonzero((links == kind) & (chunk.wire > 0)))
     if len(selection.later_fragments):
         if census.first_later_fragment == MISSING:
             census.first_later_fragment = chunk.first_frame + int(selection.later_fragments.min())
@@ -47,6 +49,25 @@ def count(
         low, high = int(times.min()), int(times.max())
         census.first_time = low if census.first_time == MISSING else min(census.first_time, low)
         census.last_time = max(census.last_time, high)
+
+
+def count_unlocated(census: Census, packets: list[tuple[IpPacket, bytes]], ports: Ports, frame: int) -> None:
+    """Correct the census by the packets of a frame whose IP headers only the general decoder found."""
+    census.ip_packets += bool(packets)
+    for packet, data in packets:
+        later = packet.fragment_offset > 0
+        if later:
+            census.later_fragments += 1
+            first = census.first_later_fragment
+            census.first_later_fragment = frame if first == MISSING else min(first, frame)
+        if packet.protocol == UDP:
+            known = {int.from_bytes(data[0:2], "big"), int.from_bytes(data[2:4], "big")} if len(data) >= 4 else set()
+            accepted = later or packet.mf or any(port in ports for port in known)
+        else:
+            accepted = packet.protocol in (ESP, AH) and not later
+        if accepted:
+            census.rejected -= 1
+            return
 
 
 def _headless(fields: Gather, chunk: Chunk, ip_of: Ints) -> int:

@@ -1,7 +1,7 @@
 """Chunks of packets in, tables of IKE out: the one pass over the capture.
 
 Plain UDP packets are read as columns; fragments, TCP segments, ICMP errors and odd link layers one at a time. Both ways
-end in the same function that reads IKE messages.
+end in the same function that reads IKE messages. What other traffic tells is collected beside (bystanders).
 """
 
 from __future__ import annotations
@@ -13,13 +13,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.capture.gather import Gather, Ints
-from analyzer.capture.links import KNOWN, locate_ip
+from analyzer.capture.links import KNOWN, cooked_directions, locate_ip
 from analyzer.capture.records import Chunk, Interface, Note
 from analyzer.capture.select import AH, UDP, Ports, select
 from analyzer.wire import natt
-from analyzer.wire.census import count
+from analyzer.wire.census import count, count_unlocated
+from analyzer.wire.conversations import Conversations
 from analyzer.wire.flows import Flows
 from analyzer.wire.headers import address_numbers, ip_ends, ipv4_headers
+from analyzer.wire.link_fit import LinkTypes
 from analyzer.wire.messages import Batch, Origin, read_messages
 from analyzer.wire.singles import FRAGMENT_OFFSET, LooseDatagram, Singles
 from analyzer.wire.tables import (
@@ -28,7 +30,10 @@ from analyzer.wire.tables import (
     Addresses,
     Census,
     Datagrams,
+    EchoRow,
+    HandshakeRow,
     Messages,
+    NameRow,
     Packets,
     Wire,
     narrowed,
@@ -60,7 +65,9 @@ class Collector:
         self.addresses = Addresses()
         self.census = Census()
         self.over_limit = 0
+        self._link_types = LinkTypes()
         self._flows = Flows()
+        self._conversations = Conversations()
         self._singles = Singles(ports, self.addresses, self._count_esp)
         self._packets: list[Packets] = []
         self._datagrams: list[Datagrams] = []
@@ -77,14 +84,16 @@ class Collector:
         if not len(chunk):
             return
         fields = Gather(chunk.buffer)
-        link_of = np.array([*(i.link_type for i in interfaces), MISSING], dtype=np.int32)
-        links = link_of[np.minimum(chunk.interface, len(interfaces))]
+        links = self._link_types.of(fields, chunk, interfaces)
+        chunk.direction = cooked_directions(fields, chunk.start, chunk.captured, links, chunk.direction)
         located = locate_ip(fields, chunk.start, chunk.captured, links)
         selection = select(fields, located, chunk.start + chunk.captured, self.ports)
         count(self.census, fields, chunk, links, located.offset, selection)
+        self._conversations.add(fields, located.offset, chunk.start + chunk.captured)
         self._native_esp(fields, chunk, located.offset, selection.esp)
         self._plain_udp(fields, chunk, located.offset, selection.udp)
         self._odd(fields, chunk, links, located.offset, selection.odd)
+        self._singles.bystanders.take_many(fields, chunk, located.offset, selection.bystanders)
         self._take_singles()
         if self._waiting.is_full:
             self._read_waiting()
@@ -96,6 +105,7 @@ class Collector:
         self._read_waiting()
         self._keep_orphans()
         self.census.evicted = self._singles.evicted
+        self.census.one_way_tcp = self._conversations.one_way_tcp
         payload_type = _concatenated([b.payload_type for b in self._batches], np.uint8)
         payload_offset = _concatenated([b.payload_offset for b in self._batches], np.uint32)
         payload_length = _concatenated([b.payload_length for b in self._batches], np.uint32)
@@ -108,6 +118,7 @@ class Collector:
         place[order] = np.arange(len(order))
         packets = stack(Packets, self._packets)
         self._packets.clear()
+        bystanders = self._singles.bystanders
         return Wire(
             addresses=self.addresses,
             packets=take(packets, np.argsort(packets.frame, kind="stable")),
@@ -124,11 +135,14 @@ class Collector:
             flows=self._flows.all(),
             icmp=self._singles.icmp,
             census=self.census,
+            echoes=sorted(bystanders.echoes, key=_frame),
+            handshakes=sorted(bystanders.handshakes, key=_frame),
+            names=sorted(bystanders.names, key=_frame),
         )
 
     def notes(self) -> list[Note]:
         """What the collector had to leave out; complete after :meth:`finish`."""
-        notes = list(self._singles.notes)
+        notes = [*self._link_types.notes, *self._singles.notes]
         if self.over_limit:
             notes.append(
                 Note("analysis-limit", f"{self.over_limit:,} IKE messages beyond {MAX_MESSAGES:,} were not analysed.")
@@ -150,6 +164,9 @@ class Collector:
         if headless:
             detail = f"{headless:,} packets were cut so short that what they carried cannot be told: as good as lost"
             notes.append(Note("capture-lost-packets", detail))
+        if self._singles.encrypted:
+            detail = f"{self._singles.encrypted:,} Wi-Fi frames are encrypted: what they carried cannot be seen"
+            notes.append(Note("wifi-encrypted", detail))
         if len(self.addresses) > MAX_ADDRESSES:
             notes.append(Note("analysis-limit", f"Addresses beyond the first {MAX_ADDRESSES:,} are shown as 0.0.0.0."))
         unknown = sorted(self.census.link_types - KNOWN)
@@ -279,7 +296,9 @@ class Collector:
         headers = iter(ipv4_headers(fields, chunk, rows[plain], ip[plain]))
         for row, is_plain in zip(rows.tolist(), plain.tolist(), strict=True):
             if not is_plain:
-                self._singles.add(chunk, row, int(links[row]))
+                packets = self._singles.add(chunk, row, int(links[row]))
+                if ip_of[row] < 0:
+                    count_unlocated(self.census, packets, self.ports, chunk.first_frame + row)
                 continue
             packet = next(headers)
             start = int(chunk.start[row])
@@ -361,6 +380,10 @@ class Collector:
     def _keep(self, batch: Batch) -> None:
         self._batches.append(batch)
         self._message_count += len(batch.messages.frame)
+
+
+def _frame(row: EchoRow | HandshakeRow | NameRow) -> int:
+    return row.frame
 
 
 def _packets(*columns: Any, **named: Any) -> Packets:

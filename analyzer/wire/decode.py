@@ -6,6 +6,7 @@ IPv4 and IPv6 headers, the latter with their extension headers. Where they start
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,7 +14,8 @@ import dpkt
 
 from analyzer.wire.fixed_header import read_header
 from analyzer.wire.ip_packet import IpPacket
-from analyzer.wire.link_headers import find_ip_header
+from analyzer.wire.link_headers import find_ip_headers
+from analyzer.wire.tunnels import MAX_TUNNELS, find_inner_header
 
 #: RFC 8200 section 4.1 allows seven extension headers in a packet.
 _MAX_EXTENSION_HEADERS = 16
@@ -23,7 +25,7 @@ _EXTENSION_HEADERS = frozenset({_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATIO
 
 
 def decode(link_type: int, frame: bytes) -> IpPacket | None:
-    """Decode a frame as far as the payload of its (outermost) IP packet.
+    """Decode a frame as far as the payload of its IP packet; of a tunnel's (GRE, VXLAN), the packet inside.
 
     Parameters
     ----------
@@ -45,9 +47,29 @@ def decode(link_type: int, frame: bytes) -> IpPacket | None:
     >>> decode(1, b"not a frame") is None
     True
     """
-    start = find_ip_header(link_type, frame)
-    if start is None:
-        return None
+    return next(decode_each(link_type, frame), None)
+
+
+def decode_each(link_type: int, frame: bytes) -> Iterator[IpPacket]:
+    """As :func:`decode`, for each packet of a frame: a Wi-Fi frame can carry several."""
+    for start in find_ip_headers(link_type, frame):
+        packet = _packet_at(frame, start)
+        if packet is not None:
+            yield _innermost(frame, packet)
+
+
+def _innermost(frame: bytes, packet: IpPacket) -> IpPacket:
+    """The packet inside GRE or VXLAN, if that is what it is."""
+    for _ in range(MAX_TUNNELS):
+        start = find_inner_header(frame, packet)
+        inner = None if start is None else _packet_at(frame, start)
+        if inner is None:
+            break
+        packet = inner
+    return packet
+
+
+def _packet_at(frame: bytes, start: tuple[int, int]) -> IpPacket | None:
     offset, version = start
     return _ipv4(frame, offset) if version == 4 else _ipv6(frame, offset)
 

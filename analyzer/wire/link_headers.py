@@ -1,4 +1,4 @@
-"""From a frame to its IP header, by link type: Ethernet and its tags, PPP, PPPoE, loopback, Linux cooked mode, raw IP.
+"""From a frame to its IP header, by link type: Ethernet and its tags, PPP, loopback, Linux cooked mode, raw IP, Wi-Fi.
 
 The general way, for whatever :mod:`analyzer.capture.links` calls odd. Only what stands in front of the IP header is
 read here, and its version; the header itself is read in :mod:`analyzer.wire.decode`.
@@ -6,11 +6,13 @@ read here, and its version; the header itself is read in :mod:`analyzer.wire.dec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import dpkt
 
+from analyzer.capture.links import WIFI_TYPES
 from analyzer.wire.fixed_header import read_header
+from analyzer.wire.wifi import ethertypes
 
 #: Link types (https://www.tcpdump.org/linktypes.html) and how a frame of that type starts are in ``_LINKS`` below.
 LINKTYPE_NULL, LINKTYPE_ETHERNET, LINKTYPE_PPP, LINKTYPE_LOOP = 0, 1, 9, 108
@@ -40,7 +42,8 @@ def find_ip_header(link_type: int, frame: bytes) -> tuple[int, int] | None:
     ----------
     link_type : int
         LINKTYPE of the interface. Known: Ethernet 1 (VLAN tags, MPLS, PPPoE, LLC/SNAP), NULL 0, LOOP 108, raw IP 12,
-        14, 101, 228, 229, PPP 9 and 50, PPPoE 51, Linux cooked 113 and 276.
+        14, 101, 228, 229, PPP 9 and 50, PPPoE 51, Linux cooked 113 and 276, Cisco HDLC 104, MPLS 219, Wi-Fi 105, 119,
+        127, 163 and 192.
     frame : bytes
         The captured bytes; may be cut short.
 
@@ -57,8 +60,29 @@ def find_ip_header(link_type: int, frame: bytes) -> tuple[int, int] | None:
     >>> find_ip_header(1, b"not a frame") is None
     True
     """
-    link = _LINKS.get(link_type)
-    start = link(frame) if link else None
+    return next(find_ip_headers(link_type, frame), None)
+
+
+def find_ip_headers(link_type: int, frame: bytes) -> Iterator[tuple[int, int]]:
+    """As :func:`find_ip_header`, for each IP packet of a frame: a Wi-Fi frame can carry several."""
+    if link_type in WIFI_TYPES:
+        starts = [_ethertype(frame, offset, ethertype) for ethertype, offset in ethertypes(link_type, frame)]
+    else:
+        link = _LINKS.get(link_type)
+        starts = [link(frame) if link else None]
+    for start in starts:
+        found = _with_version(frame, start)
+        if found is not None:
+            yield found
+
+
+def find_ip_header_at(frame: bytes, offset: int) -> tuple[int, int] | None:
+    """As :func:`find_ip_header`, of the Ethernet frame that starts at ``offset``, inside a tunnel say."""
+    return _with_version(frame, _ethernet(frame, offset))
+
+
+def _with_version(frame: bytes, start: _Start | None) -> tuple[int, int] | None:
+    """What was promised to be IP, if it is."""
     if start is None or start[0] >= len(frame):
         return None
     offset, promised = start
@@ -66,9 +90,14 @@ def find_ip_header(link_type: int, frame: bytes) -> tuple[int, int] | None:
     return (offset, version) if version in (4, 6) and promised in (0, version) else None
 
 
-def _ethernet(frame: bytes) -> _Start | None:
-    ethernet = read_header(dpkt.ethernet.Ethernet, frame)
-    return _ethertype(frame, ethernet.__hdr_len__, ethernet.type) if ethernet else None
+def _ethernet(frame: bytes, offset: int = 0) -> _Start | None:
+    ethernet = read_header(dpkt.ethernet.Ethernet, frame, offset)
+    return _ethertype(frame, offset + ethernet.__hdr_len__, ethernet.type) if ethernet else None
+
+
+def _cisco_hdlc(frame: bytes) -> _Start | None:
+    """Address, control, and an Ethernet type."""
+    return _ethertype(frame, 4, int.from_bytes(frame[2:4], "big")) if len(frame) >= 4 else None
 
 
 def _sll(frame: bytes) -> _Start | None:
@@ -111,16 +140,26 @@ def _ethertype(frame: bytes, offset: int, ethertype: int) -> _Start | None:
     return None
 
 
-def _mpls(frame: bytes, offset: int) -> _Start | None:
-    """A label stack does not say what it carries; the version nibble does (RFC 4928 section 2)."""
+def _mpls(frame: bytes, offset: int = 0) -> _Start | None:
+    """A label stack does not say what it carries; the first nibble does: IP, or a control word before an Ethernet frame
+    (RFC 4928 section 2, RFC 4448 section 4.6)."""
     for _ in range(_MAX_TAGS):
         label = read_header(dpkt.ethernet.MPLSlabel, frame, offset)
         if label is None:
             return None
         offset += label.__hdr_len__
         if label.s:
-            return offset, 0
+            wire = frame[offset : offset + 1] and frame[offset] < 0x10
+            return _ethernet_in_mpls(frame, offset + 4) if wire else (offset, 0)
     return None
+
+
+def _ethernet_in_mpls(frame: bytes, offset: int) -> _Start | None:
+    """A customer's frame; labels in it are not followed once more."""
+    ethernet = read_header(dpkt.ethernet.Ethernet, frame, offset)
+    if ethernet is None or ethernet.type in _MPLS:
+        return None
+    return _ethertype(frame, offset + ethernet.__hdr_len__, ethernet.type)
 
 
 def _pppoe(frame: bytes, offset: int = 0) -> _Start | None:
@@ -167,6 +206,8 @@ _LINKS: dict[int, Callable[[bytes], _Start | None]] = {
     LINKTYPE_PPP: _ppp,
     50: _ppp,
     51: _pppoe,
+    104: _cisco_hdlc,
+    219: _mpls,
     12: _raw,
     14: _raw,
     LINKTYPE_RAW: _raw,

@@ -1,5 +1,7 @@
 """Packets that are taken apart one at a time: IP fragments, TCP segments, ICMP errors, odd link layers.
 
+What of other traffic is met on the way goes to the bystanders (:mod:`analyzer.wire.bystanders`).
+
 Their finished datagrams and messages wait here until the collector drains them, once a chunk. What needs dpkt is
 imported when the first packet needs it: many a trace has none, and to import dpkt takes as long as to read a small one.
 """
@@ -12,6 +14,7 @@ from dataclasses import dataclass, field
 from analyzer.capture.records import Chunk, Note
 from analyzer.capture.select import AH, ESP, ICMP, ICMPV6, IPV6_EXTENSIONS, TCP, UDP, Ports
 from analyzer.wire import natt
+from analyzer.wire.bystanders import Bystanders
 from analyzer.wire.datagram import Datagram, Fragment
 from analyzer.wire.ip_packet import IpPacket
 from analyzer.wire.reassembly import Reassembler
@@ -96,10 +99,13 @@ class Singles:
 
     def __init__(self, ports: Ports, addresses: Addresses, count_esp: CountEsp) -> None:
         self.icmp: list[IcmpRow] = []
+        self.bystanders = Bystanders(ports, addresses)
         #: Incomplete datagrams whose first fragment never came: whose they are is decided when all peers are known.
         self.orphans: list[LooseDatagram] = []
         #: Datagrams on the IKE ports cut before the IKE header ends.
         self.headless = 0
+        #: Wi-Fi frames whose content is encrypted.
+        self.encrypted = 0
         self._ports = ports
         self._addresses = addresses
         self._count_esp = count_esp
@@ -132,22 +138,28 @@ class Singles:
         self._complete += self._reassembler.flush()
         self._tcp_records(self._streams.flush())
 
-    def add(self, chunk: Chunk, row: int, link_type: int) -> None:
-        """Take one packet of a chunk."""
-        from analyzer.wire.decode import decode
+    def add(self, chunk: Chunk, row: int, link_type: int) -> list[tuple[IpPacket, bytes]]:
+        """Take one frame of a chunk; the packets in it, each with what was captured behind its headers."""
+        from analyzer.wire.decode import decode_each
+        from analyzer.wire.wifi import is_encrypted
 
         start = int(chunk.start[row])
         raw = chunk.buffer[start : start + int(chunk.captured[row])].tobytes()
-        packet = decode(link_type, raw)
-        if packet is None:
-            return
-        data = raw[packet.payload_offset : packet.payload_offset + packet.payload_length]
-        self.take(chunk, row, packet, data)
+        packets = [
+            (p, raw[p.payload_offset : p.payload_offset + p.payload_length]) for p in decode_each(link_type, raw)
+        ]
+        for packet, data in packets:
+            self.take(chunk, row, packet, data)
+        if not packets:
+            self.encrypted += is_encrypted(link_type, raw)
+        return packets
 
     def take(self, chunk: Chunk, row: int, packet: IpPacket, data: bytes) -> None:
         """Take one packet whose headers are read already; ``data`` is what was captured behind them."""
         fragment = packet.mf or packet.fragment_offset > 0
         extended = packet.ip_version == 6 and packet.protocol in IPV6_EXTENSIONS
+        if not fragment:
+            self.bystanders.take(chunk, row, packet, data)
         if packet.protocol == UDP or (fragment and extended):
             self._udp(self._fragment_of(chunk, row, packet, data), packet)
         elif packet.protocol in (ESP, AH) and packet.fragment_offset == 0 and len(data) >= 8:

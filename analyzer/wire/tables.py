@@ -260,6 +260,8 @@ class Census:
     unreadable_udp: int = 0
     #: Cut so short that one cannot tell whose they are: as good as lost.
     headless: int = 0
+    #: Pairs of hosts between which TCP under way goes one way only; 0 if anything goes both ways (conversations.py).
+    one_way_tcp: int = 0
 
 
 @dataclass(slots=True, eq=False, repr=False)

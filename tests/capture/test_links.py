@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from analyzer.capture.gather import Gather
-from analyzer.capture.links import KNOWN, locate_ip
+from analyzer.capture.links import KNOWN, cooked_directions, locate_ip
 from tests.properties.frames import LINK_TYPES, chunk_of
 
 V4 = bytes.fromhex("4500001c000100004011000 00a000002cb007107".replace(" ", "")) + bytes(8)
@@ -109,3 +109,31 @@ def test_bytes_of_the_next_packet_are_not_this_ones():
 
 def test_known_link_types_are_those_that_frames_are_made_of():
     assert set(LINK_TYPES) == KNOWN
+
+
+#: https://www.tcpdump.org/linktypes/LINKTYPE_LINUX_SLL.html: 0 to us, 1 broadcast, 2 multicast, 3 to another, 4 by us.
+@pytest.mark.parametrize(("packet_type", "direction"), [(0, 1), (1, 1), (2, 1), (3, 0), (4, 2), (7, 0)])
+@pytest.mark.parametrize(
+    ("link_type", "head"),
+    [(113, "00{:02x}" + "00" * 12 + "0800"), (276, "0800" + "00" * 8 + "{:02x}" + "00" * 9)],
+)
+def test_direction_in_the_cooked_header(link_type, head, packet_type, direction):
+    frame = bytes.fromhex(head.format(packet_type)) + V4
+    chunk = chunk_of([(frame, len(frame))])
+    links = np.array([link_type], dtype=np.int32)
+    known = cooked_directions(Gather(chunk.buffer), chunk.start, chunk.captured, links, np.zeros(1, np.int8))
+    assert known.tolist() == [direction]
+
+
+def test_what_the_file_records_of_the_direction_counts_more():
+    frame = bytes.fromhex("0004" + "00" * 12 + "0800") + V4
+    chunk = chunk_of([(frame, len(frame))])
+    links = np.array([113], dtype=np.int32)
+    recorded = np.ones(1, np.int8)
+    assert cooked_directions(Gather(chunk.buffer), chunk.start, chunk.captured, links, recorded).tolist() == [1]
+
+
+def test_a_cooked_header_that_was_cut():
+    chunk = chunk_of([(bytes.fromhex("000400"), 60)])
+    links = np.array([113], dtype=np.int32)
+    assert cooked_directions(Gather(chunk.buffer), chunk.start, chunk.captured, links, np.zeros(1, np.int8))[0] == 0

@@ -17,7 +17,7 @@ IPV4, IPV6 = 0x0800, 0x86DD
 ADDRESSES4 = [bytes([10, 0, 0, i]) for i in (1, 2, 3)]
 ADDRESSES6 = [bytes.fromhex("20010db8000000000000000000000000")[:-1] + bytes([i]) for i in (1, 2, 3)]
 PORTS = st.sampled_from([500, 4500, 500, 4500, 53, 443, 10500])
-LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 108, 113, 228, 229, 276)
+LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 119, 127, 163, 192, 219, 228, 229, 276)
 
 _SPI = st.sampled_from([bytes(8), bytes(range(1, 9))])
 
@@ -46,21 +46,51 @@ udp_payloads = st.one_of(
 )
 
 
+#: DNS messages, right or nearly so: names with pointers, answers of any type and length.
+_names = st.sampled_from([b"\3vpn\7example\0", b"\xc0\x0c", b"\0", b"\x3fshort", b"\1\xff\0", b"\xc0"])
+_records = st.builds(
+    lambda name, kind, data, extra: name + struct.pack("!HHIH", kind, 1, 60, len(data) + extra) + data,
+    _names,
+    st.sampled_from([1, 28, 5, 65]),
+    st.sampled_from([bytes(4), bytes(16), b"\xc0\x0c", b""]),
+    st.sampled_from([0, 0, 0, 1, 999]),
+)
+dns_messages = st.builds(
+    lambda flags, counts, name, records: (
+        struct.pack("!HHHHHH", 7, flags, *counts, 0, 0) + name + bytes([0, 1, 0, 1]) + b"".join(records)
+    ),
+    st.sampled_from([0x8180, 0x8183, 0x0100]),
+    st.tuples(st.sampled_from([1, 1, 1, 0, 2]), st.integers(0, 4)),
+    _names,
+    st.lists(_records, max_size=3),
+)
+
+#: TCP options: maximum segment size among others, whole, twice, cut, or with lengths that make no sense.
+tcp_options = st.lists(
+    st.sampled_from([b"\2\4\5\xb4", b"\1", b"\4\2", b"\3\3\7", b"\0", b"\2\0", b"\2\5\1\2\3", b"\x08"]), max_size=4
+).map(b"".join)
+
+
 @st.composite
 def _upper_layers(draw: st.DrawFn) -> tuple[int, bytes]:
     """Protocol number and bytes of an upper layer."""
     protocol = draw(st.sampled_from([17, 17, 17, 17, 6, 1, 58, 50, 51, 47]))
     if protocol == 17:
-        payload = draw(udp_payloads)
+        payload = draw(st.one_of(udp_payloads, dns_messages))
         stated = draw(st.sampled_from([8 + len(payload)] * 5 + [0, 7, 8, 9 + len(payload)]))
         return protocol, struct.pack("!HHHH", draw(PORTS), draw(PORTS), stated, 0) + payload
     if protocol == 6:
-        flags = draw(st.sampled_from([0x02, 0x10, 0x18]))
-        head = struct.pack("!HHIIBBHHH", draw(PORTS), draw(PORTS), draw(st.integers(0, 99)), 0, 0x50, flags, 0, 0, 0)
-        return protocol, head + draw(st.sampled_from([b"", b"IKETCP", b"GET / HTTP/1.1"]))
+        flags = draw(st.sampled_from([0x02, 0x12, 0x10, 0x18, 0x04, 0x14, 0x06]))
+        options = draw(tcp_options)
+        options += bytes(-len(options) % 4)
+        words = draw(st.sampled_from([5 + len(options) // 4] * 4 + [4, 15])) << 4
+        head = struct.pack("!HHIIBBHHH", draw(PORTS), draw(PORTS), draw(st.integers(0, 99)), 0, words, flags, 0, 0, 0)
+        return protocol, head + options + draw(st.sampled_from([b"", b"IKETCP", b"GET / HTTP/1.1"]))
     if protocol in (1, 58):
-        kind = draw(st.sampled_from([3, 11, 12, 8, 0, 1, 2, 128]))
-        return protocol, bytes([kind, draw(st.integers(0, 4))]) + bytes(6) + draw(st.binary(max_size=40))
+        kind = draw(st.sampled_from([3, 11, 12, 8, 0, 1, 2, 128, 129]))
+        # Where UDP has its ports, here are type, code and checksum.
+        rest = draw(st.sampled_from([bytes(6), b"\x01\xf4\x4b\x1d\0\7"]))
+        return protocol, bytes([kind, draw(st.integers(0, 4))]) + rest + draw(st.binary(max_size=40))
     return protocol, draw(st.binary(max_size=40))
 
 
@@ -147,7 +177,69 @@ def _linked(draw: st.DrawFn, link: int, kind: int, packet: bytes) -> bytes:
         return struct.pack("!IH", 0x11000001, len(packet) + 2) + ppp + packet
     if link in (9, 50):
         return draw(st.sampled_from([b"\xff\x03" + ppp, ppp, ppp[1:]])) + packet
+    if link == 104:
+        return b"\x0f\0" + draw(_behind_ethertype(kind, packet))
+    if link == 219:
+        label = struct.pack("!I", (16 << 12) | 0x100 | 64)
+        return label + draw(st.sampled_from([packet, bytes(16) + struct.pack("!H", kind) + packet]))
+    if link in (105, 119, 127, 163, 192):
+        return draw(_wifi(link, kind, packet))
     return packet
+
+
+@st.composite
+def _wifi(draw: st.DrawFn, link: int, kind: int, packet: bytes) -> bytes:
+    """A Wi-Fi frame (IEEE 802.11): data with three or four addresses, QoS, aggregated, encrypted; or no data."""
+    flags = draw(st.sampled_from([0x01, 0x02, 0x03, 0x41, 0x81]))
+    control = draw(st.sampled_from([0x08, 0x88, 0x88, 0x48, 0x80, 0xB4]))
+    header = bytes([control, flags]) + bytes(20) + draw(st.sampled_from([b"\0\0", b"\0\0", b"\1\0"]))
+    header += bytes(6) if flags & 3 == 3 else b""
+    inner = b"\xaa\xaa\x03\0\0\0" + struct.pack("!H", kind) + packet
+    if control & 0x80:
+        aggregate = draw(st.booleans())
+        header += bytes([0x80 if aggregate else 0, 0]) + (bytes(4) if flags & 0x80 else b"")
+        one = bytes(12) + struct.pack("!H", len(inner)) + inner
+        inner = one + bytes(-len(one) % 4) + one if aggregate else inner
+    radio = {
+        105: b"",
+        119: draw(st.sampled_from([b"", struct.pack("<II", 0x44, 144) + bytes(136)])),
+        127: draw(st.sampled_from([struct.pack("<BBHI", 0, 0, 8, 0), struct.pack("<BBHIB", 0, 0, 9, 2, 0x20)])),
+        163: struct.pack("!II", 0x80211001, 64) + bytes(56),
+        192: struct.pack("<BBHI", 0, 0, 8, 105),
+    }[link]
+    return radio + header + inner
+
+
+@st.composite
+def _tunnelled(draw: st.DrawFn, kind: int, packet: bytes) -> bytes:
+    """An IPv4 packet that carries another in GRE, ERSPAN or VXLAN, rightly or nearly so."""
+    frame = bytes(12) + draw(_behind_ethertype(kind, packet))
+    if draw(st.booleans()):
+        flags, last = draw(st.sampled_from([8, 8, 8, 0])), draw(st.sampled_from([0, 0, 0, 1]))
+        port = draw(st.sampled_from([4789, 4789, 4789, 4790]))
+        body = (
+            struct.pack("!HHHH", draw(PORTS), port, 16 + len(frame), 0) + bytes([flags, 0, 0, 0, 0, 0, 7, last]) + frame
+        )
+        protocol = 17
+    else:
+        flags = draw(st.sampled_from([0, 0x8000, 0x2000, 0x1000, 0xB000, 0x4000, 1]))
+        words = bytes(4 * bin(flags & 0xB000).count("1"))
+        third = bytes(11) + draw(st.sampled_from([b"\0", b"\1" + bytes(8)]))
+        body = draw(
+            st.sampled_from(
+                [
+                    struct.pack("!HH", flags, kind) + words + packet,
+                    struct.pack("!HH", flags, IPV4 + IPV6 - kind) + words + packet,
+                    struct.pack("!HH", flags, 0x6558) + words + frame,
+                    struct.pack("!HH", flags, 0x88BE) + words + (bytes(8) if flags & 0x1000 else b"") + frame,
+                    struct.pack("!HH", flags, 0x22EB) + words + third + frame,
+                ]
+            )
+        )
+        protocol = 47
+    fragment = draw(st.sampled_from([0, 0, 0, 0x4000, 0x2000]))
+    head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, fragment, 64, protocol, 0)
+    return head + ADDRESSES4[0] + ADDRESSES4[1] + body
 
 
 @st.composite
@@ -158,7 +250,10 @@ def frames(draw: st.DrawFn, link: int) -> tuple[bytes, int]:
         return data, len(data)
     whole = draw(st.booleans())
     kind = draw(st.sampled_from([IPV4, IPV4, IPV6]))
-    data = draw(_linked(link, kind, draw(_ipv4(whole)) if kind == IPV4 else draw(_ipv6())))
+    packet = draw(_ipv4(whole)) if kind == IPV4 else draw(_ipv6())
+    for _ in range(draw(st.sampled_from([0, 0, 0, 0, 1, 2]))):
+        kind, packet = IPV4, draw(_tunnelled(kind, packet))
+    data = draw(_linked(link, kind, packet))
     return (data if whole else data[: draw(st.integers(0, len(data)))]), len(data)
 
 

@@ -46,6 +46,36 @@ LADDERS = {
 +0.1 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi} x4 at +1.000 +3.000 +7.000
 """ + _TAIL,
     "silent": _HOSTS + f"+0 C:500 > S:500 IKE_SA_INIT request {_SUITE} N({_NATD}) x4 at +1.000 +3.000 +7.000\n" + _TAIL,
+    "unreachable": _HOSTS + f"""
++0.000 C:500 > S:500 IKE_SA_INIT request {_SUITE} N({_NATD}) x3 at +1.000 +3.000
++0.030 C < S ICMP port-unreachable quoting +0.000
+""" + _TAIL,
+    "unreachable-at-first": _HOSTS + f"""
++0.000 C:500 > S:500 IKE_SA_INIT request {_SUITE} N({_NATD}) x2 at +1.000
++0.030 C < S ICMP port-unreachable quoting +0.000
++1.030 C:500 < S:500 IKE_SA_INIT response {_SUITE} N({_NATD})
++1.100 C:4500 > S:4500 IKE_AUTH request 400 SK{{IDi}}
++1.200 C:4500 < S:4500 IKE_AUTH response 300 SK{{IDr}}
+""" + _ESP.replace("+0.4", "+1.4"),
+    "one-of-two": _HOSTS + f"""
++0.000 C:500 > S:500 IKE_SA_INIT request {_SUITE} N({_NATD}) x4 at +1.000 +3.000 +7.000
++0.500 C:600 > S:500 IKE_SA_INIT request {_SUITE} N({_NATD}) sa 2
++0.530 C:600 < S:500 IKE_SA_INIT response {_SUITE} N({_NATD}) sa 2
++0.600 C:4600 > S:4500 IKE_AUTH request 400 SK{{IDi}} sa 2
++0.700 C:4600 < S:4500 IKE_AUTH response 65 SK{{N}} sa 2
+""" + _TAIL,
+    "only-4500": _HOSTS + f"""
+-5.000 C:4500 < S:4500 ESP spi 0x33cc44dd count 20 every +1.000
++0.500 C:500 > S:500 IKE_SA_INIT request {_SUITE} N({_NATD}) x4 at +1.000 +3.000 +7.000
+""" + _TAIL,
+    "split": _HOSTS + _INIT + """
++0.1 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi} x3 at +1.000 +3.000
++0.2 C:4500 < S:4500 IKE_AUTH response N(INVALID_IKE_SPI) x3 at +1.000 +3.000
+""" + _TAIL,
+    "silent-server": _HOSTS + _INIT + """
+-5 C:4500 < S:4500 keepalive
++0.1 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi} x4 at +1.000 +3.000 +7.000
+""" + _TAIL,
     "refused": _HOSTS + f"""
 +0.000 C:500 > S:500 IKE_SA_INIT request {_SUITE} N({_NATD})
 +0.030 C:500 < S:500 IKE_SA_INIT response 36 N(NO_PROPOSAL_CHOSEN)

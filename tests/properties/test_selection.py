@@ -44,6 +44,21 @@ def matters(packet: IpPacket | None, frame: bytes) -> str:
     return "icmp" if (captured[0] in (3, 11, 12) if packet.ip_version == 4 else captured[0] < 128) else ""
 
 
+def is_bystander(packet: IpPacket | None, frame: bytes) -> bool:
+    """The other traffic that the selection promises (:mod:`analyzer.wire.bystanders`), said packet by packet."""
+    if packet is None or packet.mf or packet.fragment_offset:
+        return False
+    captured = frame[packet.payload_offset :]
+    ports = [int.from_bytes(captured[i : i + 2], "big") for i in (0, 2)]
+    if packet.protocol == 6 and len(captured) >= 20:
+        return bool(captured[13] & 0x02) and not set(ports) & set(PORTS)
+    if packet.protocol == 17 and len(captured) >= 20:
+        return ports[0] == 53 and ports[1] not in PORTS
+    if (packet.ip_version, packet.protocol) in ((4, 1), (6, 58)) and len(captured) >= 8:
+        return captured[0] in ((8, 0) if packet.ip_version == 4 else (128, 129))
+    return False
+
+
 def selected(link, packets, gap):
     chunk = chunk_of(packets, gap)
     fields = Gather(chunk.buffer)
@@ -59,10 +74,13 @@ def test_what_is_selected_is_what_matters(capture, gap):
     located, selection = selected(link, packets, gap)
     rows = [set(part.tolist()) for part in (selection.udp, selection.esp, selection.odd)]
     udp, esp, odd = rows
-    assert sum(map(len, rows)) == len(udp | esp | odd)
+    others = set(selection.bystanders.tolist())
+    assert sum(map(len, (*rows, others))) == len(udp | esp | odd | others)
     for row, (frame, _) in enumerate(packets):
         packet = decode(link, frame)
         kind = matters(packet, frame)
+        assert is_bystander(packet, frame) or row not in others
+        assert row in others or row in odd or not is_bystander(packet, frame)
         assert not kind or row in udp | esp | odd, kind
         assert row not in udp or kind == "udp"
         assert row not in esp or kind == "esp"
@@ -74,6 +92,7 @@ def test_what_is_selected_is_what_matters(capture, gap):
             extended = packet.ip_version == 6 and frame[packet.l3_offset + 6] in IPV6_EXTENSIONS
             assert extended or row not in odd or kind not in ("udp", "esp"), "a plain packet needs no general decoding"
             assert extended or row not in odd or kind, "only extension headers are looked at in vain"
+            assert row not in others or not extended, "extension headers are for the general decoder"
 
 
 @pytest.mark.parametrize("link", [*LINK_TYPES, 105, 147, 65535])
@@ -138,3 +157,6 @@ def test_columns_equal_the_general_decode(capture, gap):
     assert [dataclasses.replace(i, src=0, quoted_src=0, quoted_dst=0) for i in fast.icmp] == [
         dataclasses.replace(i, src=0, quoted_src=0, quoted_dst=0) for i in slow.icmp
     ]
+    assert fast.echoes == slow.echoes
+    assert fast.handshakes == slow.handshakes
+    assert fast.names == slow.names

@@ -10,6 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.analysis import Capture
+from analyzer.report.ladder import parse
+from sample_pcaps.lab.maker import make
 from tests.bench import dense
 from tests.properties.altered import Record, pcapng, read, records_of
 
@@ -59,3 +61,45 @@ def test_whatever_is_lost_repeated_or_moved_the_rules_agree(data):
             other = data.draw(spots) % len(chosen)
             chosen[at], chosen[other] = chosen[other], chosen[at]
     assert contradicted(read(pcapng(chosen, links))) == []
+
+
+_SUITES = ("aes256gcm16-prfsha384-ecp384", "aes256-sha256-modp2048", "aes256-sha512-modp2048", "3des-sha1-modp1024")
+_MESSAGES = (
+    "C:4500 > S:4500 CREATE_CHILD_SA request 245 SK{SA}",
+    "C:4500 < S:4500 CREATE_CHILD_SA request 245 SK{SA}",
+    "C:4500 < S:4500 INFORMATIONAL request 120 SK{}",
+    "C:4500 > S:4500 INFORMATIONAL request 120 SK{N}",
+    "C:4500 > S:4500 INFORMATIONAL request 80 SK{N}",
+    "C:4500 > S:4500 INFORMATIONAL request 80 SK{D}",
+    "C:4500 < S:4500 INFORMATIONAL request 80 SK{D}",
+)
+_ESP = ("C:4500 > S:4500 ESP spi 0x11111111", "C:4500 < S:4500 ESP spi 0x22222222")
+
+
+@st.composite
+def conversations(draw: st.DrawFn) -> str:
+    """An IKE SA whose login may be granted, with EAP rounds, whatever follows, and ESP one way, both ways or none."""
+    lines = [
+        "C = 10.0.0.2  S = 203.0.113.7",
+        f"+0.00 C:500 > S:500 IKE_SA_INIT request SA({draw(st.sampled_from(_SUITES))}) KE No",
+        "+0.03 C:500 < S:500 IKE_SA_INIT response",
+    ]
+    sizes = st.integers(90, 300)
+    for number in range(draw(st.integers(1, 3))):
+        inner = draw(st.sampled_from(["IDr", "AUTH", "EAP", "N", "V"]))
+        lines.append(f"+{number + 0.1:.1f} C:4500 > S:4500 IKE_AUTH request 300 SK{{EAP}}")
+        lines.append(f"+{number + 0.2:.1f} C:4500 < S:4500 IKE_AUTH response {draw(sizes)} SK{{{inner}}}")
+    for place, request in enumerate(draw(st.lists(st.sampled_from(_MESSAGES), max_size=3))):
+        answer = request.replace("request", "response").translate(str.maketrans("<>", "><"))
+        lines.append(f"+{4 + place}.0 {request}")
+        lines.append(f"+{4 + place}.1 {answer}")
+    for flow in draw(st.sets(st.sampled_from(_ESP))):
+        lines.append(f"+3.5 {flow} count {draw(st.integers(1, 30))} every +0.200")
+    lines.append("+60 C:40000 > S:9 UDP")
+    return "\n".join(lines) + "\n"
+
+
+@settings(max_examples=150)
+@given(conversations())
+def test_whatever_the_login_looks_like_the_rules_agree(ladder):
+    assert contradicted(read(make(parse(ladder)))) == []

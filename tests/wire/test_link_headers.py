@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from analyzer.wire.link_headers import find_ip_header
 
-LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 108, 113, 228, 229, 276)
+LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 119, 127, 163, 192, 219, 228, 229, 276)
 
 # An IPv4 header by hand: IHL 5, length 56, id 0x1234, DF, TTL 64, UDP, 10.0.0.2 > 203.0.113.7.
 IPV4 = bytes.fromhex("45000038 12344000 40110000 0a000002 cb007107".replace(" ", ""))

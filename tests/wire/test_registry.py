@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from analyzer.errors import UsageError
 from analyzer.wire.registry import REGISTRIES, ke_data_length, name, names, number, numbers, rows, vendor
+from analyzer.wire.registry.tables import PRODUCT_TABLES
 
 CONSTANTS = {key: value for key, value in vars(numbers).items() if re.fullmatch(r"[A-Z0-9_]+", key)}
 ALIASES = {"CERT_X509_SIGNATURE": ("cert_encoding", 4), "CERT_HASH_AND_URL": ("cert_encoding", 12)}
@@ -79,7 +80,7 @@ def test_every_csv_file_is_in_the_package_and_in_use() -> None:
     packaged = {
         entry.name.removesuffix(".csv") for entry in files("analyzer.wire.registry").iterdir() if ".csv" in entry.name
     }
-    assert packaged == {*REGISTRIES, "vendor_ids"}
+    assert packaged == {*REGISTRIES, *PRODUCT_TABLES, "windows_errors"}
 
 
 def _from_csv(constant: str) -> list[int]:

@@ -27,6 +27,9 @@ REGISTRIES = (
     "transform",
 )
 
+#: Tables of what products do, beside the registries of numbers.
+PRODUCT_TABLES = ("payload_orders", "retransmit_schedules", "skf_sizes", "vendor_ids")
+
 
 @cache
 def rows(registry: str) -> tuple[dict[str, str], ...]:
@@ -42,7 +45,7 @@ def rows(registry: str) -> tuple[dict[str, str], ...]:
     >>> rows("notify")[-1]["source"]
     '3GPP TS 24.302'
     """
-    if registry not in (*REGISTRIES, "vendor_ids"):
+    if registry not in (*REGISTRIES, *PRODUCT_TABLES):
         raise UsageError(f"unknown registry {registry!r}; known are {', '.join(REGISTRIES)}")
     # Late: importlib.resources costs more than all of this package, and many runs need no name.
     from importlib.resources import files

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 from struct import unpack_from
 
@@ -41,6 +41,8 @@ class VendorId:
         shown as printable ASCII only.
     extras : tuple of (str, int)
         The same as numbers: ``version`` (Microsoft, Check Point ...), ``release`` and ``build`` (FortiGate) ...
+    initiator, responder : tuples of str
+        Products of :mod:`analyzer.remedies` that send it as initiator and as responder; empty when it names none.
     """
 
     name: str
@@ -48,6 +50,8 @@ class VendorId:
     text: str
     detail: str = ""
     extras: tuple[tuple[str, int], ...] = ()
+    initiator: tuple[str, ...] = ()
+    responder: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,13 @@ def _table() -> dict[int, dict[bytes, _Row]]:
     """Rows by the length of their known bytes, longest first, so that the longest match is the first."""
     table: dict[int, dict[bytes, _Row]] = {}
     for row in rows("vendor_ids"):
-        known = VendorId(row["name"], row["product"], row["text"].replace("\\n", "\n"))
+        known = VendorId(
+            row["name"],
+            row["product"],
+            row["text"].replace("\\n", "\n"),
+            initiator=tuple(row["initiator"].split()),
+            responder=tuple(row["responder"].split()),
+        )
         length = int(row["length"]) if row["length"] else None
         key = bytes.fromhex(row["bytes"])
         table.setdefault(len(key), {})[key] = _Row(known, row["match"] == "exact", length, row["extra"])
@@ -97,7 +107,7 @@ def _with_extras(row: _Row, rest: bytes) -> VendorId:
     if decode is None or not rest:
         return known
     detail, extras = decode(rest)
-    return VendorId(known.name, known.product, known.text, detail, extras)
+    return replace(known, detail=detail, extras=extras)
 
 
 _Extras = tuple[str, tuple[tuple[str, int], ...]]
