@@ -12,19 +12,28 @@ import numpy as np
 
 from analyzer.capture.gather import Bools, Ints
 from analyzer.capture.records import Interface, Note
-from analyzer.capture.select import NAT_T_PORT
+from analyzer.capture.select import IKE_PORT, NAT_T_PORT
+from analyzer.relate.authentication import Authentication
 from analyzer.relate.duplicates import duplicate_of
 from analyzer.relate.facts import CaptureFacts
+from analyzer.relate.lazy import lazy
 from analyzer.relate.message import Message
+from analyzer.relate.neighbours import MANY_ATTEMPTS, Neighbour, Neighbourhood
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.settled import settled
+from analyzer.relate.side import partners
+from analyzer.relate.strays import strays
+from analyzer.relate.surroundings import Surroundings
 from analyzer.relate.table import MessageTable
 from analyzer.wire.messages import FLAG_RESPONSE
 from analyzer.wire.registry import numbers
-from analyzer.wire.tables import MISSING, EspFlow, IcmpRow, Wire
+from analyzer.wire.tables import MISSING, EspFlow, HandshakeRow, IcmpRow, Messages, Wire
 
 #: Exchanges with message ID 0 by which only an IKE SA begins that a rekeying made (RFC 7296 section 2.18).
 _AFTER_REKEY = (numbers.CREATE_CHILD_SA, numbers.INFORMATIONAL)
+
+#: Where IKE goes in TCP: its own port, and that of HTTPS, which passes most firewalls (RFC 9329 sections 2, 6).
+TCP_PORTS = frozenset({4500, 443})
 
 #: Captures with more IKE SAs than this do not keep the views of all of them: each is made when it is looked at.
 KEPT = 2_000
@@ -82,23 +91,52 @@ class IkeSas(Sequence[IkeSa]):
         self._table = table
         self._capture = capture
         self._rows, self._begins = _rows_by_sa(wire, copies)
-        self._icmp = _icmp_by_pair(wire)
+        self._icmp, self._icmp_by_spi = _icmp_by_pair(wire)
+        self._dropped = _dropped_messages(wire, copies)
         self._orphans = _orphans_by_pair(wire)
         self._rekeying = _first_rekeying(wire)
+        self._least_grants: dict[tuple[bytes, int | None], int] = {}
         self._flows = _flows_by_sa(wire, self._rows, self._begins)
         self._starts = _starts_by_pair(wire, self._rows, self._begins) if self._icmp or self._orphans else {}
-        self._spis = set(wire.messages.spi_i[self._rows].tolist()) if self._icmp else set()
+
+    @lazy
+    def _neighbourhood(self) -> Neighbourhood:
+        return Neighbourhood(self._table.wire, self._rows, self._begins)
+
+    def _neighbours(self, number: int) -> tuple[Neighbour, ...]:
+        return self._neighbourhood.of(number)
 
     def plain_successes(self) -> Iterator[tuple[int, Pair, int]]:
         """Number, addresses and start of each SA that plainly succeeded (see :mod:`analyzer.relate.settled`)."""
         firsts = self._rows[self._begins[:-1]]
-        good = settled(self._table.wire, self._rows, self._begins)
+        good, short = settled(self._table.wire, self._rows, self._begins)
         m = self._table.wire.messages
+        if self._dropped:
+            of_rows = np.isin(self._rows, list(self._dropped))
+            good &= ~np.logical_or.reduceat(of_rows, self._begins[:-1])
+        good[_with_esp_one_way(self._flows)] = False
+        # An attempt that its client repeats may have been left without a word; its own ESP tells that it was not.
+        repeated = _has_company(m, firsts)
+        repeated[list(self._flows)] = False
+        good &= ~repeated
         for number in np.flatnonzero(good).tolist():
             row = int(firsts[number])
             pair = _pair(int(m.src[row]), int(m.dst[row]))
-            if pair not in self._icmp and pair not in self._orphans:
-                yield number, pair, int(m.time[row])
+            if pair in self._icmp or pair in self._orphans or (short[number] and not self._has_room(number)):
+                continue
+            yield number, pair, int(m.time[row])
+
+    def _has_room(self, number: int) -> bool:
+        """The last IKE_AUTH answer of an SA has room for a Child SA under its cipher suite."""
+        rows = self._rows[self._begins[number] : self._begins[number + 1]].tolist()
+        answers = [m for m in (Message(self._table, row) for row in rows) if m.is_response]
+        init = [m for m in answers if m.exchange == numbers.IKE_SA_INIT][-1:]
+        last = [m for m in answers if m.exchange == numbers.IKE_AUTH][-1]
+        chosen = b"".join(body for m in init for body in m.payload_bodies(numbers.SA))
+        key = chosen, last.inner_payload
+        if key not in self._least_grants:
+            self._least_grants[key] = Authentication((), init).least_grant(last.inner_payload)
+        return not last.skf_total and last.length >= self._least_grants[key]
 
     def __len__(self) -> int:
         return len(self._begins) - 1
@@ -132,6 +170,8 @@ class IkeSas(Sequence[IkeSa]):
             flows=tuple(self._flows.get(number, ())),
             icmp=self._icmp_of(rows, pairs) if self._icmp else (),
             orphans=self._orphans_of(rows, pairs) if self._orphans else (),
+            dropped={row: self._dropped[row] for row in rows if row in self._dropped} if self._dropped else {},
+            neighbours_of=self._neighbours,
             rekeyed=begins_anew and any(self._rekeying.get(p, first) < first for p in pairs),
         )
 
@@ -143,16 +183,14 @@ class IkeSas(Sequence[IkeSa]):
 
     def _icmp_of(self, rows: list[int], pairs: set[Pair]) -> tuple[IcmpRow, ...]:
         """ICMP errors that quote this SA; those that quote no SPI by their time."""
-        spi = self._table.wire.messages.spi_i[rows[0]]
-        found = []
+        spi = self._table.wire.messages.spi_i[rows[0]].item()
+        found: list[IcmpRow] = []
         for pair in pairs & self._icmp.keys():
-            time = self._frames_of(rows, pair)
-            for row in self._icmp[pair]:
-                quoted = row.error.quoted.spi_i if row.error.quoted is not None else None
-                about = int.from_bytes(quoted, "big") if quoted is not None else 0
-                if about == spi if about in self._spis else row.frame in time:
-                    found.append(row)
-        return tuple(found)
+            time, loose = self._frames_of(rows, pair), self._icmp[pair]
+            found += self._icmp_by_spi.get((pair, spi), [])
+            at = bisect_left(loose, time.start, key=_frame), bisect_left(loose, time.stop, key=_frame)
+            found += loose[slice(*at)]
+        return tuple(sorted(found, key=_frame))
 
     def _orphans_of(self, rows: list[int], pairs: set[Pair]) -> tuple[Orphan, ...]:
         found: list[Orphan] = []
@@ -191,20 +229,52 @@ def _rows_by_sa(wire: Wire, copies: Ints) -> tuple[Ints, Ints]:
     return np.concatenate(taken), np.concatenate([[0], np.cumsum(sizes[appearance])])
 
 
-def _icmp_by_pair(wire: Wire) -> dict[Pair, list[IcmpRow]]:
-    """ICMP errors by the two addresses of the packet that they quote."""
-    found: dict[Pair, list[IcmpRow]] = defaultdict(list)
+def _frame(row: IcmpRow) -> int:
+    return row.frame
+
+
+def _icmp_by_pair(wire: Wire) -> tuple[dict[Pair, list[IcmpRow]], dict[tuple[Pair, int], list[IcmpRow]]]:
+    """ICMP errors by the two addresses of the packet that they quote, in order; those about a known SPI by that too."""
+    loose: dict[Pair, list[IcmpRow]] = defaultdict(list)
+    by_spi: dict[tuple[Pair, int], list[IcmpRow]] = defaultdict(list)
+    known = set(wire.messages.spi_i.tolist()) if wire.icmp else set()
     for row in wire.icmp:
         if row.quoted_src != MISSING:
-            found[_pair(row.quoted_src, row.quoted_dst)].append(row)
-    return dict(found)
+            pair = _pair(row.quoted_src, row.quoted_dst)
+            quoted = row.error.quoted.spi_i if row.error.quoted is not None else None
+            spi = int.from_bytes(quoted, "big") if quoted is not None else 0
+            about_it = loose[pair]  # made in any case: between those two there was an ICMP error
+            if spi in known:
+                by_spi[pair, spi].append(row)
+            else:
+                about_it.append(row)
+    return {pair: sorted(rows, key=_frame) for pair, rows in loose.items()}, dict(by_spi)
+
+
+def _dropped_messages(wire: Wire, copies: Ints) -> dict[int, tuple[int, ...]]:
+    """Messages of which the capturing host dropped a packet itself, by row, with the frames that say so.
+
+    A host that records drops (pktmon) often holds the packet twice, on its way and where it ended (domain.md 8.5): what
+    is said of a copy counts for the message.
+    """
+    dropped = np.flatnonzero(wire.packets.dropped > 0)
+    frames: dict[int, list[int]] = defaultdict(list)
+    for i in dropped.tolist():
+        frames[int(wire.packets.datagram[i])].append(int(wire.packets.frame[i]))
+    found: dict[int, list[int]] = defaultdict(list)
+    for row in np.flatnonzero(np.isin(wire.messages.datagram, list(frames))).tolist():
+        origin = row if copies[row] == MISSING else int(copies[row])
+        found[origin] += frames[int(wire.messages.datagram[row])]
+    return {row: tuple(sorted(told)) for row, told in found.items()}
 
 
 def _orphans_by_pair(wire: Wire) -> dict[Pair, list[Orphan]]:
-    """Later fragments of datagrams whose first fragment is not in the capture, by their two addresses."""
+    """Later fragments of datagrams whose first fragment is not in the capture, by their two addresses; copies once."""
     p, text = wire.packets, wire.addresses.text
     later = np.flatnonzero(p.fragment_offset > 0)
     alone = later[~np.isin(p.datagram[later], wire.messages.datagram)]
+    places = np.stack([p.datagram[alone], p.fragment_offset[alone]])
+    alone = alone[np.unique(places, axis=1, return_index=True)[1]]
     found: dict[Pair, list[Orphan]] = defaultdict(list)
     for i in alone.tolist():
         src, dst = int(p.src[i]), int(p.dst[i])
@@ -270,10 +340,25 @@ def _flows_by_sa(wire: Wire, rows: Ints, begins: Ints) -> dict[int, list[EspFlow
     return found
 
 
+def _has_company(messages: Messages, firsts: Ints) -> Bools:
+    """For each IKE SA that its initiator began: is there another between the same hosts, and few at its responder?"""
+    near, far = np.sort(np.stack((messages.src[firsts], messages.dst[firsts])), axis=0)
+    _, pair, pairs = np.unique(near.astype(np.int64) << 32 | far, return_inverse=True, return_counts=True)
+    responder = messages.dst[firsts]
+    company: Bools = (pairs[pair] > 1) & (np.bincount(responder)[responder] <= MANY_ATTEMPTS + 1)
+    return company
+
+
+def _with_esp_one_way(flows: dict[int, list[EspFlow]]) -> list[int]:
+    """Numbers of the IKE SAs whose ESP comes from one address only."""
+    return [number for number, found in flows.items() if len({flow.src for flow in found if flow.spi}) == 1]
+
+
 def _facts(
     wire: Wire, notes: Sequence[Note], interfaces: Sequence[Interface], duplicates: int, mtu: int | None
 ) -> CaptureFacts:
     census = wire.census
+    heard = _last_heard(wire)
     ids = {note.id for note in notes}
     return CaptureFacts(
         first=census.first_time,
@@ -293,16 +378,66 @@ def _facts(
         unknown_link=census.unknown_link,
         unreadable_udp=census.unreadable_udp,
         icmp=tuple(wire.icmp),
-        heard_on_4500=_heard_on_4500(wire),
+        heard_on_4500=frozenset(address for address, port in heard if port == NAT_T_PORT),
+        last_heard=heard,
         given_mtu=mtu,
         echoes=tuple(wire.echoes),
         handshakes=tuple(wire.handshakes),
         names=tuple(wire.names),
+        tcp_tries=_tcp_tries(wire),
+        partners=partners(wire),
+        one_way_tcp=census.one_way_tcp,
+        strays=strays(wire),
+        surroundings=Surroundings.of(wire.echoes, wire.handshakes, census.last_time),
+        esp_from_4500=_last_esp(wire),
+        ike_from_4500=_last_ike(wire),
     )
 
 
-def _heard_on_4500(wire: Wire) -> frozenset[str]:
+def _last_heard(wire: Wire) -> dict[tuple[str, int], int]:
+    """When each address last sent anything from its UDP port 500 or 4500, by address and port."""
+    m, text = wire.messages, wire.addresses.text
+    rows = np.flatnonzero(np.isin(m.sport, (IKE_PORT, NAT_T_PORT)) & (m.tcp == 0))
+    rows = rows[np.lexsort((m.time[rows], m.sport[rows], m.src[rows]))]
+    sender, port = m.src[rows], m.sport[rows]
+    last = np.flatnonzero(np.r_[(sender[1:] != sender[:-1]) | (port[1:] != port[:-1]), True][: len(rows)])
+    columns = sender[last].tolist(), port[last].tolist(), m.time[rows[last]].tolist()
+    found = {(text(who), which): when for who, which, when in zip(*columns, strict=True)}
+    for flow in wire.flows:
+        if flow.sport in (IKE_PORT, NAT_T_PORT):
+            key = text(flow.src), flow.sport
+            found[key] = max(found.get(key, flow.last), flow.last)
+    return found
+
+
+def _tcp_tries(wire: Wire) -> dict[tuple[str, str], tuple[HandshakeRow, ...]]:
+    """TCP handshakes with the ports of IKE over TCP, by client and server, each in order."""
+    found: dict[tuple[str, str], list[HandshakeRow]] = defaultdict(list)
+    for row in wire.handshakes:
+        backward = row.is_answer or row.is_reset
+        client, server, port = (row.dst, row.src, row.sport) if backward else (row.src, row.dst, row.dport)
+        if port in TCP_PORTS:
+            found[client, server].append(row)
+    return {ends: tuple(rows) for ends, rows in found.items()}
+
+
+def _last_esp(wire: Wire) -> dict[Pair, int]:
+    """When the last ESP in UDP 4500 came, by source and destination."""
+    found: dict[Pair, int] = {}
+    for f in wire.flows:
+        if f.spi and NAT_T_PORT in (f.sport, f.dport):
+            found[f.src, f.dst] = max(f.last, found.get((f.src, f.dst), f.last))
+    return found
+
+
+def _last_ike(wire: Wire) -> dict[Pair, int]:
+    """The same for IKE behind the non-ESP marker; asked only where there is ESP."""
+    if not wire.flows:
+        return {}
     m = wire.messages
-    speakers = set(np.unique(m.src[m.sport == NAT_T_PORT]).tolist())
-    speakers |= {f.src for f in wire.flows if f.sport == NAT_T_PORT}
-    return frozenset(map(wire.addresses.text, speakers))
+    marked = np.flatnonzero((m.nat_t > 0) & (m.tcp == 0))
+    order = marked[np.lexsort((m.time[marked], m.dst[marked], m.src[marked]))]
+    src, dst = m.src[order], m.dst[order]
+    last = np.flatnonzero(np.r_[(src[1:] != src[:-1]) | (dst[1:] != dst[:-1]), np.ones(min(len(order), 1), np.bool_)])
+    pairs = zip(src[last].tolist(), dst[last].tolist(), strict=True)
+    return dict(zip(pairs, m.time[order[last]].tolist(), strict=True))

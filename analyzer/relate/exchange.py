@@ -9,6 +9,7 @@ from analyzer.relate.message import Message
 from analyzer.wire.registry import numbers
 
 Role = Literal["initiator", "responder"]
+ROLES: tuple[Role, Role] = ("initiator", "responder")
 Outcome = Literal["answered", "unanswered", "superseded", "response only", "open at end of capture"]
 
 #: Exchanges without which there is no IKE SA: a request of theirs that stays unanswered ends the attempt.

@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
-from analyzer.relate import fragmentation, nat, path_mtu, progress
-from analyzer.relate.exchange import Exchange, Role
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from analyzer.relate import fragmentation, nat, one_way, path_mtu, progress, side
+from analyzer.relate.authentication import Authentication
+from analyzer.relate.clue import Clue
+from analyzer.relate.exchange import ROLES, Exchange, Role
 from analyzer.relate.facts import Answer, Bounds, CaptureFacts
 from analyzer.relate.lazy import lazy
 from analyzer.relate.message import Message
+from analyzer.relate.nat import Hashes, NatView
 from analyzer.relate.neighbours import Neighbour
 from analyzer.relate.pairing import pair
-from analyzer.relate.peers import Guess
+from analyzer.relate.peers import Guess, guesses
 from analyzer.relate.side import Side
-from analyzer.relate.what_if import Plan
+from analyzer.relate.suite import Suite, agreed
+from analyzer.relate.too_big import TooBig, reports
+from analyzer.relate.what_if import Plan, plans_of
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import EspFlow, IcmpRow
 
@@ -35,6 +43,8 @@ class IkeSa:
         ICMP errors that quote it, or that came in its time about packets between its two addresses.
     orphans : tuple of (int, str, str)
         IP fragments between its addresses, in its time, whose first fragment was never seen: (frame, src, dst).
+    dropped : dict of int to tuple of int
+        Messages of which the capturing host recorded that it dropped a packet itself: the frames that say so, by row.
     rekeyed : bool
         It was made by CREATE_CHILD_SA inside another one, so it has no IKE_SA_INIT of its own.
     side : str
@@ -50,6 +60,8 @@ class IkeSa:
         flows: tuple[EspFlow, ...] = (),
         icmp: tuple[IcmpRow, ...] = (),
         orphans: tuple[tuple[int, str, str], ...] = (),
+        dropped: Mapping[int, tuple[int, ...]] | None = None,
+        neighbours_of: Callable[[int], tuple[Neighbour, ...]] | None = None,
         rekeyed: bool = False,
     ) -> None:
         self.number = number
@@ -58,6 +70,8 @@ class IkeSa:
         self.flows = flows
         self.icmp = icmp
         self.orphans = orphans
+        self.dropped = dropped or {}
+        self._neighbours_of = neighbours_of
         self.rekeyed = rekeyed
         first = messages[0]
         self.spi_i = first.spi_i
@@ -101,7 +115,11 @@ class IkeSa:
         """In the order of their first message. Empty for IKEv1, whose messages do not say who asks and who answers."""
         if self.version < 2:
             return ()
-        return pair(self.messages, self.capture.last, alive=self.esp_r_to_i > 0)
+        found = pair(self.messages, self.capture.last, alive=self.esp_r_to_i > 0)
+        if not any(e.outcome == "unanswered" for e in found) or not self.one_way:
+            return found
+        # Where one direction is missing, nobody knows whether an answer came.
+        return tuple([replace(e, outcome="open at end of capture") if e.outcome == "unanswered" else e for e in found])
 
     @lazy
     def _by_kind(self) -> dict[int, tuple[Exchange, ...]]:
@@ -153,24 +171,35 @@ class IkeSa:
         return found[0] if found else None
 
     @lazy
-    def _nat(self) -> tuple[Answer, Answer]:
+    def _hashes(self) -> Hashes:
         first = [m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and m.version == 2]
-        return nat.behind_nat(
-            [m for m in first if not m.is_response], [m for m in first if m.is_response], self.side
-        )
+        return nat.read_hashes([m for m in first if not m.is_response], [m for m in first if m.is_response])
+
+    @lazy
+    def nat(self) -> NatView:
+        """NATs on the way as seen from the capture point, forced encapsulation, the move to port 4500."""
+        return nat.view(self._hashes, self.messages if self.version == 2 else (), self.side)
 
     @property
     def nat_i(self) -> Answer:
         """Is the initiator behind a NAT (seen from the capture point)?"""
-        return self._nat[0]
+        return self.nat.initiator
 
     @property
     def nat_r(self) -> Answer:
-        return self._nat[1]
+        """Is the responder behind a NAT (seen from the capture point)?"""
+        return self.nat.responder
 
     @lazy
     def reached(self) -> progress.Reached:
-        return progress.reached(self.exchanges, esp_from_responder=self.esp_r_to_i > 0)
+        return progress.reached(
+            self.exchanges, self.authentication, esp_from_responder=self.esp_r_to_i > 0, rekeyed=self.rekeyed
+        )
+
+    @lazy
+    def authentication(self) -> Authentication:
+        """IKE_AUTH as it looks from outside the encryption (see :mod:`analyzer.relate.authentication`)."""
+        return Authentication(self.exchanges, self.messages)
 
     def _esp(self, src: str, dst: str) -> int:
         text = self.messages[0].address_text
@@ -222,14 +251,18 @@ class IkeSa:
         """Bounds by sender: ``initiator`` is the direction from initiator to responder."""
         given = self.capture.given_mtu
         if given is not None:
-            return {role: Bounds(given, given, self._given(role, given)) for role in ("initiator", "responder")}
-        roles: tuple[tuple[Role, str], ...] = (("initiator", self.initiator), ("responder", self.responder))
-        text = self.messages[0].address_text
-        found = {}
-        for role, address in roles:
-            about = [i for i in self.icmp if i.quoted_src >= 0 and text(i.quoted_src) == address]
-            found[role] = path_mtu.bounds(self.sent_by(role), about)
-        return found
+            return {role: Bounds(given, given, self._given(role, given)) for role in ROLES}
+        return {role: path_mtu.bounds(self, role) for role in ROLES}
+
+    @lazy
+    def mtu_clues(self) -> dict[Role, tuple[Clue, ...]]:
+        """All that the trace tells about the MTU, by sender, weak hints included (see :mod:`analyzer.relate.clue`)."""
+        return {role: path_mtu.clues(self, role) for role in ROLES}
+
+    @lazy
+    def too_big(self) -> dict[Role, tuple[TooBig, ...]]:
+        """ICMP that says that packets of one side were too large, by that side (see :mod:`analyzer.relate.too_big`)."""
+        return {role: reports(self, role) for role in ROLES}
 
     def _given(self, role: Role, mtu: int) -> str:
         largest = max((m.largest_ip_packet for m in self.sent_by(role)), default=0)
@@ -238,7 +271,7 @@ class IkeSa:
     @lazy
     def peers(self) -> dict[Role, tuple[Guess, ...]]:
         """Which product each side may be, the best founded guess first (see :mod:`analyzer.relate.peers`)."""
-        return {"initiator": (), "responder": ()}
+        return {"initiator": guesses(self, "initiator"), "responder": guesses(self, "responder")}
 
     def product_guess(self, role: Role) -> tuple[str, ...]:
         """Product keys of one side (those of the remedies), the likeliest first; empty when nothing hints at one."""
@@ -247,29 +280,41 @@ class IkeSa:
     @lazy
     def plans(self) -> tuple[Plan, ...]:
         """What RFC 7383 would have done to each large message (see :mod:`analyzer.relate.what_if`)."""
-        return ()
+        return tuple(plans_of(self))
+
+    @lazy
+    def suite(self) -> Suite | None:
+        """Encryption and integrity of the IKE SA, as far as sizes go; None when the trace does not show them."""
+        return agreed(self.messages)
 
     @lazy
     def neighbours(self) -> tuple[Neighbour, ...]:
-        """Other IKE SAs that share an address with this one, the nearest in time; bounded."""
-        return ()
+        """Other IKE SAs that share an address with this one, the nearest in time; at most 64 (``MAX_NEIGHBOURS``)."""
+        return self._neighbours_of(self.number) if self._neighbours_of is not None else ()
 
     @lazy
-    def side(self) -> Side:
-        """Where the capture was taken: at the side whose packets still have the TTL that hosts send with."""
-        fresh = {role: self._is_fresh(role) for role in ("initiator", "responder")}
-        if fresh["initiator"] and fresh["responder"] is False:
-            return "initiator"
-        if fresh["responder"] and fresh["initiator"] is False:
-            return "responder"
-        if fresh["initiator"] is False and fresh["responder"] is False:
-            return "middle"
-        return "unknown"
+    def _side(self) -> tuple[Side, str]:
+        addresses: dict[Role, str] = {"initiator": self.initiator, "responder": self.responder}
+        sent = {role: self.sent_by(role) for role in ROLES}
+        if self.version == 1:  # its messages do not say whose they are
+            sent = {role: tuple([m for m in self.messages if m.src == addresses[role]]) for role in ROLES}
+        found = side.clues(sent, addresses, self.exchanges, self._hashes, self.capture.partners)
+        return side.conclude(found)
 
-    def _is_fresh(self, role: Role) -> bool | None:
-        """Are all packets of one side unrouted? None without any packet of that side."""
-        ttls = {ttl for m in self.sent_by(role) for ttl in m.ttls}
-        return all(ttl in (64, 128, 255) for ttl in ttls) if ttls else None
+    @property
+    def side(self) -> Side:
+        """Where the capture was taken, as far as all clues agree (see :mod:`analyzer.relate.side`)."""
+        return self._side[0]
+
+    @property
+    def side_evidence(self) -> str:
+        """What :attr:`side` rests on, or why it is not known."""
+        return self._side[1]
+
+    @lazy
+    def one_way(self) -> str:
+        """Why this trace is thought to hold one direction only, as a clause; empty when it holds both."""
+        return one_way.reason(self.messages, self.flows, self.capture)
 
 
 def _proposals(messages: list[Message]) -> tuple[str, ...]:

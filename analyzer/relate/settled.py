@@ -3,7 +3,8 @@
 A gateway's trace holds tens of thousands of healthy IKE SAs. Those whose every request was sent once, seen whole and
 answered whole (COOKIE and INVALID_KE_PAYLOAD rounds included), and whose last IKE_AUTH answer has the shape of success,
 need no look at each: every rule that could make another verdict of them rests on something that is absent here.
-Whatever is odd in the least is left to the rules.
+Whatever is odd in the least is left to the rules. What this cannot see is looked at by :mod:`analyzer.relate.build`:
+short answers under their cipher suite, and what lies outside of an IKE SA's own messages (its ESP, ICMP).
 A property test holds this equal to what the rules say.
 """
 
@@ -14,15 +15,17 @@ from typing import Any
 import numpy as np
 
 from analyzer.capture.gather import Bools, Ints
-from analyzer.relate.progress import SHORT_ANSWER, SUCCESS_PAYLOADS
+from analyzer.relate.authentication import GRANTING, LONG_ANSWER, SHORT_ANSWER
 from analyzer.relate.table import having_notify, having_payload
 from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE, WHOLE
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import Wire
 
 
-def settled(wire: Wire, rows: Ints, begins: Ints) -> Bools:
-    """For each IKE SA: did it plainly succeed?
+def settled(wire: Wire, rows: Ints, begins: Ints) -> tuple[Bools, Bools]:
+    """For each IKE SA: did it plainly succeed? And may its last IKE_AUTH answer be too short for a Child SA?
+
+    The second is for the caller to look at: it depends on the cipher suite.
 
     Parameters
     ----------
@@ -33,7 +36,7 @@ def settled(wire: Wire, rows: Ints, begins: Ints) -> Bools:
     """
     count = len(begins) - 1
     if not count:
-        return np.zeros(0, dtype=np.bool_)
+        return np.zeros(0, dtype=np.bool_), np.zeros(0, dtype=np.bool_)
     m = wire.messages
     sa = np.repeat(np.arange(count), np.diff(begins))
     response = (m.flags[rows] & FLAG_RESPONSE) != 0
@@ -44,7 +47,7 @@ def settled(wire: Wire, rows: Ints, begins: Ints) -> Bools:
     inner, length = m.inner[rows].astype(np.int64), m.length[rows].astype(np.int64)
 
     sound = (m.complete[rows] == 1) & (m.status[rows] == WHOLE) & (m.version[rows] >> 4 == 2)
-    # A Delete or Notify may reject what was agreed (:func:`analyzer.relate.progress.reached`).
+    # A Delete or Notify may reject what was agreed (:mod:`analyzer.relate.authentication`).
     ends = ((inner == numbers.D) | ((inner == numbers.N) & (kind == numbers.INFORMATIONAL))) & (number <= 1)
     good = _every(sound & ~ends, begins)
     is_init = kind == numbers.IKE_SA_INIT
@@ -55,7 +58,7 @@ def settled(wire: Wire, rows: Ints, begins: Ints) -> Bools:
     keys = (number, response, message_id, kind, initiator != response, sa)
     order = others[np.lexsort([key[others] for key in keys])]
     if not len(order):
-        return np.zeros(count, dtype=np.bool_)
+        return np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
     columns: list[Any] = [c[order] for c in (sa, initiator != response, kind, message_id, response)]
     first = np.flatnonzero(np.r_[True, np.logical_or.reduce([c[1:] != c[:-1] for c in columns])])
     size = np.diff(np.r_[first, len(order)])
@@ -74,8 +77,8 @@ def settled(wire: Wire, rows: Ints, begins: Ints) -> Bools:
     same = np.r_[np.logical_and.reduce([c[first][1:] == c[first][:-1] for c in columns[:4]]), False]
     answered: Any = np.where(is_request, same, np.r_[False, same[:-1]])
     good &= _none(group_sa[~answered], count)
-    good &= _last_auth_succeeds(columns, first, inner[order], length[order], count)
-    return good
+    succeeds, short = _last_auth_succeeds(columns, first, inner[order], length[order], count)
+    return good & succeeds, short
 
 
 def _begins_well(
@@ -107,16 +110,18 @@ def _begins_well(
     return good & _none(whose[1:][repeated], count)
 
 
-def _last_auth_succeeds(columns: list[Any], first: Ints, inner: Ints, length: Ints, count: int) -> Bools:
-    """Is the answer to the last IKE_AUTH of the initiator of the shape of success?"""
+def _last_auth_succeeds(
+    columns: list[Any], first: Ints, inner: Ints, length: Ints, count: int
+) -> tuple[Bools, Bools]:
+    """Is the answer to the last IKE_AUTH of the initiator of the shape of success, and may it be short of that?"""
     sa, by_initiator, kind, _, response = (c[first] for c in columns)
     sizes = np.add.reduceat(length, first)
     wanted = np.flatnonzero((kind == numbers.IKE_AUTH) & (by_initiator == 1) & response.astype(np.bool_))
-    succeeds = np.zeros(count, dtype=np.bool_)
+    succeeds, short = np.zeros(count, dtype=np.bool_), np.zeros(count, dtype=np.bool_)
     # Groups come in the order of message IDs, so the last one of an SA is what stays.
-    shape = np.isin(inner[first[wanted]], SUCCESS_PAYLOADS) & (sizes[wanted] > SHORT_ANSWER)
-    succeeds[sa[wanted]] = shape
-    return succeeds
+    succeeds[sa[wanted]] = np.isin(inner[first[wanted]], GRANTING) & (sizes[wanted] > SHORT_ANSWER)
+    short[sa[wanted]] = sizes[wanted] <= LONG_ANSWER
+    return succeeds, short
 
 
 def _every(holds: Bools, begins: Ints) -> Bools:

@@ -1,8 +1,35 @@
-"""What IKE fragmentation (RFC 7383) would have done to a large message, from its size and the suite in the clear."""
+"""What IKE fragmentation (RFC 7383) would have done to a large message, from its size and the suite in the clear.
+
+The plaintext of a message is its length less IV, padding and ICV, so the number of fragments is exact up to the
+padding. A fragment of IKE is an IP packet of its own: IP header (20, IPv6 40), UDP (8), non-ESP marker on port 4500
+(4), then the IKE message (RFC 7383 section 2.5.1 and appendix B; domain.md sections 3.1, 3.2).
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from analyzer.relate.exchange import Attempt, Exchange, Role
+from analyzer.relate.message import Message
+from analyzer.relate.suite import COMMON, SK_HEADER, SKF_HEADER, Suite
+from analyzer.wire.registry import name, numbers
+
+if TYPE_CHECKING:
+    from analyzer.relate.sa import IkeSa
+
+#: IP packet that is assumed where nothing is known: IPv6's least MTU, and strongSwan's own limit (domain.md 3.4).
+USUAL = 1280
+
+#: Messages of one IKE SA that are planned: an attacker may send any number.
+_MOST_PLANS = 16
+
+#: Fragments, and bytes of the whole message, that receivers hold (domain.md 3.1).
+_OLD_LIBRESWAN, _LIBRESWAN, _NOBODY, _MAX_PACKET = 16, 32, 64, 10_000
+
+_IPV4, _IPV6, _UDP, _MARKER = 20, 40, 8, 4
+_NEVER_SPLIT = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,21 +38,25 @@ class Plan:
 
     Attributes
     ----------
-    exchange, is_response : int, bool
-        Which message.
+    exchange, is_response, message_id, sender : int, bool, int, str
+        Which message, and who sends it (``initiator`` or ``responder``).
     length : int
-        Its IKE length as sent whole, bytes.
+        Its IKE length as sent whole, bytes; of an SKF set the sum.
     mtu, mtu_source : int, str
         The IP packet size that was assumed, and where it comes from, as a clause.
     suite : str
         Encryption and integrity that were agreed, as text; empty when the trace does not show them.
-    fragments : int
-        SKF fragments at that size.
-    largest_packet : int
-        IP packet of a full fragment, bytes.
+    fragments, fewest : int
+        SKF fragments at that size, at the most and at the least; equal unless padding or suite leave it open. 0 where
+        the message cannot be split.
+    fragment_length, largest_packet : int
+        IKE length and IP packet of a full fragment, bytes.
+    safe_size, safe_fragments : int
+        Largest IP packet to be recommended as a limit, bytes, and the fragments that it takes.
     helps : bool
         False where RFC 7383 would be no cure; ``why_not`` says why.
-    why_not : str
+    why_not, caution : str
+        As sentences without a full stop; ``caution`` is what a receiver may refuse although it helps as a rule.
     """
 
     exchange: int
@@ -38,3 +69,250 @@ class Plan:
     largest_packet: int
     helps: bool
     why_not: str
+    message_id: int = 0
+    sender: Role = "initiator"
+    fewest: int = 0
+    fragment_length: int = 0
+    safe_size: int = 0
+    safe_fragments: int = 0
+    caution: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Cut:
+    """Fragments that a message takes: at the least, at the most, and the IKE length of a full one."""
+
+    fewest: int
+    most: int
+    full: int
+
+
+def cut(contents: Sequence[tuple[int, int]], limit: int, suites: Sequence[Suite]) -> Cut | None:
+    """How many SKF messages of at most ``limit`` bytes of IKE carry a content.
+
+    Parameters
+    ----------
+    contents : sequence of (int, int)
+        For each suite the fewest and most bytes of inner payloads.
+    limit : int
+        Bytes of IKE in one packet.
+    suites : sequence of Suite
+        What may have been agreed.
+
+    Returns
+    -------
+    Cut or None
+        None when not even a fragment of one byte fits.
+
+    Examples
+    --------
+    1,936 bytes under AES-GCM-16 are 1,879 to 1,879 of content; packets of 1,280 bytes hold 1,248 of IKE, 1,187 of
+    content (domain.md 3.2):
+
+    >>> cut([COMMON[0].content(1936)], 1248, COMMON[:1])
+    Cut(fewest=2, most=2, full=1248)
+    """
+    rooms = [suite.room(limit) for suite in suites]
+    if not rooms or min(rooms) < 1:
+        return None
+    pairs = list(zip(contents, rooms, strict=True))
+    return Cut(
+        fewest=min(max(-(-least // room), 1) for (least, _), room in pairs),
+        most=max(max(-(-most // room), 1) for (_, most), room in pairs),
+        full=max(s.length(room, header=SKF_HEADER) for s, room in zip(suites, rooms, strict=True)),
+    )
+
+
+def plans_of(sa: IkeSa) -> Iterator[Plan]:
+    """A plan for each large message of an IKE SA: one that went in IP fragments, or is larger than the path MTU."""
+    told = 0
+    for exchange in sa.exchanges:
+        for attempt in (exchange.request, exchange.response):
+            if attempt is None or told == _MOST_PLANS or not _is_large(sa, attempt):
+                continue
+            plan = _plan(sa, exchange, attempt)
+            if plan is not None:
+                told += 1
+                yield plan
+
+
+def _sender(attempt: Attempt) -> Role:
+    return "initiator" if attempt.messages[0].is_initiator else "responder"
+
+
+def _is_large(sa: IkeSa, attempt: Attempt) -> bool:
+    if attempt.messages[0].over_tcp:
+        return False
+    upper = sa.path_mtu[_sender(attempt)].upper
+    return attempt.is_ip_fragmented or (upper is not None and attempt.largest_ip_packet > upper)
+
+
+def _plan(sa: IkeSa, exchange: Exchange, attempt: Attempt) -> Plan | None:
+    first = attempt.messages[0]
+    sender = _sender(attempt)
+    mtu, source, is_path = _mtu(sa, sender)
+    safe = mtu if is_path else min(mtu, USUAL)
+    agreed = sa.suite
+    suites = (agreed,) if agreed is not None else COMMON
+    found, at_safe, most_content = None, None, 0
+    if exchange.exchange not in _NEVER_SPLIT:
+        if attempt.skf_missing:
+            return None  # how much of it was never seen cannot be known
+        contents = [_content(attempt, suite) for suite in suites]
+        most_content = max(most for _, most in contents)
+        front = in_front(first)
+        found, at_safe = cut(contents, mtu - front, suites), cut(contents, safe - front, suites)
+    why_not = _why_not(sa, exchange, sender, at_safe, most_content, safe)
+    return Plan(
+        exchange=exchange.exchange,
+        is_response=first.is_response,
+        message_id=exchange.message_id,
+        sender=sender,
+        length=attempt.length,
+        mtu=mtu,
+        mtu_source=source,
+        suite=agreed.name if agreed is not None else "",
+        fragments=found.most if found else 0,
+        fewest=found.fewest if found else 0,
+        fragment_length=found.full if found else 0,
+        largest_packet=found.full + in_front(first) if found else 0,
+        safe_size=safe,
+        safe_fragments=at_safe.most if at_safe else 0,
+        helps=not why_not,
+        why_not=why_not,
+        caution="" if why_not or at_safe is None else _caution(at_safe.most, most_content),
+    )
+
+
+def in_front(message: Message) -> int:
+    """Bytes before the IKE message in an IP packet of its own: IP and UDP headers, non-ESP marker."""
+    return (_IPV6 if ":" in message.src else _IPV4) + _UDP + (_MARKER if message.nat_t else 0)
+
+
+def _content(attempt: Attempt, suite: Suite) -> tuple[int, int]:
+    header = SKF_HEADER if attempt.skf_total else SK_HEADER
+    lengths = {m.skf_number: m.length for m in attempt.messages}.values()
+    least, most = zip(*(suite.content(length, header=header) for length in lengths), strict=True)
+    return sum(least), sum(most)
+
+
+def _mtu(sa: IkeSa, sender: Role) -> tuple[int, str, bool]:
+    """IP packet size to plan for, where it comes from, and whether it speaks for the whole path."""
+    given = sa.capture.given_mtu
+    if given is not None:
+        return given, "the path MTU as given", True
+    upper = sa.path_mtu[sender].upper
+    link = max((m.first_fragment_length or 0 for m in sa.sent_by(sender)), default=0)
+    if upper is not None and (not link or upper < link):
+        return upper, "what this trace tells of the path MTU", True
+    if link:
+        # Away from the sender a router may have cut them anew (domain.md 5.3).
+        return link, "the sender's own link" if sa.side == sender else "as its IP fragments are here", False
+    return USUAL, "assumed, as the trace does not show the MTU", False
+
+
+def _why_not(sa: IkeSa, exchange: Exchange, sender: Role, found: Cut | None, content: int, size: int) -> str:
+    if exchange.exchange in _NEVER_SPLIT:
+        return f"{name('exchange', exchange.exchange)} has no encrypted payload, and only those can be split by IKE"
+    if found is None:
+        return f"IP packets of {size:,} bytes leave no room for a fragment"
+    receiver = sa.product_guess("responder" if sender == "initiator" else "initiator")[:1]
+    if found.most > _NOBODY:
+        return f"it would take {found.most} fragments, more than many receivers hold"
+    if found.most > _LIBRESWAN and receiver == ("libreswan",):
+        return f"it would take {found.most} fragments, and the receiver looks like Libreswan, which holds {_LIBRESWAN}"
+    if content > _MAX_PACKET and receiver == ("strongswan",):
+        return (
+            f"the receiver looks like strongSwan, which holds messages of up to {_MAX_PACKET:,} bytes unless "
+            "charon.max_packet is raised"
+        )
+    return ""
+
+
+def _caution(fragments: int, content: int) -> str:
+    if fragments > _LIBRESWAN:
+        return f"Libreswan holds no more than {_LIBRESWAN} fragments"
+    if fragments > _OLD_LIBRESWAN:
+        return f"Libreswan before 3.31 holds no more than {_OLD_LIBRESWAN} fragments"
+    if content > _MAX_PACKET:
+        return f"strongSwan holds messages of up to {_MAX_PACKET:,} bytes unless charon.max_packet is raised"
+    return ""
+
+
+def plan_text(plan: Plan) -> str:
+    """One or two sentences on what RFC 7383 would have done.
+
+    Examples
+    --------
+    >>> plan = Plan(
+    ...     exchange=35, is_response=False, length=3468, mtu=1460, mtu_source="the sender's own link",
+    ...     suite="AES_GCM_16-256", fragments=3, largest_packet=1460, helps=True, why_not="", fewest=3,
+    ...     fragment_length=1428, safe_size=1280, safe_fragments=3,
+    ... )
+    >>> print(plan_text(plan))  # doctest: +NORMALIZE_WHITESPACE
+    Split by IKE (RFC 7383), the 3,468-byte IKE_AUTH request would go in 3 fragments, IP packets of at most 1,460 bytes
+    (the sender's own link), and IP would cut none of them. With a limit of 1,280 bytes, which nearly every path takes,
+    it is still 3.
+    """
+    what = f"{plan.length:,}-byte {name('exchange', plan.exchange)} {'response' if plan.is_response else 'request'}"
+    if not plan.helps:
+        return f"Splitting the {what} by IKE (RFC 7383) would not help: {plan.why_not}."
+    count = f"{plan.fragments}" if plan.fewest == plan.fragments else f"{plan.fewest} to {plan.fragments}"
+    text = (
+        f"Split by IKE (RFC 7383), the {what} would go in {count} fragment{'' if count == '1' else 's'}, IP packets of "
+        f"at most {plan.largest_packet:,} bytes ({plan.mtu_source}), and IP would cut none of them."
+    )
+    if plan.safe_size < plan.mtu:
+        also = "still" if plan.safe_fragments == plan.fragments == plan.fewest else "at most"
+        text += (
+            f" With a limit of {plan.safe_size:,} bytes, which nearly every path takes, it is {also} "
+            f"{plan.safe_fragments}."
+        )
+    if plan.caution:
+        text += f" {plan.caution}."
+    return text
+
+
+@dataclass(frozen=True, slots=True)
+class _Setting:
+    """How a product takes the limit. ``whole``: the number means the IP packet; else no source says what it means."""
+
+    text: str
+    whole: bool = False
+    least: int = 0
+
+
+#: By product (keys of :mod:`analyzer.remedies`), domain.md 3.4. Products without a known setting are left out.
+_SETTINGS = {
+    "strongswan": _Setting("charon.fragment_size = {}", whole=True),
+    "cisco-ios": _Setting("crypto ikev2 fragmentation mtu {}"),
+    "cisco-asa": _Setting("crypto ikev2 fragmentation mtu {}"),
+    "fortigate": _Setting("set fragmentation-mtu {}", least=500),
+    "huawei": _Setting("ikev2 fragmentation mtu {}", least=200),
+    "nokia": _Setting("ikev2-fragment mtu {}"),
+    "juniper-srx": _Setting("set security ike gateway NAME fragmentation size {}"),
+}
+
+
+def limits(plan: Plan, products: Iterable[str]) -> dict[str, str]:
+    """What to configure on the sender, by product; products without a known setting are left out.
+
+    Where no source says whether the number means the IP packet or the IKE message, it is the smaller of the two: right
+    in either case.
+
+    Examples
+    --------
+    >>> plan = Plan(35, False, 3468, 1460, "", "", 3, 1460, True, "", fragment_length=1428, safe_size=1280)
+    >>> limits(plan, ["strongswan", "fortigate", "windows-client"])
+    {'strongswan': 'charon.fragment_size = 1280', 'fortigate': 'set fragmentation-mtu 1248'}
+    """
+    if not plan.helps:
+        return {}
+    front = plan.largest_packet - plan.fragment_length
+    found = {}
+    for product in products:
+        setting = _SETTINGS.get(product)
+        if setting is not None:
+            number = plan.safe_size if setting.whole else plan.safe_size - front
+            found[product] = setting.text.format(max(number, setting.least))
+    return found

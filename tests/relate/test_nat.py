@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 import analyzer
-from analyzer.relate.nat import detection_hash
+from analyzer.relate.nat import NatView, detection_hash, hashed_port, text
+from analyzer.wire.registry import numbers
 from tests.relate.seen import DETECTION, HOSTS, only_sa
 
 SPIS = "sa 1 spi 1122334455667788 99aabbccddeeff00\n"
@@ -114,3 +115,93 @@ def test_one_of_several_source_hashes_is_enough():
         f"+0.1 C:500 < S:500 IKE_SA_INIT response N({DETECTION})\n"
     )
     assert nat(init, hosts=HOSTS + SPIS) == ("no", "no")
+
+
+FALSE_SOURCE = f"N(NAT_DETECTION_SOURCE_IP 0x{'ab' * 20}) N(NAT_DETECTION_DESTINATION_IP)"
+
+
+class TestForcedEncapsulation:
+    """strongSwan (encap = yes) hashes a made-up address, Libreswan (encapsulation=yes) its own with port 0."""
+
+    def test_is_told_where_the_packets_begin(self):
+        init = (
+            f"+0.0 C:500 > S:500 IKE_SA_INIT request  {FALSE_SOURCE}\n"
+            f"+0.1 C:500 < S:500 IKE_SA_INIT response N({DETECTION})\n"
+        )
+        sa = only_sa(init)
+        assert sa.side == "initiator"
+        assert sa.nat.forced_encapsulation == ("initiator",)
+        assert sa.nat.initiator == "no"
+        assert any("asks for UDP encapsulation" in said for said in sa.nat.evidence)
+
+    def test_cannot_be_told_from_a_nat_elsewhere(self):
+        init = (
+            f"+0.0 C:500 > S:500 IKE_SA_INIT request  {FALSE_SOURCE}\n"
+            f"+0.1 C:500 < S:500 IKE_SA_INIT response N({DETECTION})\n"
+        )
+        sa = only_sa(init, hosts=HOSTS + "at S\n")
+        assert (sa.nat.forced_encapsulation, sa.nat.initiator) == ((), "unknown")
+
+    @pytest.mark.parametrize("at", ["C", "S"])
+    def test_with_port_0_is_told_anywhere(self, at):
+        # printf 112233445566778800000000000000000a0000020000 | xxd -r -p | sha1sum
+        zero = "3b59d6dae77264f04224438df91eb190493f1973"
+        init = (
+            f"+0.0 C:500 > S:500 IKE_SA_INIT request N(NAT_DETECTION_SOURCE_IP 0x{zero}) "
+            "N(NAT_DETECTION_DESTINATION_IP)\n"
+            f"+0.1 C:500 < S:500 IKE_SA_INIT response N({DETECTION})\n"
+        )
+        sa = only_sa(init, hosts=HOSTS + SPIS + f"at {at}\n")
+        assert (sa.nat.forced_encapsulation, sa.nat.initiator) == (("initiator",), "no")
+
+
+class TestPorts:
+    def test_the_move_to_4500(self):
+        sa = only_sa(INIT + "+0.2 C:4500 > S:4500 IKE_AUTH request 400\n")
+        assert sa.nat.floated == numbers.IKE_AUTH
+        assert text(sa.nat) == "There is no NAT on the way; IKE moved to UDP 4500 with IKE_AUTH."
+
+    def test_with_the_intermediate_exchange(self):
+        # RFC 9242 section 3.2: the first exchange after IKE_SA_INIT moves.
+        sa = only_sa(INIT + "+0.2 C:4500 > S:4500 IKE_INTERMEDIATE request 400\n")
+        assert sa.nat.floated == numbers.IKE_INTERMEDIATE
+
+    @pytest.mark.parametrize("port", [500, 4500])
+    def test_no_move(self, port):
+        init = INIT.replace(":500", f":{port}")
+        assert only_sa(init + f"+0.2 C:{port} > S:{port} IKE_AUTH request 400\n").nat.floated is None
+
+    def test_a_port_that_a_nat_gave(self):
+        source = "0x86fc34100d013a214b93a7036fa2e1856de17407"  # that of port 500
+        init = f"+0 C:1024 > S:500 IKE_SA_INIT request N(NAT_DETECTION_SOURCE_IP {source})\n"
+        assert only_sa(init, hosts=HOSTS + SPIS).nat.port_rewritten == ("initiator",)
+
+    def test_a_port_that_the_client_chose(self):
+        # Its hash fits: no NAT gave it.
+        init = INIT.replace("C:500", "C:1024")
+        sa = only_sa(init)
+        assert (sa.nat.port_rewritten, sa.nat.initiator) == ((), "no")
+
+    def test_the_port_in_a_hash(self):
+        # The first hash of TestHash: port 500 of 10.0.0.2 with SPIi 1122334455667788.
+        hashes = [bytes(20), bytes.fromhex("86fc34100d013a214b93a7036fa2e1856de17407")]
+        assert hashed_port(hashes, 0x1122334455667788, 0, "10.0.0.2") == 500
+        assert hashed_port(hashes, 0x1122334455667788, 0, "10.0.0.3") is None
+        assert hashed_port([], 0x1122334455667788, 0, "10.0.0.2") is None
+
+
+def test_several_hashes_are_told():
+    right = "86fc34100d013a214b93a7036fa2e1856de17407"
+    init = (
+        f"+0.0 C:500 > S:500 IKE_SA_INIT request N(NAT_DETECTION_SOURCE_IP 0x{'cd' * 20}) "
+        f"N(NAT_DETECTION_SOURCE_IP 0x{right}) N(NAT_DETECTION_DESTINATION_IP)\n"
+    )
+    assert only_sa(init, hosts=HOSTS + SPIS).nat.several_hashes == ("initiator",)
+
+
+@pytest.mark.parametrize("initiator", ["yes", "no", "unknown"])
+@pytest.mark.parametrize("responder", ["yes", "no", "unknown"])
+def test_every_view_is_one_sentence(initiator, responder):
+    said = text(NatView(initiator, responder, forced_encapsulation=("initiator", "responder"), floated=35))
+    assert said.count(".") == 1 and said[0].isupper()
+    assert "the client and the server ask for UDP encapsulation" in said

@@ -1,4 +1,4 @@
-"""MTU bounds from the first IP fragment and from ICMP (domain.md 5.1)."""
+"""MTU bounds from the first IP fragment, ICMP and pings, and how they go together (domain.md 5.1, 5.6)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer.relate.clue import Clue
 from analyzer.relate.exchange import Role
+from analyzer.relate.path_mtu import combined, contradiction
 from tests.relate.seen import HOSTS, INIT, only_sa
 
 LARGE = "+0.1 C:500 > S:500 IKE_AUTH request 3468\n"
@@ -93,10 +95,11 @@ class TestIcmp:
         )
         assert bounds(*steps, hosts=self.hosts()) == (None, 1200)
 
-    def test_an_old_router_that_gives_no_mtu_bounds_nothing(self):
-        # RFC 1191 section 3: the field is zero.
+    def test_an_old_router_that_gives_no_mtu_still_says_that_the_packet_was_too_large(self):
+        # RFC 1191 section 4: the field is zero. 20 + 8 + 1400 bytes did not fit; the next plateau of section 7 is 1006.
         steps = (INIT, self.BIG, "+0.11 C < R ICMP fragmentation-needed\n")
-        assert bounds(*steps, hosts=self.hosts()) == (None, None)
+        assert bounds(*steps, hosts=self.hosts()) == (None, 1427)
+        assert "perhaps 1,006" in only_sa(*steps, hosts=self.hosts()).path_mtu["initiator"].evidence
 
     def test_packet_too_big_does_so_for_ipv6(self):
         hosts = HOSTS6.strip() + "  R = 2001:db8:9::1\n"
@@ -107,3 +110,57 @@ class TestIcmp:
 def test_what_the_user_knows_replaces_what_the_trace_suggests():
     assert bounds(INIT, LARGE, mtu=1400) == (1400, 1400)
     assert bounds(INIT, LARGE, mtu=1400, role="responder") == (1400, 1400)
+
+
+class TestTogether:
+    LINK = Clue("first-fragment", "link", 1460, 1467, (4,), "link")
+    PASSED = Clue("answered", "path", 1400, None, (5,), "a packet of 1,400 bytes was answered")
+
+    def told(self, mtu: int) -> Clue:
+        return Clue("icmp-too-big", "path", None, mtu, (6,), f"ICMP gives {mtu}")
+
+    def test_nothing(self):
+        found = combined([])
+        assert (found.lower, found.upper, found.evidence) == (None, None, "")
+
+    def test_a_lower_bound_above_the_upper_one_is_left_out(self):
+        assert combined([self.LINK, self.told(1300)]).lower is None
+        assert combined([self.LINK, self.told(1464)]).lower == 1460
+
+    def test_weak_clues_bound_nothing(self):
+        weak = Clue("tcp-mss", "path", None, 1300, (7,), "hint", is_weak=True)
+        assert combined([self.LINK, weak]) == combined([self.LINK])
+        assert contradiction([self.PASSED, weak]) == ""
+
+    def test_what_passed_contradicts_a_smaller_limit(self):
+        assert contradiction([self.PASSED, self.told(1400)]) == ""
+        assert contradiction([self.PASSED, self.told(1399)]).startswith("but a packet of 1,400 bytes was answered")
+
+    def test_a_small_link_contradicts_what_passed_but_a_large_one_promises_nothing(self):
+        small = Clue("first-fragment", "link", 1276, 1283, (4,), "link")
+        assert contradiction([self.PASSED, small])
+        assert contradiction([self.LINK, self.told(1300)]) == ""
+
+    def test_the_evidence_tells_of_a_contradiction(self):
+        steps = (
+            "+0.10 C:4500 > S:4500 IKE_AUTH request 1400 SK{IDi}\n",
+            "+0.11 C < R ICMP fragmentation-needed mtu 1300 quoting +0.10\n",
+            "+0.20 C:4500 < S:4500 IKE_AUTH response 500 SK{IDr}\n",
+        )
+        sa = only_sa(INIT, *steps, hosts=HOSTS.strip() + "  R = 192.0.2.1\n")
+        found = sa.path_mtu["initiator"]
+        assert (found.lower, found.upper) == (None, 1300)
+        assert "but a packet of 1,432 bytes was answered (frame 3): these cannot both hold" in found.evidence
+
+    def test_fragments_and_pings(self):
+        # A link of 1500 and a path of 1400..1427: the upper bound is the path's, the lower one too.
+        pings = (
+            "+20 C > S ICMP echo-request size 1400 df\n+20.1 C < S ICMP echo-reply size 1400\n"
+            "+23 C > S ICMP echo-request size 1428 df\n+26 C > S ICMP echo-request size 1428 df\n"
+        )
+        assert bounds(INIT, LARGE, pings, "+60 C:40000 > S:9 UDP\n") == (1400, 1427)
+
+
+def test_what_the_user_knows_leaves_the_clues():
+    sa = only_sa(INIT, LARGE, mtu=1400)
+    assert [c.kind for c in sa.mtu_clues["initiator"]][:1] == ["first-fragment"]
