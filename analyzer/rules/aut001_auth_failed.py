@@ -4,9 +4,12 @@ What it means
     The responder received the whole request and said no. Why is encrypted: authentication failed, traffic selectors,
     no address to assign.
 Seen as
-    An IKE_AUTH response whose first inner payload is a Notify and that has room for one or two of them only.
+    An IKE_AUTH response whose first inner payload is a Notify and that has room for one or two of them only: the
+    cipher suite, in the clear in IKE_SA_INIT, says how long such a message is.
 Not to be confused with
-    Lost fragments: here the answer is complete. The first answer of an EAP login begins with IDr and is longer.
+    Lost fragments: here the answer is complete. A refusal in the middle of an EAP login (AUT004). The first answer of
+    an EAP login begins with IDr and is longer. A Child SA that fails inside an accepted login (AUT005): the answer
+    then holds IDr and AUTH as well.
 Certain when
     The response is complete; its size and first inner payload are facts, the reason is not in the trace.
 References
@@ -17,30 +20,47 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.progress import is_short_refusal
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames
 from analyzer.wire.registry import numbers
 
+#: A request without a certificate is smaller (domain.md 1.4.3).
+_WITH_CERTIFICATE = 900
+
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """The last IKE_AUTH exchange."""
-    auth = sa.of(numbers.IKE_AUTH)
-    if not auth or not is_short_refusal(auth[-1]) or auth[-1].sender != "initiator" or sa.esp_r_to_i:
+    authentication = sa.authentication
+    last = authentication.last
+    if last is None or authentication.outcome != "refusal" or sa.esp_r_to_i or authentication.is_alive:
         return
-    response = auth[-1].response
+    request, response = last.request, last.response
     assert response is not None
+    if len(authentication.rounds) > 1 and request is not None and request.inner_payload == numbers.EAP:
+        return
+    suite = f" under {authentication.suite.name}" if authentication.suite is not None else ""
     yield Observation(
         title=(
-            f"The server received IKE_AUTH whole and refused it with an answer of {response.length} bytes (one "
-            "notify): "
-            "authentication, traffic selectors or address assignment failed; fragmentation is not the cause."
+            f"The server received IKE_AUTH whole and refused it with an answer of {response.length} bytes, a mere "
+            "notify: most likely authentication failed (certificate, pre-shared key or identity); fragmentation is "
+            "not the cause."
         ),
-        detail="The reason is encrypted: the server's log has it. AUTHENTICATION_FAILED is the usual one.",
-        frames=frames(auth[-1].frames),
+        detail=(
+            f"The reason is encrypted, the server's log has it. A message of {response.length} bytes{suite} that "
+            "begins with a notify holds one or two of them and nothing else. AUTHENTICATION_FAILED is the usual one; "
+            "errors about traffic selectors or address assignment have the same size."
+            + (" The EAP login before it had succeeded." if authentication.uses_eap else "")
+        ),
+        frames=frames(last.frames),
         confidence=Confidence.STRONG,
+        remedies=_remedies(request.length if request is not None else 0),
     )
+
+
+def _remedies(request: int) -> tuple[str, ...]:
+    """What to look at: a request that is too small for a certificate was a login by key or password."""
+    return ("credentials", "client-certificate") if request >= _WITH_CERTIFICATE else ("credentials",)
 
 
 RULE = Rule(
@@ -51,4 +71,5 @@ RULE = Rule(
     check=check,
     ceiling=Confidence.STRONG,
     remedies=("read-server-log",),
+    topics=("client-certificate", "credentials"),
 )

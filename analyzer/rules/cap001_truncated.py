@@ -55,4 +55,5 @@ RULE = Rule(
     check=check,
     ceiling=Confidence.CANNOT_TELL,
     versions=(1, 2),
+    topics=("better-trace",),
 )

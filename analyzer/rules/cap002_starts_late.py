@@ -5,7 +5,8 @@ What it means
 Seen as
     The first message of the SA is no IKE_SA_INIT request.
 Not to be confused with
-    An IKE SA made by rekeying another one, which has no IKE_SA_INIT of its own.
+    An IKE SA made by rekeying another one, which has no IKE_SA_INIT of its own. A capture of one direction, which lacks
+    requests all the way.
 Certain when
     The first message has a message ID above 0 or a responder SPI.
 References
@@ -26,7 +27,8 @@ _BEGINNINGS = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """The first message of the SA."""
-    if sa.rekeyed or any(m.exchange in _BEGINNINGS and not m.is_response for m in sa.messages):
+    # Of answers alone CAP008 tells more.
+    if sa.rekeyed or sa.one_way or any(m.exchange in _BEGINNINGS and not m.is_response for m in sa.messages):
         return
     first = sa.messages[0]
     if first.exchange in _BEGINNINGS:
@@ -56,4 +58,5 @@ RULE = Rule(
     order=44,
     check=check,
     ceiling=Confidence.CANNOT_TELL,
+    topics=("better-trace",),
 )

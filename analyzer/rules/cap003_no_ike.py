@@ -56,4 +56,5 @@ RULE = Rule(
     check=check,
     ceiling=Confidence.CANNOT_TELL,
     scope="capture",
+    topics=("better-trace",),
 )

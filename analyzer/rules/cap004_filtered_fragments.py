@@ -8,7 +8,7 @@ Seen as
 Not to be confused with
     Fragments that were lost on the path: then later fragments of other datagrams are in the trace.
 Certain when
-    The file records the capture filter, or nothing in it would have failed such a filter.
+    The file records the capture filter, or nothing in it would have failed such a filter; the finding says which.
 References
     domain.md section 9 no. 42, 5.2.
 """
@@ -27,19 +27,11 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     alone = [m for m in sa.messages if not m.complete]
     if not alone or not sa.capture.hides_later_fragments:
         return
-    facts = sa.capture
-    why = (
-        f'the file says that it was taken with the filter "{facts.capture_filter}"'
-        if facts.capture_filter
-        else "nothing but traffic on the IKE ports is in it"
-        if facts.looks_filtered
-        else "no IP fragment beyond the first of any flow is in it"
-    )
     yield Observation(
         title=(
             f"Of {len(alone)} IKE {'message' if len(alone) == 1 else 'messages'} only the first IP fragment is in "
             "the capture, "
-            f"and {why}: whether fragments were lost cannot be told."
+            f"and {sa.capture.why_fragments_are_hidden}: whether fragments were lost cannot be told."
         ),
         detail=(
             "Capture again with a filter that keeps fragments: host GATEWAY, or add "
@@ -58,4 +50,5 @@ RULE = Rule(
     order=42,
     check=check,
     ceiling=Confidence.CANNOT_TELL,
+    topics=("better-trace",),
 )

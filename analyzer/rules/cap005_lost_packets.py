@@ -41,4 +41,5 @@ RULE = Rule(
     check=check,
     scope="capture",
     is_verdict=False,
+    topics=("better-trace",),
 )

@@ -24,7 +24,8 @@ from analyzer.rules.wording import exchange_name, frames
 def check(sa: IkeSa) -> Iterator[Observation]:
     """Setup exchanges that are open at the end."""
     for exchange in sa.open_at_end:
-        if exchange.is_setup:
+        # In a capture of one direction the end is not what hides the answer (CAP008).
+        if exchange.is_setup and not sa.one_way:
             left = (sa.capture.last - exchange.requests[-1].time) / 1e9
             yield Observation(
                 title=(
@@ -45,4 +46,5 @@ RULE = Rule(
     order=110,
     check=check,
     ceiling=Confidence.CANNOT_TELL,
+    topics=("better-trace",),
 )

@@ -16,7 +16,7 @@ _LONG = 10.0
 def of_silence(sa: IkeSa, exchange: Exchange) -> Confidence:
     """``probable`` when the request was repeated enough and the capture is sound, else ``possible``."""
     facts = sa.capture
-    if facts.lost_packets or facts.damaged or facts.cut:
+    if facts.lost_packets or facts.damaged or facts.cut or sa.one_way:
         return Confidence.POSSIBLE
     # An absence counts in full only where the capture began before the IKE SA did (domain.md section 9).
     if not any(e.requests for e in sa.of(numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)):

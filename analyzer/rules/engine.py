@@ -194,9 +194,21 @@ def _verdict_of_sa(sa: IkeSa, rules: Iterable[Rule]) -> Verdict:
 
 def _open_question(sa: IkeSa) -> str:
     if sa.reached == "init-answered":
+        if sa.side in ("responder", "middle"):
+            return (
+                f"IKE_SA_INIT between {sa.initiator} and {sa.responder} was answered and nothing of IKE follows here: "
+                "IKE_AUTH was lost before this point (UDP 4500 blocked, IP fragments dropped), the answer did not "
+                "reach the client, or the client stopped. A trace at the client tells which."
+            )
         return (
             f"IKE_SA_INIT between {sa.initiator} and {sa.responder} was answered and nothing of IKE follows: the "
             "client never sent IKE_AUTH, or that is not in the trace (a filter on the ports hides IP fragments)."
+        )
+    if sa.authentication.outcome == "grant" and sa.authentication.rejection is not None:
+        return (
+            f"The login of {sa.initiator} at {sa.responder} was granted, and the IKE SA was given up at once, unused: "
+            "somebody hung up, the tunnel (Child SA) was refused, or the client does not accept the server. The logs "
+            "of both sides tell which."
         )
     return (
         f"This trace does not show how the IKE SA {sa.initiator} > {sa.responder} ended: nothing in it failed, and "

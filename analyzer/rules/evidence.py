@@ -40,16 +40,30 @@ def init_response_payloads(sa: IkeSa) -> str:
 
 def later_fragments(sa: IkeSa) -> str:
     """Proof that IP fragments beyond the first can reach this capture."""
-    if not sa.capture.hides_later_fragments:
+    if not any(m.is_ip_fragmented for m in sa.messages) or _receives_first_fragments(sa):
         return ""
-    if not any(m.is_ip_fragmented for m in sa.messages):
+    why = sa.capture.why_fragments_are_hidden
+    if not why:
         return ""
     if sa.capture.looks_filtered:
-        return (
-            "the capture holds no IP fragment beyond the first of any flow, nor any other traffic: "
-            "a capture filter on the ports hides them"
-        )
-    return "the capture holds no IP fragment beyond the first of any flow: it may have been filtered when saved"
+        return f"the capture holds no IP fragment beyond the first: a capture filter on the ports hides them ({why})"
+    return f"{why}: the capture may have been filtered when saved"
+
+
+def both_directions(sa: IkeSa) -> str:
+    """Packets of both ends, or at least nothing that shows that one direction is hidden."""
+    return f"the capture seems to hold one direction only: {sa.one_way}" if sa.one_way else ""
+
+
+def _receives_first_fragments(sa: IkeSa) -> bool:
+    """First fragments arrive at their receiver, beside traffic that a filter on the ports would have rejected.
+
+    What is missing there is missing on the wire: the file was neither filtered on the ports nor, as at the sender's
+    side, exported without what a display filter hides (domain.md 5.2 rules 3 and 4).
+    """
+    if sa.capture.looks_filtered or sa.side not in ("initiator", "responder"):
+        return False
+    return all(m.is_initiator == (sa.side == "responder") for m in sa.messages if m.is_ip_fragmented)
 
 
 #: Evidence by the name that rules use.
@@ -57,4 +71,5 @@ EVIDENCE: dict[str, Callable[[IkeSa], str]] = {
     "init-request-payloads": init_request_payloads,
     "init-response-payloads": init_response_payloads,
     "later-fragments": later_fragments,
+    "both-directions": both_directions,
 }

@@ -20,13 +20,12 @@ References
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
-from analyzer.rules import certainty
 from analyzer.rules.advice import against_ip_fragments
+from analyzer.rules.ip_fragments_lost import LARGE, Loss, lost_requests
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import (
     announcements,
@@ -40,46 +39,31 @@ from analyzer.rules.wording import (
     silence_after,
     times,
 )
-from analyzer.wire.registry import numbers
-from analyzer.wire.tables import IcmpRow
-
-_LARGE = (numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE)
-_REFUSALS = ("port-unreachable", "admin-prohibited", "unreachable-routing")
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """Look at each setup request that stayed without answer."""
     if sa.orphans:
         yield from _first_fragments_lost(sa)
-    for exchange in sa.unanswered:
-        request = exchange.request
-        if exchange.exchange not in _LARGE or request is None or not request.is_ip_fragmented:
+    for loss in lost_requests(sa):
+        exchange, request = loss.exchange, loss.message
+        if request is None:
             continue
-        if exchange.sender != "initiator" or exchange.responses or _answer_arrives_in_part(sa, exchange):
-            continue
-        about = sa.reported("initiator", exchange.times[0])
-        if any(i.error.meaning in _REFUSALS for i in about):
-            continue
-        seen_whole = any(a.complete for a in exchange.requests)
-        if (seen_whole and sa.side == "responder") or _fragments_pass(sa):
-            continue
-        confidence = _confidence(sa, exchange, about, seen_whole=seen_whole)
-        conclusion = _conclusion(confidence, seen_whole=seen_whole)
         detail = _detail(sa, exchange, request)
-        if seen_whole and confidence is not Confidence.PROVED:
+        if loss.seen_whole and loss.confidence is not Confidence.PROVED:
             detail += _doubt(sa, request)
         yield Observation(
-            title=f"{_what_happened(sa, exchange, request, seen_whole=seen_whole)}; {announcements(sa)}: {conclusion}",
-            detail=f"{detail} {icmp_phrase(sa, about)}".strip(),
-            frames=frames(init_frames(sa), *(a.frames for a in exchange.requests), (i.frame for i in about)),
-            confidence=confidence,
+            title=f"{_what_happened(sa, loss, request)}; {announcements(sa)}: {_conclusion(loss)}",
+            detail=f"{detail} {icmp_phrase(sa, loss.icmp)}".strip(),
+            frames=frames(init_frames(sa), *(a.frames for a in exchange.requests), (i.frame for i in loss.icmp)),
+            confidence=loss.confidence,
             remedies=against_ip_fragments(sa, "shrink-ike-auth"),
         )
 
 
 def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
     """After IKE_SA_INIT only later fragments come from the client: not even a message ID of its request is seen."""
-    if sa.init is None or sa.init.outcome != "answered" or sa.of(numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE):
+    if sa.init is None or sa.init.outcome != "answered" or sa.of(*LARGE):
         return
     later = [frame for frame, src, _ in sa.orphans if src == sa.initiator and frame > sa.init.frames[-1]]
     if later:
@@ -101,34 +85,11 @@ def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
         )
 
 
-def _fragments_pass(sa: IkeSa) -> bool:
-    """A request in IP fragments was answered in this very SA: an act that outranks the later silence."""
-    return any(
-        e.outcome == "answered" and e.sender == "initiator" and e.request is not None and e.request.is_ip_fragmented
-        for e in sa.exchanges
-    )
-
-
-def _answer_arrives_in_part(sa: IkeSa, exchange: Exchange) -> bool:
-    return any(src == sa.responder and frame > exchange.frames[0] for frame, src, _ in sa.orphans)
-
-
-def _confidence(sa: IkeSa, exchange: Exchange, about: Sequence[IcmpRow], *, seen_whole: bool) -> Confidence:
-    meanings = {i.error.meaning for i in about}
-    if "reassembly-timeout" in meanings:
-        return Confidence.PROVED
-    if meanings & set(TOO_BIG):
-        return Confidence.STRONG
-    if not seen_whole:
-        # Pieces reach this point and others do not, although fragments can: they were lost before it.
-        return Confidence.POSSIBLE if sa.side == "initiator" or sa.capture.lost_packets else Confidence.STRONG
-    return certainty.of_silence(sa, exchange)
-
-
-def _what_happened(sa: IkeSa, exchange: Exchange, request: Attempt, *, seen_whole: bool) -> str:
+def _what_happened(sa: IkeSa, loss: Loss, request: Attempt) -> str:
+    exchange = loss.exchange
     what = f"The {octets(request.length)} {exchange_name(exchange)} request"
     mtu = mtu_phrase(sa, "initiator")
-    if seen_whole:
+    if loss.seen_whole:
         cut = f"left in {request.ip_fragments} IP fragments" + (f" ({mtu})" if mtu else "")
         silence = f"was sent {times(exchange.attempts)} and got no answer"
     else:
@@ -148,10 +109,10 @@ def _doubt(sa: IkeSa, request: Attempt) -> str:
     return f" A trace from this side cannot show where the pieces were lost{other}. A trace at the server tells."
 
 
-def _conclusion(confidence: Confidence, *, seen_whole: bool) -> str:
-    if confidence is Confidence.PROVED:
+def _conclusion(loss: Loss) -> str:
+    if loss.confidence is Confidence.PROVED:
         return "the server reports that pieces of it never came, so a device on the way drops IP fragments."
-    where = "on the way to the server" if seen_whole else "before it"
+    where = "on the way to the server" if loss.seen_whole else "before it"
     return f"most likely a device {where} drops IP fragments."
 
 
@@ -176,4 +137,5 @@ RULE = Rule(
     order=8,
     check=check,
     needs=("later-fragments",),
+    topics=("enable-ike-fragmentation", "permit-ip-fragments", "shrink-ike-auth", "not-interface-mtu"),
 )

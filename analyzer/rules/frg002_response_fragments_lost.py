@@ -20,47 +20,37 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.exchange import Exchange
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.exchange import Attempt
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.advice import against_ip_fragments
+from analyzer.rules.ip_fragments_lost import Loss, lost_responses, repeats_after_answer
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import announcements, exchange_name, frames, init_frames, octets, times
-from analyzer.wire.registry import numbers
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """Partial answers at the client, repeated requests after a fragmented answer at the server."""
-    if not sa.unanswered and not sa.retransmits:
-        return
-    for exchange in sa.of(numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE):
-        if exchange.sender != "initiator" or not exchange.requests:
-            continue
-        if exchange.outcome == "unanswered":
-            yield from _partial_answer(sa, exchange)
-        elif exchange.outcome == "answered":
-            yield from _answered_in_vain(sa, exchange)
+    for loss in lost_responses(sa):
+        if loss.seen_whole and loss.message is not None:
+            yield _left_in_vain(sa, loss, loss.message)
+        else:
+            yield _arrived_in_part(sa, loss)
 
 
-def _partial_answer(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
-    begin = exchange.frames[0]
-    rest = [f for f, src, _ in sa.orphans if src == sa.responder and f >= begin]
-    response = exchange.response
-    if response is None and not rest:
-        return
-    if response is not None and response.skf_missing and not response.is_ip_fragmented:
-        return
+def _arrived_in_part(sa: IkeSa, loss: Loss) -> Observation:
+    exchange, response = loss.exchange, loss.message
     size = f" of {response.length:,} bytes" if response is not None else ""
-    part = "its first IP fragment without the rest" if response is not None and not rest else "some of its IP fragments"
+    part = "some of its IP fragments" if loss.rest else "its first IP fragment without the rest"
     if response is None:
         part = "later IP fragments without the first"
-    arrived = frames(*(a.frames for a in exchange.responses), rest)
-    yield Observation(
+    elif not loss.rest and max(m.ip_fragments for m in response.messages) > 1:
+        part = "some of its IP fragments"
+    arrived = frames(*(a.frames for a in exchange.responses), loss.rest)
+    return Observation(
         title=(
             f"The server answered {exchange_name(exchange)}, but of the answer{size} only {part} arrived, and the "
-            "client "
-            f"sent its request {times(exchange.attempts)}; {announcements(sa)}: a device on the way back drops IP "
-            "fragments."
+            f"client sent its request {times(exchange.attempts)}; {announcements(sa)}: a device on the way back drops "
+            "IP fragments."
         ),
         detail=(
             "Part of the answer is in the trace, so the request got through. What arrived of it: "
@@ -68,53 +58,34 @@ def _partial_answer(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
             + ", ".join(map(str, arrived))
             + "."
         ),
-        frames=frames(init_frames(sa), exchange.frames, rest),
-        confidence=_confidence_of_part(sa, exchange, arrived[0]),
+        frames=frames(init_frames(sa), exchange.frames, loss.rest),
+        confidence=loss.confidence,
         remedies=against_ip_fragments(sa, "shrink-server-chain"),
     )
 
 
-def _confidence_of_part(sa: IkeSa, exchange: Exchange, arrived: int) -> Confidence:
-    """``arrived`` is the frame of the first piece of the answer."""
-    if _gave_up_reassembly(sa, exchange):
-        return Confidence.PROVED
-    # A client that has its answer does not ask again; one that does not ask again may have it.
-    repeated = exchange.requests[-1].frames[0] > arrived
-    return Confidence.STRONG if repeated and not sa.capture.lost_packets else Confidence.POSSIBLE
-
-
-def _gave_up_reassembly(sa: IkeSa, exchange: Exchange) -> bool:
-    """The client reports that the rest of the answer never came (ICMP 11/1, ICMPv6 3/1)."""
-    about = sa.reported("responder", exchange.times[0])
-    return any(i.error.meaning == "reassembly-timeout" for i in about)
-
-
-def _answered_in_vain(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
-    response = exchange.response
-    if response is None or not response.complete or not response.is_ip_fragmented or sa.side == "initiator":
-        return
-    if sa.reached != "auth-answered" or exchange is not sa.exchanges[-1] or sa.esp_i_to_r:
-        return
-    answered = exchange.responses[0].time
-    again = [a for a in exchange.requests if a.time > answered]
-    if not is_in_vain(exchange) or len(exchange.responses) < 2:
-        return
-    confidence = Confidence.PROBABLE if sa.side == "responder" else Confidence.POSSIBLE
-    if _gave_up_reassembly(sa, exchange):
-        confidence = Confidence.PROVED
-    yield Observation(
+def _left_in_vain(sa: IkeSa, loss: Loss, response: Attempt) -> Observation:
+    exchange = loss.exchange
+    drops = "most likely a device on the way to the client drops IP fragments."
+    if loss.confidence is Confidence.PROVED:
+        drops = "the client reports that pieces of it never came, so a device on the way drops IP fragments."
+    return Observation(
         title=(
-            f"The {octets(response.length)} {exchange_name(exchange)} response left in {response.ip_fragments} IP "
-            "fragments "
-            f"{times(len(exchange.responses))}, and the same request kept coming ({times(len(again))} after the "
-            "first answer); "
-            f"{announcements(sa)}: most likely a device on the way to the client drops IP fragments."
+            f"The {octets(response.length)} {exchange_name(exchange)} response {_how(response)} "
+            f"{times(len(exchange.responses))}, and the same request kept coming "
+            f"({times(repeats_after_answer(exchange))} after the first answer); {announcements(sa)}: {drops}"
         ),
         detail="The client repeats a request only as long as it has no answer.",
         frames=frames(init_frames(sa), exchange.frames),
-        confidence=confidence,
+        confidence=loss.confidence,
         remedies=against_ip_fragments(sa, "shrink-server-chain"),
     )
+
+
+def _how(response: Attempt) -> str:
+    if response.skf_total:
+        return f"left as {response.skf_total} SKF fragments which IP fragmented again"
+    return f"left in {response.ip_fragments} IP fragments"
 
 
 RULE = Rule(
@@ -124,4 +95,5 @@ RULE = Rule(
     order=9,
     check=check,
     needs=("later-fragments",),
+    topics=("enable-ike-fragmentation", "permit-ip-fragments", "shrink-server-chain", "not-interface-mtu"),
 )

@@ -55,4 +55,5 @@ RULE = Rule(
     check=check,
     needs=("init-request-payloads",),
     is_verdict=False,
+    topics=("enable-ike-fragmentation",),
 )

@@ -44,4 +44,5 @@ RULE = Rule(
     check=check,
     needs=("init-request-payloads", "init-response-payloads"),
     is_verdict=False,
+    topics=("enable-ike-fragmentation",),
 )

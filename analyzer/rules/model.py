@@ -79,6 +79,9 @@ class Rule:
         Names of the evidence without which it is not assessed (:mod:`analyzer.rules.evidence`).
     remedies : tuple of str
         Ids of remedies that fit each of its findings.
+    topics : tuple of str
+        Topics of remedies that its findings draw from (:func:`analyzer.remedies.for_topic`), whose every remedy its
+        page lists; and ids of what does not help.
     versions : tuple of int
         Major IKE versions of the SAs that it is about.
     ceiling : Confidence
@@ -95,6 +98,7 @@ class Rule:
     scope: Literal["sa", "capture"] = "sa"
     needs: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
+    topics: tuple[str, ...] = ()
     versions: tuple[int, ...] = (2,)
     ceiling: Confidence = Confidence.PROVED
     is_verdict: bool = True

@@ -1,16 +1,19 @@
-"""IKE_SA_INIT is answered on port 500, and a small IKE_AUTH on port 4500 is not.
+"""IKE_SA_INIT is answered on port 500, and what moves to port 4500 does not get through.
 
 What it means
-    UDP 4500 does not get through (one way or the other), or the responder discards what comes there.
+    UDP 4500 is blocked one way or the other, or the responder discards what comes there.
 Seen as
-    IKE_SA_INIT answered; IKE_AUTH moved to 4500, fits in one IP packet (or small SKF packets), repeated, never
-    answered; no packet at all from the responder's port 4500 in the whole trace.
+    At the client: IKE_AUTH moved to 4500, fits in one IP packet (or in small SKF packets), repeated, never answered; no
+    packet at all from the responder's port 4500 in the whole trace. At the responder: small answers leave from 4500,
+    and the same request keeps coming.
 Not to be confused with
-    FRG001: a large IKE_AUTH in IP fragments is silent for another reason; any packet from the responder's 4500 refutes
-    it; a responder that drops the request silently: seen at its side, the request did arrive; packets that a router
-    calls too big; large SKF fragments, which a path may drop for their size.
+    FRG001 (a large IKE_AUTH in IP fragments is silent for another reason); any packet from the responder's 4500 refutes
+    it (NET008, FRG009, NET012); large SKF packets and those that a router calls too big, which a path may drop for
+    their size; ICMP errors and recorded drops, which name the reason (NET003 to NET005, NET014). Where at the responder
+    nothing follows the answer to IKE_SA_INIT, a blocked port is one suspect, lost IP fragments and a client that
+    stopped are others: AUT006 names them.
 Certain when
-    An ICMP error names the reason. From silence alone never; probable when the packets are small and repeated.
+    Never from silence alone; probable when the packets are small and repeated.
 References
     domain.md section 9 no. 7, section 6; RFC 7296 section 2.23.
 """
@@ -20,70 +23,113 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.capture.select import NAT_T_PORT
-from analyzer.relate.path_mtu import TOO_BIG
+from analyzer.relate.exchange import Exchange
+from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
-from analyzer.rules import certainty
+from analyzer.rules import certainty, silence
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, icmp_phrase, init_frames, octets, pieces, times
+from analyzer.rules.wording import exchange_name, frames, init_frames, octets, pieces, silence_after, times
 from analyzer.wire.registry import numbers
 
 _NEXT = (numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE)
-#: Above this a single packet may be lost for its size on some path (IPv6's minimum MTU): then less sure.
+#: Above this a packet may be lost for its size on some path (IPv6's minimum MTU).
 _SMALL = 1280
 #: SKF fragments up to about 600 bytes are small for every path (domain.md section 9 no. 7; Windows was seen at 626).
 _SMALL_SKF = 640
 
-_SILENCE = "UDP 4500 is most likely blocked between client and server"
-#: What an ICMP error makes of it.
-_REASONS = {
-    "admin-prohibited": "a router or firewall reports that it forbids it",
-    "port-unreachable": "nothing listens there, or a firewall rejects it (port unreachable)",
-}
+
+_WHERE = " between client and server, in one direction or the other"
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """The first exchange on port 4500."""
-    if not sa.unanswered:
-        return
     init = sa.init
-    if init is None or init.outcome != "answered" or any(m.dport == NAT_T_PORT for m in init.requests[0].messages):
+    if init is None or init.outcome != "answered" or not init.requests:
         return
-    for exchange in sa.unanswered:
+    first = init.requests[0].messages[0]
+    if first.dport == NAT_T_PORT or first.over_tcp:
+        return
+    if sa.side != "responder":
+        yield from _silent(sa)
+    if sa.side in ("responder", "middle"):
+        yield from _answered_in_vain(sa)
+
+
+def _silent(sa: IkeSa) -> Iterator[Observation]:
+    """A small request on 4500 without an answer, seen anywhere but at the responder."""
+    if sa.responder in sa.capture.heard_on_4500 or sa.orphans:
+        return
+    for exchange in silence.unanswered(sa, _NEXT):
         request = exchange.request
-        if exchange.exchange not in _NEXT or exchange.responses or request is None or exchange.sender != "initiator":
+        if request is None or request.is_ip_fragmented:
             continue
-        if request.is_ip_fragmented or sa.orphans or request.messages[0].dport != NAT_T_PORT:
+        if (request.messages[0].dst, request.messages[0].dport) != (sa.responder, NAT_T_PORT):
             continue
-        if sa.responder in sa.capture.heard_on_4500 or sa.side == "responder":
+        size = request.largest_ip_packet
+        if (request.skf_total and size > _SMALL) or silence.is_explained(sa, exchange):
             continue
-        if request.skf_total and request.largest_ip_packet > _SMALL_SKF:
+        if silence.is_too_big(sa, exchange) or _exceeds_path(sa, size):
             continue
-        about = sa.reported("initiator", exchange.times[0])
-        meanings = {i.error.meaning for i in about}
-        if not meanings.isdisjoint(TOO_BIG):
-            continue
-        confidence = certainty.of_silence(sa, exchange)
-        if request.largest_ip_packet > _SMALL:
-            confidence = Confidence.POSSIBLE
-        conclusion = next((text for meaning, text in _REASONS.items() if meaning in meanings), "")
-        if conclusion:
-            confidence = Confidence.STRONG
+        large = size > (_SMALL_SKF if request.skf_total else _SMALL)
+        doubt = "packets of this size are lost" if large else "one of the SKF fragments is lost each time"
+        doubtful = bool(request.skf_total or large)
+        conclusion = f"may be blocked{_WHERE}, or {doubt}" if doubtful else f"is most likely blocked{_WHERE}"
         yield Observation(
             title=(
                 f"IKE_SA_INIT was answered on UDP 500, but the {octets(request.length)} {exchange_name(exchange)} "
-                "request on "
-                f"UDP 4500 ({pieces(request)}) was sent {times(exchange.attempts)} and got no answer: "
-                f"{conclusion or _SILENCE}; "
-                "IP fragmentation is not involved."
+                f"request on UDP 4500 ({pieces(request)}) was sent {times(exchange.attempts)} and got no answer: UDP "
+                f"4500 {conclusion}; IP fragmentation is not involved."
             ),
             detail=(
-                "Nothing in this trace comes from the server's port 4500. A server that drops the request without a "
-                "word "
-                "looks the same. " + icmp_phrase(sa, about)
-            ).strip(),
-            frames=frames(init_frames(sa), exchange.frames, (i.frame for i in about)),
-            confidence=confidence,
+                "Nothing in this trace comes from the server's UDP port 4500. A server that drops the request without "
+                f"a word looks the same. {silence_after(sa, exchange).capitalize()} sending."
+            ),
+            frames=frames(init_frames(sa), exchange.frames),
+            confidence=Confidence.POSSIBLE if large else certainty.of_silence(sa, exchange),
+            remedies=("open-udp-4500", "not-fragmentation-for-closed-port"),
         )
+
+
+def _exceeds_path(sa: IkeSa, size: int) -> bool:
+    upper = sa.path_mtu["initiator"].upper
+    return upper is not None and size > upper
+
+
+def _answered_in_vain(sa: IkeSa) -> Iterator[Observation]:
+    """Small answers leave from 4500, and the request keeps coming: they are lost on their way to the client."""
+    sent = [e for e in sa.of(*_NEXT) if e.sender == "initiator"]
+    if not sent or any(n.auth_answered and n.initiator == sa.initiator for n in sa.neighbours):
+        return
+    exchange, response = sent[0], sent[0].response
+    if response is None or exchange.outcome != "answered" or not exchange.requests or not response.complete:
+        return
+    if response.messages[0].sport != NAT_T_PORT or response.skf_total or response.is_ip_fragmented:
+        return
+    if not is_in_vain(exchange) or not _is_last_asked(sa, exchange) or silence.dropped_frames(sa, exchange.responses):
+        return
+    if any(r.error.meaning in silence.REFUSALS for r in silence.reports(sa, exchange, about_response=True)):
+        return
+    again = sum(t > exchange.responses[0].time for t in exchange.times)
+    weak = sa.side == "middle" or response.largest_ip_packet > _SMALL or sa.capture.lost_packets or sa.capture.damaged
+    yield Observation(
+        title=(
+            f"{exchange_name(exchange)} of {sa.initiator} arrives on UDP 4500 and is answered in one IP packet of "
+            f"{response.largest_ip_packet:,} bytes, but the same request keeps coming, {times(again)} after the first "
+            "answer: UDP 4500 does not get through from server to client."
+        ),
+        detail=(
+            "IKE_SA_INIT went through on UDP 500 both ways. A client repeats a request only as long as it has no "
+            "answer that it can use."
+        ),
+        frames=frames(init_frames(sa), exchange.frames),
+        confidence=Confidence.POSSIBLE if weak else Confidence.PROBABLE,
+        remedies=("open-udp-4500",),
+    )
+
+
+def _is_last_asked(sa: IkeSa, exchange: Exchange) -> bool:
+    """The client asks nothing else after it, and sends no traffic."""
+    return not sa.esp_i_to_r and [e for e in sa.exchanges if e.sender == "initiator"][-1] is exchange
 
 
 RULE = Rule(
@@ -92,6 +138,6 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=7,
     check=check,
-    ceiling=Confidence.STRONG,
-    remedies=("open-udp-4500",),
+    ceiling=Confidence.PROBABLE,
+    topics=("open-udp-4500", "not-fragmentation-for-closed-port"),
 )

@@ -6,8 +6,9 @@ What it means
 Seen as
     IKE_AUTH answered with the shape of success, ESP both ways, or later exchanges that only an established SA has.
 Not to be confused with
-    An answer to IKE_AUTH after which either side deletes the IKE SA within two seconds, or the client sends a notify;
-    the first round of an EAP login.
+    An answer to IKE_AUTH after which either side deletes the IKE SA within two seconds, or the client sends a notify
+    of the size of an error; the first round of an EAP login; an answer without room for a Child SA (AUT005). A client
+    that begins anew without having used the connection: then this cannot be told.
 Certain when
     ESP comes from the responder, or rekeying and liveness checks are answered.
 References
@@ -18,26 +19,36 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.progress import shows_life
+from analyzer.relate.neighbours import MANY_ATTEMPTS
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import announcements, frames
 from analyzer.wire.registry import numbers
+
+#: Seconds within which a client that begins anew repeats the attempt; likewise from the attempt before to this one.
+_ANEW, _AT_ONCE = 60.0, 10.0
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """How far the SA came."""
     if sa.reached not in ("established", "closed"):
         return
+    if abandoned := _abandoned(sa):
+        yield _in_doubt(sa, abandoned)
+        return
     esp = f"ESP flows ({sa.esp_i_to_r:,} packets out, {sa.esp_r_to_i:,} back)"
     both = sa.esp_i_to_r > 0 and sa.esp_r_to_i > 0
-    later = any(shows_life(e) for e in sa.of(numbers.CREATE_CHILD_SA, numbers.INFORMATIONAL))
+    later = sa.authentication.is_alive
     sure = both or later
     proof = (
         esp
         if both
         else "later exchanges are answered"
         if later
+        else "another IKE SA made it by rekeying"
+        if sa.rekeyed
+        else f"the answer has the shape of success; {esp}"
+        if sa.esp_i_to_r or sa.esp_r_to_i
         else "the answer has the shape of success; no ESP is in the trace"
     )
     ended = ", and was deleted later" if sa.reached == "closed" else ""
@@ -46,9 +57,47 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             f"The IKEv2 connection {sa.initiator} > {sa.responder} was established{ended}: {proof}; "
             f"{announcements(sa)}."
         ),
-        detail=_auth_detail(sa),
+        detail=_detail(sa, sure=sure),
         frames=frames(*(e.frames for e in sa.of(numbers.IKE_SA_INIT, numbers.IKE_AUTH))),
-        confidence=_confidence(sa, sure=bool(sure)),
+        confidence=_confidence(sa, sure=sure),
+    )
+
+
+def _abandoned(sa: IkeSa) -> str:
+    """Why the shape of success is no success here, as a clause; empty where nothing speaks against it.
+
+    Some clients drop what they cannot use without a word, and dial again.
+    """
+    authentication = sa.authentication
+    if authentication.later or authentication.last is None or sa.esp_i_to_r or sa.esp_r_to_i:
+        return ""
+    same_server = [n for n in sa.neighbours if n.responder == sa.responder]
+    first = sa.messages[0]
+    port = first.sport if first.is_initiator else first.dport
+    same_client = [n for n in same_server if (n.initiator, n.initiator_port) == (sa.initiator, port)]
+    # Several connections that one client makes side by side are no repeats.
+    if len(same_server) > MANY_ATTEMPTS or any(n.start <= sa.end and n.end >= sa.start for n in same_client):
+        return ""
+    gaps = [(n.start - sa.end) / 1e9 for n in same_client if n.start > sa.end]
+    if gaps and min(gaps) <= _ANEW:
+        return f"the client said nothing more on it and began anew {min(gaps):.3f} s later"
+    before = [(sa.start - n.end) / 1e9 for n in same_client if n.end < sa.start and n.auth_answered]
+    if before and min(before) <= _AT_ONCE:
+        return f"it repeats one that was answered as well and left {min(before):.3f} s before, and nothing follows it"
+    return ""
+
+
+def _in_doubt(sa: IkeSa, abandoned: str) -> Observation:
+    return Observation(
+        title=f"IKE_AUTH was answered in the shape of success, but {abandoned}: whether it served cannot be told.",
+        detail=(
+            f"{_auth_detail(sa)} A client that cannot use the connection (certificate, address, tunnel) may drop it "
+            "without a word; its own log says so."
+        ),
+        frames=frames(*(e.frames for e in sa.of(numbers.IKE_SA_INIT, numbers.IKE_AUTH))),
+        confidence=Confidence.CANNOT_TELL,
+        remedies=("better-trace",),
+        is_remark=True,
     )
 
 
@@ -58,8 +107,19 @@ def _confidence(sa: IkeSa, *, sure: bool) -> Confidence:
     # The first answer to an EAP login begins with IDr too, and a client can reject an answer without a word.
     last = sa.of(numbers.IKE_AUTH)[-1:]
     ends_eap = any(e.response is not None and e.response.inner_payload == numbers.AUTH for e in last)
-    lived = sa.esp_i_to_r > 0 or sa.esp_r_to_i > 0 or sa.reached == "closed"
+    lived = sa.esp_i_to_r > 0 or sa.esp_r_to_i > 0 or sa.reached == "closed" or sa.rekeyed
     return Confidence.PROBABLE if ends_eap or lived else Confidence.POSSIBLE
+
+
+def _detail(sa: IkeSa, *, sure: bool) -> str:
+    """Sizes, and what a mere shape of success leaves open."""
+    sizes = _auth_detail(sa)
+    if sure or sa.authentication.outcome != "grant":
+        return sizes
+    return (
+        f"{sizes} Whether the tunnel (Child SA) was made as well cannot be seen in an answer of that size: ESP both "
+        "ways would tell."
+    )
 
 
 def _auth_detail(sa: IkeSa) -> str:
@@ -76,4 +136,5 @@ RULE = Rule(
     order=47,
     check=check,
     ceiling=Confidence.STRONG,
+    topics=("better-trace",),
 )

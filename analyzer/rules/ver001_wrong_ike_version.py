@@ -1,13 +1,15 @@
 """IKEv1 where IKEv2 was expected.
 
 What it means
-    The client speaks IKEv1 (L2TP/IPsec, XAUTH, an old site-to-site profile), or a peer refuses IKEv2.
+    The client speaks IKEv1 (L2TP/IPsec, XAUTH, an old site-to-site profile), or a peer refuses the other's version.
 Seen as
-    Messages of major version 1 and none of version 2, or N(INVALID_MAJOR_VERSION) in answer to IKE_SA_INIT.
+    Messages of major version 1 and none of version 2, or N(INVALID_MAJOR_VERSION) in the clear.
 Not to be confused with
-    An "Automatic" Windows profile that tried IKEv2 first: then both versions are in the trace.
+    IKEv1 that was meant: where both sides go on in it, this tool does not judge. An "Automatic" Windows profile that
+    tries IKEv2 first: then both versions are in the trace, and the failure of IKEv2 is the answer.
 Certain when
-    The version octet is in every header; whether IKEv1 was wanted is not in the trace.
+    The version octet is in every header; a refusal of the version is there. Whether IKEv1 was wanted is not in the
+    trace, and a silent gateway may just not be there.
 References
     domain.md section 9 no. 34, 2.6; RFC 7296 section 2.5.
 """
@@ -16,39 +18,103 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.relate.message import Message
+from analyzer.relate.peers import peer_text
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
+from analyzer.rules.wording import frames, times
 from analyzer.wire.registry import name, numbers
 
 #: The names under which everybody knows them (domain.md 2.6).
 _MODES = {numbers.V1_IDENTITY_PROTECTION: "Main Mode", numbers.V1_AGGRESSIVE: "Aggressive Mode"}
+#: Sendings without an answer after which silence is more than bad luck.
+_ENOUGH = 3
+_FIRST_STATUS = 16384
+_INTENDED = (
+    'L2TP/IPsec and XAUTH profiles use IKEv1, and a Windows profile of the type "Automatic" falls back to L2TP. If '
+    "IKEv2 was intended, set the tunnel type to IKEv2."
+)
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """The version of the SA, or a refusal of it."""
-    if sa.version == 1:
-        kinds = list(dict.fromkeys(_MODES.get(m.exchange) or name("exchange", m.exchange, 1) for m in sa.messages))
+    yield from _ikev1(sa) if sa.version == 1 else _refused(sa)
+
+
+def _ikev1(sa: IkeSa) -> Iterator[Observation]:
+    refusal = next((m for m in sa.messages if _error(m)), None)
+    answers = [m for m in sa.messages if m.src == sa.responder]
+    if refusal is not None and not any(m.exchange in _MODES for m in answers):
+        yield _refused_ikev1(sa, refusal)
+    elif not answers and len(sa.messages) >= _ENOUGH:
         yield Observation(
             title=(
-                f"{sa.initiator} and {sa.responder} speak IKEv1 ({', '.join(kinds[:4])}), not IKEv2: this tool does "
-                "not judge "
+                f"{sa.initiator} tries IKEv1 ({_modes(sa)}) with {sa.responder} {times(len(sa.messages))} and gets no "
+                "answer: a gateway for IKEv2 only stays silent like that, and so does one that is not there."
+            ),
+            detail=_detail(sa),
+            frames=frames(m.frame for m in sa.messages[:20]),
+            confidence=Confidence.POSSIBLE,
+        )
+    else:
+        yield Observation(
+            title=(
+                f"{sa.initiator} and {sa.responder} speak IKEv1 ({_modes(sa)}), not IKEv2: this tool does not judge "
                 "IKEv1, and remedies for IKEv2 do not apply."
             ),
-            detail="L2TP/IPsec and XAUTH profiles use IKEv1. If IKEv2 was intended, set the tunnel type to IKEv2.",
+            detail=_detail(sa),
             frames=frames(m.frame for m in sa.messages[:20]),
             confidence=Confidence.CANNOT_TELL,
             severity=Severity.INFORMATION,
         )
-        return
+
+
+def _refused_ikev1(sa: IkeSa, refusal: Message) -> Observation:
+    error = name("notify", _error(refusal), 1)
+    if _error(refusal) == numbers.INVALID_MAJOR_VERSION:
+        # Sent in the version that the refuser speaks (RFC 7296 section 2.5).
+        title = f"{refusal.src} refuses the IKE version of its peer ({error}) and answers in IKEv1: it has no IKEv2."
+        return Observation(title, _detail(sa), frames((refusal.frame,)), Confidence.STRONG)
+    title = (
+        f"{sa.initiator} speaks IKEv1 ({_modes(sa)}), and {refusal.src} refuses the first message ({error}): a gateway "
+        "for IKEv2 only answers like that, and so does one with other IKEv1 settings."
+    )
+    return Observation(title, _detail(sa), frames(m.frame for m in sa.messages[:20]), Confidence.PROBABLE)
+
+
+def _refused(sa: IkeSa) -> Iterator[Observation]:
     refusals = [m for m in sa.messages if numbers.INVALID_MAJOR_VERSION in m.notifies and m.is_response]
-    if refusals and sa.auth is None:
-        yield Observation(
-            title=f"{sa.responder} refuses IKEv2 (INVALID_MAJOR_VERSION): it speaks another version of IKE only.",
-            detail="A clear, unauthenticated answer to IKE_SA_INIT.",
-            frames=frames(m.frame for m in refusals),
-            confidence=Confidence.STRONG,
+    if not refusals or sa.reached not in ("init-sent", "unknown"):
+        return
+    if any(e.requests for e in sa.of(numbers.IKE_SA_INIT)):
+        title = f"{refusals[0].src} refuses IKEv2 (INVALID_MAJOR_VERSION): it speaks another version of IKE only."
+    else:
+        title = (
+            f"{refusals[0].src} refuses the IKE version of its peer (INVALID_MAJOR_VERSION) and answers in IKEv2: most "
+            "likely the peer speaks IKEv1."
         )
+    yield Observation(
+        title=title,
+        detail="A clear, unauthenticated answer.",
+        frames=frames(m.frame for m in refusals),
+        confidence=Confidence.STRONG,
+    )
+
+
+def _error(message: Message) -> int:
+    """The clear error notify of a message, 0 when it has none."""
+    return next((n for n in message.notifies if 0 < n < _FIRST_STATUS), 0)
+
+
+def _modes(sa: IkeSa) -> str:
+    asked = [m for m in sa.messages if m.src == sa.initiator]
+    kinds = list(dict.fromkeys(_MODES.get(m.exchange) or name("exchange", m.exchange, 1) for m in asked))
+    return ", ".join(kinds[:4])
+
+
+def _detail(sa: IkeSa) -> str:
+    looks = peer_text(sa, "initiator")
+    return f"{f'The client {looks}. ' if looks else ''}{_INTENDED}"
 
 
 RULE = Rule(
@@ -59,4 +125,5 @@ RULE = Rule(
     check=check,
     ceiling=Confidence.STRONG,
     versions=(1, 2),
+    remedies=("tunnel-type-ikev2",),
 )

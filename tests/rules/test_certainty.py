@@ -8,7 +8,9 @@ import pytest
 
 from analyzer.rules.certainty import of_silence
 from analyzer.rules.model import Confidence
-from tests.relate.seen import INIT, only_sa
+from tests.relate.seen import HOSTS, INIT, only_sa
+
+HOSTS_W = HOSTS + "W = 192.0.2.80\n"
 
 
 def silent(repeats: str, until: float):
@@ -40,3 +42,9 @@ def test_a_capture_with_gaps_makes_nothing_probable(gap):
     sa = silent("x3 at +1.0 +3.0", 20)
     sa.capture = replace(sa.capture, **gap)
     assert of_silence(sa, sa.exchanges[-1]) is Confidence.POSSIBLE
+
+
+def test_a_capture_of_one_direction_makes_no_silence_probable():
+    sa = only_sa("+0 C:500 > S:500 IKE_SA_INIT request x4 at +1 +3 +7\n", "+1 C:40000 > W:443 TCP ACK\n", hosts=HOSTS_W)
+    assert sa.one_way
+    assert of_silence(sa, sa.exchanges[0]) is Confidence.POSSIBLE

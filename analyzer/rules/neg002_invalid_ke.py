@@ -1,0 +1,131 @@
+"""The responder wants another key exchange group than the one whose key the client sent.
+
+What it means
+    The client guesses the group for its first key. A responder that prefers another one of those offered asks for it,
+    and the client begins again with that group: one round trip lost, no failure.
+Seen as
+    An IKE_SA_INIT response with N(INVALID_KE_PAYLOAD) that names a group (38 bytes), then a request with a key of that
+    group, the same initiator SPI and message ID 0. Some clients take a new SPI for it.
+Not to be confused with
+    A retransmission, whose bytes are the same; NO_PROPOSAL_CHOSEN, after which nothing helps but a changed setting; a
+    client that repeats the very same request, which has not received this answer.
+Certain when
+    It loops three times, or the group was accepted. A client that stops may have begun anew out of this trace's sight.
+References
+    domain.md section 9 no. 20, 4.1; RFC 7296 sections 1.3, 2.7.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from analyzer.relate.exchange import Exchange
+from analyzer.relate.message import Message
+from analyzer.relate.sa import IkeSa
+from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.rounds import LOOP, Round, demanding, is_settled, silence_after_demand
+from analyzer.rules.wording import frames, times
+from analyzer.wire.registry import name, numbers
+
+#: A client that goes on does so at once; so much silence says that it does not, s.
+_PATIENCE = 5.0
+#: Some clients come back under another SPI within this time, ns.
+_SOON = 10_000_000_000
+
+
+def check(sa: IkeSa) -> Iterator[Observation]:
+    """Rounds of IKE_SA_INIT that were answered with a demand for another group."""
+    rounds = demanding(sa, numbers.INVALID_KE_PAYLOAD)
+    if not rounds:
+        return
+    last, demand = rounds[-1]
+    said = f"{_sent_group(last)} was sent, {_wanted_group(demand)} is wanted"
+    where = frames(*(e.frames for e, _ in rounds), sa.init.frames if sa.init is not None else ())
+    if is_settled(sa):
+        yield Observation(
+            title=(
+                f"{sa.responder} asked {times(len(rounds))} for another key exchange group ({said}) and got it: a lost "
+                "round trip, no failure."
+            ),
+            detail="",
+            frames=where,
+            confidence=Confidence.STRONG,
+            severity=Severity.INFORMATION,
+            is_remark=True,
+        )
+    elif len(rounds) >= LOOP:
+        yield Observation(
+            title=(
+                f"{sa.responder} asks for another key exchange group again and again ({times(len(rounds))}; last: "
+                f"{said}): both sides cannot settle on one."
+            ),
+            detail=f"{_groups(rounds)} Proposal and key exchange group of one side contradict each other.",
+            frames=where,
+            confidence=Confidence.STRONG,
+            remedies=("align-key-exchange-group",),
+        )
+    else:
+        yield from _unfinished(sa, last, said, where)
+
+
+def _unfinished(sa: IkeSa, last: Exchange, said: str, where: tuple[int, ...]) -> Iterator[Observation]:
+    waited = silence_after_demand(sa, last)
+    if waited >= _PATIENCE and sa.side != "responder" and not _begins_anew(sa, last):
+        yield Observation(
+            title=(
+                f"{sa.responder} wants another key exchange group ({said}), and the client does not come back with it: "
+                "most likely the client's settings do not allow that group."
+            ),
+            detail=f"Nothing of this attempt follows in {waited:.1f} s.",
+            frames=where,
+            confidence=Confidence.POSSIBLE,
+            remedies=("align-key-exchange-group",),
+        )
+        return
+    yield Observation(
+        title=f"{sa.responder} asked for another key exchange group ({said}).",
+        detail="By itself that is no failure: the client may go on with that group.",
+        frames=where,
+        confidence=Confidence.STRONG,
+        severity=Severity.INFORMATION,
+        is_remark=True,
+    )
+
+
+def _begins_anew(sa: IkeSa, last: Exchange) -> bool:
+    """Another IKE SA between the two begins right after the demand: a client that takes a new SPI for its retry."""
+    asked = last.responses[0].time
+    return any(
+        n.initiator == sa.initiator and n.responder == sa.responder and 0 <= n.start - asked <= _SOON
+        for n in sa.neighbours
+    )
+
+
+def _group(number: int | None) -> str:
+    return "an unknown group" if number is None else f"{name('ke', number)} (group {number})"
+
+
+def _wanted_group(demand: Message) -> str:
+    data = demand.notify_data(numbers.INVALID_KE_PAYLOAD)
+    return _group(int.from_bytes(data[0][:2], "big") if data and len(data[0]) >= 2 else None)
+
+
+def _sent_group(exchange: Exchange) -> str:
+    bodies = [b for a in exchange.requests[:1] for m in a.messages for b in m.payload_bodies(numbers.KE)]
+    return _group(int.from_bytes(bodies[0][:2], "big") if bodies and len(bodies[0]) >= 2 else None)
+
+
+def _groups(rounds: Sequence[Round]) -> str:
+    steps = [f"{_sent_group(e)}, answered with {_wanted_group(m)}" for e, m in rounds[:6]]
+    return "; ".join(steps) + ("; ..." if len(rounds) > len(steps) else "") + "."
+
+
+RULE = Rule(
+    code="NEG002",
+    id="invalid-ke-payload-retry",
+    severity=Severity.BLOCKING,
+    order=20,
+    check=check,
+    ceiling=Confidence.STRONG,
+    topics=("align-key-exchange-group",),
+)

@@ -1,0 +1,85 @@
+"""The responder asks for a cookie before it does any work.
+
+What it means
+    A gateway with many half-open connections wants proof that the client can receive what is sent to its address. The
+    client repeats its request with the cookie: one round trip lost, no failure.
+Seen as
+    An IKE_SA_INIT response with N(COOKIE) and nothing chosen, then the same request with that cookie in front.
+Not to be confused with
+    A retransmission, whose bytes are the same. A loop, where each cookie is answered with a new one: the client's
+    address or port changes from packet to packet (carrier NAT, load balancer), or the nodes of a cluster do not share
+    the secret.
+Certain when
+    It loops three times, or the cookie was accepted.
+References
+    domain.md section 9 no. 21, 4.1; RFC 7296 section 2.6.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from analyzer.relate.sa import IkeSa
+from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.rounds import LOOP, Round, demanding, is_settled
+from analyzer.rules.wording import frames, times
+from analyzer.wire.registry import numbers
+
+
+def check(sa: IkeSa) -> Iterator[Observation]:
+    """Rounds of IKE_SA_INIT that were answered with a cookie."""
+    rounds = demanding(sa, numbers.COOKIE)
+    if not rounds:
+        return
+    where = frames(*(e.frames for e, _ in rounds), sa.init.frames if sa.init is not None else ())
+    if len(rounds) >= LOOP and not is_settled(sa):
+        yield Observation(
+            title=(
+                f"{sa.responder} answers each cookie with a new one ({times(len(rounds))}): the client never gets past "
+                "the cookie challenge."
+            ),
+            detail=_cause(rounds),
+            frames=where,
+            confidence=Confidence.STRONG,
+            remedies=("cookie-loop",),
+        )
+        return
+    accepted = " and accepted it" if is_settled(sa) else ""
+    yield Observation(
+        title=(
+            f"{sa.responder} asked for a cookie ({times(len(rounds))}){accepted}: it had many half-open connections or "
+            "always asks; no failure."
+        ),
+        detail="",
+        frames=where,
+        confidence=Confidence.STRONG,
+        severity=Severity.INFORMATION,
+        is_remark=True,
+    )
+
+
+def _cause(rounds: Sequence[Round]) -> str:
+    requests = [m for e, _ in rounds for a in e.requests for m in a.messages]
+    sources = list(dict.fromkeys(f"{m.src} port {m.sport}" for m in requests))
+    if len(sources) > 1:
+        return (
+            f"The client's requests come from changing sources ({', '.join(sources[:4])}), which makes each cookie "
+            "worthless: a NAT or load balancer on the way."
+        )
+    if not any(numbers.COOKIE in m.notifies for m in requests[1:]):
+        return "The client sends no cookie back: it does not receive or does not understand the demand."
+    return (
+        "The client returns the cookies from one address and port as seen here. Beyond this point they may change, or "
+        "the gateway's nodes do not share the secret."
+    )
+
+
+RULE = Rule(
+    code="NEG003",
+    id="cookie-challenge",
+    severity=Severity.BLOCKING,
+    order=21,
+    check=check,
+    ceiling=Confidence.STRONG,
+    topics=("cookie-loop",),
+)

@@ -1,0 +1,95 @@
+"""The gateway sends the client to another gateway, and that one sends it on.
+
+What it means
+    A gateway may redirect clients to spread its load. Once is normal. Gateways that redirect to each other, or to
+    themselves, keep a client from ever connecting.
+Seen as
+    An IKE_SA_INIT response with N(REDIRECT) that names the new gateway, and nothing chosen. The request at the new
+    gateway carries N(REDIRECTED_FROM) with the old one.
+Not to be confused with
+    Load balancing: one redirect, then a connection elsewhere. A redirect after IKE_AUTH is encrypted and not seen.
+Certain when
+    The new gateway is the one that the client was redirected from, or the gateway names itself. The answer is not
+    authenticated, so it could be forged; its nonce speaks against that.
+References
+    domain.md section 9 no. 36; RFC 5685 sections 3, 7.2.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+from collections.abc import Iterator
+
+from analyzer.capture.text import printable
+from analyzer.relate.sa import IkeSa
+from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.rounds import is_settled
+from analyzer.rules.wording import frames
+from analyzer.wire.registry import numbers
+
+#: Gateway identity types (RFC 5685 section 7.2).
+_IPV4, _IPV6, _FQDN = 1, 2, 3
+_LONGEST_NAME = 253
+
+
+def check(sa: IkeSa) -> Iterator[Observation]:
+    """The answer to IKE_SA_INIT."""
+    answers = [m for e in sa.of(numbers.IKE_SA_INIT) for a in e.responses for m in a.messages]
+    redirects = [m for m in answers if numbers.REDIRECT in m.notifies and numbers.SA not in m.payloads]
+    if not redirects or is_settled(sa):
+        return
+    target = _gateway([d for m in redirects for d in m.notify_data(numbers.REDIRECT)])
+    came_from = _gateway([d for m in sa.sent_by("initiator") for d in m.notify_data(numbers.REDIRECTED_FROM)])
+    where = frames(sa.init.frames if sa.init is not None else (), (m.frame for m in redirects))
+    if target and target in (came_from, sa.responder):
+        back = "itself" if target == sa.responder else f"{target}, from where the client was sent here"
+        yield Observation(
+            title=f"{sa.responder} redirects the client to {back}: it goes in circles and never connects.",
+            detail="A clear, unauthenticated answer to IKE_SA_INIT.",
+            frames=where,
+            confidence=Confidence.STRONG,
+            remedies=("redirect",),
+        )
+        return
+    again = f" although {came_from} had sent it here" if came_from else ""
+    yield Observation(
+        title=(
+            f"{sa.responder} redirects the client to {target or 'another gateway'}{again}: what becomes of the "
+            "connection is to be seen there."
+        ),
+        detail="One redirect is ordinary load balancing.",
+        frames=where,
+        confidence=Confidence.STRONG,
+        severity=Severity.INFORMATION,
+        is_remark=True,
+    )
+
+
+def _gateway(data: list[bytes]) -> str:
+    """Gateway of a REDIRECT or REDIRECTED_FROM notify: type (1), length (1), identity; empty when it makes no sense.
+
+    Examples
+    --------
+    >>> _gateway([bytes.fromhex("0104c0000205")]), _gateway([b"\\x03\\x03vpn"]), _gateway([b"\\x01\\x10a"])
+    ('192.0.2.5', 'vpn', '')
+    """
+    if not data or len(data[0]) < 2:
+        return ""
+    kind, length = data[0][0], data[0][1]
+    identity = data[0][2 : 2 + length]
+    if (kind, len(identity)) in ((_IPV4, 4), (_IPV6, 16)):
+        return str(ipaddress.ip_address(identity))
+    if kind == _FQDN and len(identity) == length:
+        return printable(identity[:_LONGEST_NAME].decode("ascii", "backslashreplace"))
+    return ""
+
+
+RULE = Rule(
+    code="NEG004",
+    id="redirect-loop",
+    severity=Severity.BLOCKING,
+    order=36,
+    check=check,
+    ceiling=Confidence.STRONG,
+    topics=("redirect",),
+)

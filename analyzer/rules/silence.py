@@ -1,0 +1,153 @@
+"""What a trace holds that explains why a request stayed unanswered, so that all rules on silence step aside alike.
+
+A drop that the host recorded outranks an ICMP error, an ICMP error outranks every conclusion from silence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+
+from analyzer.capture.select import NAT_T_PORT
+from analyzer.relate.exchange import Attempt, Exchange, Role
+from analyzer.relate.neighbours import Neighbour
+from analyzer.relate.pairing import PATIENCE
+from analyzer.relate.path_mtu import TOO_BIG
+from analyzer.relate.sa import IkeSa
+from analyzer.wire.registry import numbers
+from analyzer.wire.tables import IcmpRow
+
+#: What an ICMP error says that explains silence, whatever the size of the packet (domain.md 5.4).
+PORT_UNREACHABLE = frozenset({"port-unreachable"})
+ADMIN_PROHIBITED = frozenset({"admin-prohibited"})
+UNROUTED = frozenset({"unreachable-routing", "ttl-exceeded"})
+REFUSALS = PORT_UNREACHABLE | ADMIN_PROHIBITED | UNROUTED
+
+FIRST_EXCHANGES = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
+
+_TCP, _UDP = 6, 17
+#: Sendings after which silence is more than bad luck.
+_ENOUGH = 3
+#: Another IKE SA counts as tried at the same time when it began this shortly before the first request, ns.
+_SAME_TIME = 5_000_000_000
+
+
+def dropped_frames(sa: IkeSa, attempts: Iterable[Attempt]) -> tuple[int, ...]:
+    """Frames in which the capturing host recorded that it dropped a packet of these sendings."""
+    return tuple(frame for attempt in attempts for m in attempt.messages for frame in sa.dropped.get(m.row, ()))
+
+
+def reports(sa: IkeSa, exchange: Exchange, *, about_response: bool = False) -> tuple[IcmpRow, ...]:
+    """ICMP errors about an exchange's request (or response), from its first sending on.
+
+    They match by what they quote: addresses and destination port, and the initiator SPI where so much is quoted. Of a
+    later IP fragment no port is quoted; it counts where the message was cut.
+    """
+    attempts = exchange.responses if about_response else exchange.requests
+    if not sa.icmp or not attempts:
+        return ()
+    role: Role = "responder" if about_response == (exchange.sender == "initiator") else "initiator"
+    first = attempts[0].messages[0]
+    ports = {m.dport for a in attempts for m in a.messages}
+    protocol = _TCP if first.over_tcp else _UDP
+    cut = any(a.is_ip_fragmented for a in attempts)
+    found = []
+    for row in sa.reported(role, attempts[0].time):
+        quoted = row.error.quoted
+        if quoted is None or quoted.protocol != protocol or first.address_text(row.quoted_dst) != first.dst:
+            continue
+        if quoted.spi_i is not None and int.from_bytes(quoted.spi_i, "big") != sa.spi_i:
+            continue
+        if quoted.dport in ports or (quoted.dport is None and (cut or quoted.fragment_offset == 0)):
+            found.append(row)
+    return tuple(found)
+
+
+def refusals(sa: IkeSa, exchange: Exchange) -> tuple[IcmpRow, ...]:
+    """ICMP errors that explain why this request got no answer."""
+    return tuple(r for r in reports(sa, exchange) if r.error.meaning in REFUSALS)
+
+
+def is_too_big(sa: IkeSa, exchange: Exchange) -> bool:
+    """A router reports that a packet of this request is too big for the path."""
+    return any(r.error.meaning in TOO_BIG for r in reports(sa, exchange))
+
+
+def is_explained(sa: IkeSa, exchange: Exchange) -> bool:
+    """The trace itself names why this request got no answer: rules that rest on silence have nothing to add."""
+    return bool(dropped_frames(sa, exchange.requests)) or bool(refusals(sa, exchange))
+
+
+def lasts(sa: IkeSa, exchange: Exchange, since: int | None = None) -> bool:
+    """Nothing came of it for long enough: asked three times (after a time), or the trace goes on for 5 s in silence.
+
+    Where the trace itself names the reason, the reason is sure; that no answer came later must be sure as well. A trace
+    that lost packets cannot show that.
+    """
+    facts = sa.capture
+    if facts.lost_packets or facts.damaged or facts.cut or sa.one_way:
+        return False
+    after = exchange.times if since is None else tuple(t for t in exchange.times if t > since)
+    enough = _ENOUGH if since is None else _ENOUGH - 1
+    last = max(exchange.times[-1], since or 0)
+    return len(after) >= enough or facts.last - last >= PATIENCE
+
+
+def is_last(sa: IkeSa, exchange: Exchange) -> bool:
+    """The initiator asks nothing further after it, and no traffic of its own shows that it went on."""
+    own = [e for e in sa.exchanges if e.sender == exchange.sender]
+    return own[-1] is exchange and not sa.esp_i_to_r and sa.reached not in ("established", "closed")
+
+
+def is_eap_round(sa: IkeSa, exchange: Exchange) -> bool:
+    """An IKE_AUTH request after an answered one: the EAP or RADIUS side is what stalls (domain.md section 9 no. 24)."""
+    return exchange.exchange == numbers.IKE_AUTH and any(
+        e.sender == "initiator" and e.message_id < exchange.message_id and e.outcome == "answered"
+        for e in sa.of(numbers.IKE_AUTH)
+    )
+
+
+def siblings(sa: IkeSa) -> list[Neighbour]:
+    """Other IKE SAs of the same initiator with the same responder."""
+    initiator, responder = sa.initiator, sa.responder
+    return [n for n in sa.neighbours if n.responder == responder and n.initiator == initiator]
+
+
+def answered_meanwhile(sa: IkeSa, exchange: Exchange) -> tuple[Neighbour, ...]:
+    """Other IKE SAs between the same two hosts that began, and were answered, while this one asked in vain."""
+    since, until = exchange.times[0] - _SAME_TIME, exchange.times[-1]
+    return tuple(
+        n
+        for n in siblings(sa)
+        if n.init_answered is not None and n.asked and not n.over_tcp and since <= n.start <= n.init_answered <= until
+    )
+
+
+def is_one_of_many(sa: IkeSa, exchange: Exchange) -> bool:
+    """Others from its address were answered at the same time, so that neither the way nor the gateway is down."""
+    return bool(answered_meanwhile(sa, exchange)) and not is_too_big(sa, exchange)
+
+
+def begun_on_4500(sa: IkeSa) -> tuple[Neighbour, ...]:
+    """IKE SAs between the same two hosts that began on UDP 4500 and were answered there."""
+    return tuple(
+        n for n in siblings(sa) if n.init_answered is not None and n.heard_on_4500 and n.responder_port == NAT_T_PORT
+    )
+
+
+def only_500_is_silent(sa: IkeSa, exchange: Exchange) -> bool:
+    """UDP 500 was silent all the time, while the same gateway's UDP 4500 was heard (domain.md section 9 no. 6)."""
+    first = exchange.requests[0].messages[0]
+    if first.dport == NAT_T_PORT or first.over_tcp or exchange.responses or sa.side == "responder":
+        return False
+    heard = sa.capture.last_heard
+    last = heard.get((sa.responder, NAT_T_PORT))
+    if last is None or (sa.responder, first.dport) in heard:
+        return False
+    return last >= exchange.times[0] or bool(begun_on_4500(sa))
+
+
+def unanswered(sa: IkeSa, kinds: Sequence[int]) -> tuple[Exchange, ...]:
+    """Unanswered requests of the initiator of some exchange types, of whose answer nothing at all is in the trace."""
+    return tuple(
+        e for e in sa.unanswered if e.exchange in kinds and e.sender == "initiator" and e.requests and not e.responses
+    )

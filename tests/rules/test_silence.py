@@ -1,0 +1,136 @@
+"""What explains silence: matched to the request, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+
+from analyzer.rules import silence
+from analyzer.wire.registry import numbers
+from tests.relate.seen import GOES_ON, INIT, capture, exchange, of_packets, only_sa, raw_packets
+
+INIT_REQUESTS = "+0 C:500 > S:500 IKE_SA_INIT request x3 at +1 +3\n"
+AUTH = "+0.1 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi} x3 at +1 +3\n"
+
+
+def reported(*steps: str, kind: int = numbers.IKE_SA_INIT, hosts: str = "C = 10.0.0.2  S = 203.0.113.7\n"):
+    seen = capture(*steps, GOES_ON, hosts=hosts)
+    sa = seen.sas_seen[0]
+    return [r.frame for r in silence.reports(sa, exchange(sa, kind))]
+
+
+class TestReports:
+    def test_about_the_request(self):
+        assert reported(INIT_REQUESTS, "+0.5 C < S ICMP port-unreachable quoting +0.000\n") == [2]
+
+    def test_about_another_port(self):
+        """IKE_SA_INIT went to 500; what is said of 4500 is about IKE_AUTH."""
+        steps = (INIT, AUTH, "+0.5 C < S ICMP port-unreachable quoting +0.1\n")
+        assert reported(*steps, kind=numbers.IKE_AUTH) == [4]
+        assert reported(*steps) == []
+
+    def test_before_the_first_sending(self):
+        """A keepalive to the same port met the error, ten seconds before."""
+        early = "-9 C:500 > S:500 keepalive\n-8.9 C < S ICMP port-unreachable quoting -9\n"
+        assert reported(early, INIT_REQUESTS) == []
+
+    def test_about_the_other_direction(self):
+        steps = (INIT, "+0.5 C > S ICMP port-unreachable quoting +0.030\n")
+        assert reported(*steps) == []
+        sa = only_sa(*steps)
+        asked = exchange(sa, numbers.IKE_SA_INIT)
+        assert [r.frame for r in silence.reports(sa, asked, about_response=True)] == [3]
+
+    def test_about_another_ike_sa_that_is_not_in_the_trace(self):
+        packets = raw_packets("+0 C:500 > S:500 IKE_SA_INIT request\n+1 C < S ICMP port-unreachable quoting +0\n")
+        time, error = packets[1]
+        at = 20 + 8 + 20 + 8  # IP, ICMP, quoted IP, quoted UDP
+        packets[1] = time, error[:at] + b"\x77" * 8 + error[at + 8 :]
+        (sa,) = of_packets(packets).sas_seen
+        assert silence.reports(sa, exchange(sa, numbers.IKE_SA_INIT)) == ()
+
+    def test_about_tcp_of_the_same_numbers(self):
+        """TCP port 4500 is not UDP port 4500."""
+        packets = raw_packets(INIT, AUTH, "+0.5 C < S ICMP port-unreachable quoting +0.1\n")
+        (at,) = [i for i, (_, data) in enumerate(packets) if data[9] == 1]
+        time, error = packets[at]
+        packets[at] = time, error[: 28 + 9] + b"\x06" + error[28 + 10 :]
+        (sa,) = of_packets(packets).sas_seen
+        assert silence.reports(sa, exchange(sa, numbers.IKE_AUTH)) == ()
+
+    @pytest.mark.parametrize("cut", [True, False])
+    def test_a_later_fragment_quotes_no_port(self, cut):
+        """It counts where the request was cut; a whole request has no later fragment."""
+        whole = AUTH.replace("400", "3000")
+        packets = raw_packets(INIT, whole, "+3.5 C < S ICMP admin-prohibited quoting +0.1\n")
+        (last,) = [i for i, (_, data) in enumerate(packets) if data[9] == 1]
+        fragments = [data for _, data in packets if data[9] == 17 and int.from_bytes(data[6:8], "big") & 0x1FFF]
+        time, error = packets[last]
+        packets[last] = time, error[:28] + fragments[0][:28]
+        kept = packets if cut else [packets[0], packets[1], *raw_packets(INIT, AUTH)[2:], packets[last]]
+        sas = of_packets(sorted(kept, key=lambda p: p[0])).sas_seen
+        reports = silence.reports(sas[0], exchange(sas[0], numbers.IKE_AUTH))
+        assert bool(reports) is cut
+
+
+def test_explained_by_a_drop_or_a_refusal_but_not_by_size():
+    error = "+1 C < S ICMP fragmentation-needed mtu 1200 quoting +0\n"
+    too_big = only_sa("+0 C:500 > S:500 IKE_SA_INIT request 1400\n", error)
+    asked = exchange(too_big, numbers.IKE_SA_INIT)
+    assert (silence.is_explained(too_big, asked), silence.is_too_big(too_big, asked)) == (False, True)
+    refused = only_sa("+0 C:500 > S:500 IKE_SA_INIT request\n+1 C < S ICMP ttl-exceeded quoting +0\n")
+    assert silence.is_explained(refused, exchange(refused, numbers.IKE_SA_INIT))
+    dropped = only_sa("+0 C:500 > S:500 IKE_SA_INIT request dropped\n")
+    assert silence.is_explained(dropped, exchange(dropped, numbers.IKE_SA_INIT))
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        ("+0.5 C:600 > S:500 IKE_SA_INIT request sa 2\n+0.6 C:600 < S:500 IKE_SA_INIT response sa 2\n", True),
+        # It began more than five seconds before, or was answered after the last sending.
+        ("-5.5 C:600 > S:500 IKE_SA_INIT request sa 2\n+0.6 C:600 < S:500 IKE_SA_INIT response sa 2\n", False),
+        ("+2.9 C:600 > S:500 IKE_SA_INIT request sa 2\n+3.1 C:600 < S:500 IKE_SA_INIT response sa 2\n", False),
+        # Nobody asked for the answer; nobody answered.
+        ("+0.6 C:600 < S:500 IKE_SA_INIT response sa 2\n", False),
+        ("+0.5 C:600 > S:500 IKE_SA_INIT request sa 2\n", False),
+    ],
+)
+def test_answered_meanwhile(other, found):
+    sas = capture(INIT_REQUESTS, other, GOES_ON).sas_seen
+    (sa,) = [s for s in sas if s.retransmits]
+    assert silence.is_one_of_many(sa, exchange(sa, numbers.IKE_SA_INIT)) is found
+
+
+@pytest.mark.parametrize(
+    ("beside", "found"),
+    [
+        ("+1.5 C:4500 < S:4500 ESP spi 0x11223344\n", True),
+        ("-1.5 C:4500 < S:4500 ESP spi 0x11223344\n", False),
+        ("+1.5 C:4500 > S:4500 ESP spi 0x11223344\n", False),
+        ("+1.5 C:4500 < S:4500 ESP spi 0x11223344\n-9 C:500 < S:500 keepalive\n", False),
+        ("-9 C:4500 > S:4500 IKE_SA_INIT request sa 2\n-8 C:4500 < S:4500 IKE_SA_INIT response sa 2\n", True),
+    ],
+)
+def test_only_500_is_silent(beside, found):
+    """4500 is heard in the time of the requests (or answered IKE_SA_INIT at any time), 500 never."""
+    sas = capture(INIT_REQUESTS, beside, GOES_ON).sas_seen
+    (sa,) = [s for s in sas if s.retransmits]
+    assert silence.only_500_is_silent(sa, exchange(sa, numbers.IKE_SA_INIT)) is found
+
+
+def test_a_later_round_of_ike_auth():
+    sa = only_sa(
+        INIT,
+        "+0.1 C:4500 > S:4500 IKE_AUTH request  400 SK{IDi}\n",
+        "+0.2 C:4500 < S:4500 IKE_AUTH response 900 SK{IDr}\n",
+        "+0.3 C:4500 > S:4500 IKE_AUTH request  120 SK{EAP}\n",
+    )
+    first, second = sa.of(numbers.IKE_AUTH)
+    assert (silence.is_eap_round(sa, first), silence.is_eap_round(sa, second)) == (False, True)
+
+
+def test_unanswered_leaves_out_what_is_answered_in_part():
+    whole = only_sa(INIT, AUTH)
+    part = only_sa(INIT, AUTH, "+0.2 C:4500 < S:4500 IKE_AUTH response 3000 SK{IDr} ip-fragments 3 lost 2\n")
+    assert [len(silence.unanswered(sa, (numbers.IKE_AUTH,))) for sa in (whole, part)] == [1, 0]
+    assert silence.unanswered(whole, (numbers.IKE_SA_INIT,)) == ()
