@@ -6,12 +6,15 @@ import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
+from analyzer.relate.build import KEPT
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.facts import Bounds, CaptureFacts
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.what_if import plan_text
 from analyzer.report.timestamp import iso
 from analyzer.rules.engine import gravest_first
 from analyzer.rules.model import Finding, Verdict
+from analyzer.wire.registry import name
 
 if TYPE_CHECKING:
     from analyzer.analysis import Capture
@@ -32,10 +35,11 @@ def as_dict(capture: Capture) -> dict[str, Any]:
     findings = list(judgement.of_capture)
     not_assessed, sas, spi = [], [], {}
     # One look at each IKE SA: the views of a capture with very many are not kept.
+    few = len(capture.sas_seen) <= KEPT
     for sa in capture.sas_seen:
         found, lacking = judgement.assess(sa)
         spi[sa.number] = f"{sa.spi_i:016x}"
-        sas.append(_sa(sa, judgement.verdict_among(sa, found)))
+        sas.append(_sa(sa, judgement.verdict_among(sa, found)) | (_guesses(sa) if few else _NO_GUESSES))
         findings += found
         not_assessed += [{"rule": n.rule, "sa": spi[sa.number], "because": n.because} for n in lacking]
     return {
@@ -113,6 +117,33 @@ def _sa(sa: IkeSa, verdict: Verdict) -> dict[str, Any]:
             "responder_to_initiator": _bounds(sa.path_mtu["responder"]),
         },
         "verdict": _verdict(verdict),
+    }
+
+
+#: Guesses and plans are worked out only where there are not too many IKE SAs to do so for each.
+_NO_GUESSES = {"side": None, "peers": None, "what_if": None}
+
+
+def _guesses(sa: IkeSa) -> dict[str, Any]:
+    return {
+        "side": sa.side,
+        "peers": {
+            role: [{"product": g.product, "strength": g.strength, "evidence": g.evidence} for g in sa.peers[role]]
+            for role in ("initiator", "responder")
+        },
+        "what_if": [
+            {
+                "exchange": name("exchange", plan.exchange),
+                "is_response": plan.is_response,
+                "length": plan.length,
+                "mtu": plan.mtu,
+                "fragments": plan.fragments,
+                "largest_packet": plan.largest_packet,
+                "helps": plan.helps,
+                "text": plan_text(plan),
+            }
+            for plan in sa.plans
+        ],
     }
 
 

@@ -22,7 +22,7 @@ Grammar ([] optional, {} repeated, capitals explained below)::
                 start UTC                       wall-clock time of +0.000, as 2024-05-13T08:15:02Z
                 link ethernet|raw|sll|null      vlan N      snaplen N      filter "TEXT"
                 starts-late TIME                stops TIME
-    step      = TIME NAME[:PORT] >|< NAME[:PORT]  what  [xN at {TIME}] [dup] [OUTCOME] [#FRAMES]
+    step      = TIME NAME[:PORT] >|< NAME[:PORT]  what  [xN at {TIME}] [dup] [dropped] [OUTCOME] [#FRAMES]
     what      = message | traffic
 
     message   = EXCHANGE request|response [LENGTH] {payload} [protected]
@@ -47,7 +47,7 @@ Grammar ([] optional, {} repeated, capitals explained below)::
 - ``SK{IDi}``: the clear type of the first inner payload; ``SK{}`` none. ``SKF 1-3/3``: fragments 1, 2 and 3 of 3,
   sent together; ``SKF 1,3/3``: the capture lacks the second.
 - ``ip-fragments 3 lost 2,3``: cut into three, of which the capture lacks two. ``order 3,1,2``: in this order.
-- ``dup``: the capture holds each packet twice.
+- ``dup``: the capture holds each packet twice. ``dropped``: the capturing host recorded that it dropped each of them.
 - OUTCOME is answered, unanswered, superseded, response-only or open-at-end; FRAMES are frame numbers, ``#4,7-9``.
   Both are what an analysis adds.
 - NUMBERS are ``2,3,7-9``.

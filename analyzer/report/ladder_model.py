@@ -193,7 +193,8 @@ class Step:
     """One line of a ladder.
 
     ``repeats`` are the further times at which the same bytes were sent, relative to ``time``. ``duplicated``: the
-    capture holds each packet twice. ``outcome`` and ``frames`` (1-based) are what an analysis adds.
+    capture holds each packet twice. ``dropped``: the capturing host recorded that it dropped them. ``outcome`` and
+    ``frames`` (1-based) are what an analysis adds.
     """
 
     time: int
@@ -204,6 +205,7 @@ class Step:
     dport: int | None = None
     repeats: tuple[int, ...] = ()
     duplicated: bool = False
+    dropped: bool = False
     outcome: str | None = None
     frames: tuple[int, ...] = ()
 

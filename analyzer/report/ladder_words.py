@@ -126,7 +126,7 @@ MESSAGE_WORDS = (
     Word("tcp", "tcp", flag),
 )
 
-STEP_WORDS = (Word("dup", "duplicated", flag),)
+STEP_WORDS = (Word("dup", "duplicated", flag), Word("dropped", "dropped", flag))
 
 KINDS = {
     "ESP": Kind(Esp, (), (Word("spi", "spi", hexadecimal, lambda spi: f"0x{spi:08x}"), _COUNT, _SIZE, _EVERY)),

@@ -17,7 +17,7 @@ from functools import cache
 from importlib.resources import files
 
 from analyzer.errors import UsageError
-from analyzer.remedies import catalogue, for_topic, remedy
+from analyzer.remedies import catalogue, for_topic, products, remedy
 from analyzer.rules.engine import all_rules
 from analyzer.rules.evidence import EVIDENCE
 from analyzer.rules.model import Rule
@@ -77,7 +77,7 @@ def page_of(rule: Rule) -> RulePage:
     return RulePage(
         rule,
         title.strip(),
-        tuple(_sections(body)),
+        tuple((heading, text) for heading, told in _sections(body) if (text := _public(heading, told))),
         tuple(text for key in _remedy_ids(rule) for text in remedy(key)),
         example.get("ladder", ""),
         example.get("says", ""),
@@ -96,10 +96,29 @@ def _sections(body: str) -> Iterable[tuple[str, str]]:
             lines.append(line)
 
 
+def _public(heading: str, text: str) -> str:
+    """References without the developers' own notes, which a reader of the page does not have."""
+    if heading != "References":
+        return text
+    kept = [part.strip().rstrip(".") for part in text.split(";") if "domain.md" not in part]
+    return "; ".join(kept) + "." if kept else ""
+
+
 def _remedy_ids(rule: Rule) -> tuple[str, ...]:
     """Every remedy for what the rule's findings may advise, product by product; a finding itself names a few."""
-    topics = dict.fromkeys([*(catalogue()[key].topic for key in rule.remedies), *rule.topics])
-    return tuple(dict.fromkeys([*rule.remedies, *(key for topic in topics for key in for_topic(topic))]))
+    named = [*rule.remedies, *rule.topics]
+    # What people try in vain is no list to go through: only what fits is named.
+    topics = dict.fromkeys(catalogue()[key].topic for key in named if catalogue()[key].helps)
+    in_vain = [key for key in named if not catalogue()[key].helps]
+    order = list(products())
+    by_product = [
+        key
+        for topic in topics
+        for key in sorted(
+            for_topic(topic), key=lambda k: (not catalogue()[k].is_general, order.index(catalogue()[k].product))
+        )
+    ]
+    return tuple(dict.fromkeys([*by_product, *in_vain]))
 
 
 def explain(what: str) -> str:
@@ -214,5 +233,6 @@ def _windows_error(error: windows_errors.WindowsError) -> str:
     titles = {rule.id: f"{rule.code}  {rule.id}" for rule in all_rules()}
     parts = [f"Windows error {error.code}: {error.meaning}", "", "In the trace", fill(error.trace), ""]
     parts += ["Verdicts that it can stand for", *(f"  {titles.get(v, v)}" for v in error.verdicts), ""]
-    parts += ["Source", fill(error.source)]
+    source = "; ".join(part.strip() for part in error.source.split(";") if "domain.md" not in part)
+    parts += ["Source", fill(source)] if source else []
     return "\n".join(parts) + "\n"

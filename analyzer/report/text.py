@@ -1,4 +1,4 @@
-"""The text report: one sentence, then the ladder of each IKE SA, then findings with frames, filter and remedy."""
+"""The text report: one sentence, why, and what to do; then each IKE SA with its ladder; then what else was found."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from analyzer.relate.sa import IkeSa
 from analyzer.report.ladder import render
 from analyzer.report.ladder_of_sa import ladder_of, steps_left_out
+from analyzer.report.sa_facts import facts
 from analyzer.report.timestamp import duration, utc
 from analyzer.rules.model import Finding, NotAssessed, Severity, Verdict
 
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
 WIDTH = 110
 #: IKE SAs shown with ladder and findings; a capture with thousands would not be read.
 MAX_SAS = 20
+#: Frame numbers named with a remark.
+_FRAMES_TOLD = 8
 
 
 def as_text(capture: Capture, *, max_sas: int = MAX_SAS) -> str:
@@ -38,17 +41,28 @@ def as_text(capture: Capture, *, max_sas: int = MAX_SAS) -> str:
     """
     judgement = capture.judgement
     shown = _worth_showing(capture, max_sas)
-    parts = [_header(capture), _verdict(capture.verdict)]
+    findings, not_assessed = judgement.of(shown)
+    decisive = _decisive(findings, capture.verdict)
+    parts = [_header(capture), _verdict(capture.verdict), *_why(decisive, capture.verdict)]
     for sa in shown:
-        parts.append(_sa(capture, sa, judgement.of_sa[sa.number]))
+        parts.append(_sa(sa, judgement.of_sa[sa.number]))
     rest = len(capture.sas_seen) - len(shown)
     if rest > 0:
         verb = "is" if rest == 1 else "are"
         parts.append(f"{_count(rest, 'more IKE SA')} {verb} not shown: --json has all of them.\n")
-    findings, not_assessed = judgement.of(shown)
-    parts += _findings(findings, capture.verdict, many=len(shown) > 1)
+    parts += _others([f for f in findings if f is not decisive], decisive, capture.verdict, many=len(shown) > 1)
     parts += _notes(capture, not_assessed)
+    if capture.verdict.exit_status == 3:
+        parts.append("How to take a trace that can tell: ike-analyzer guide\n")
     return "\n".join(parts)
+
+
+def _decisive(findings: Sequence[Finding], verdict: Verdict) -> Finding | None:
+    """The finding that is the verdict; None where no rule made it."""
+    return next(
+        (f for f in findings if (f.rule, f.sa, f.title) == (verdict.rule, verdict.sa, verdict.text)),
+        None,
+    )
 
 
 def _worth_showing(capture: Capture, most: int) -> list[IkeSa]:
@@ -92,63 +106,71 @@ _LABEL = {
 }
 
 
-_SIDES = {"initiator": "client", "responder": "server"}
 
 
-def _sa(capture: Capture, sa: IkeSa, verdict: Verdict) -> str:
+def _why(decisive: Finding | None, verdict: Verdict) -> Iterable[str]:
+    """What the verdict rests on, and what to do about it."""
+    if decisive is None:
+        return
+    lines = [wrapped(decisive.detail, "  ")] if decisive.detail.strip() else []
+    if decisive.frames:
+        lines.append(f"  Wireshark: {decisive.filter}")
+    if lines:
+        yield "\n".join(["WHY", *lines]) + "\n"
+    if decisive.remedies and verdict.exit_status != 0:
+        yield "\n".join(["WHAT TO DO", *map(_remedy, decisive.remedies)]) + "\n"
+
+
+def _sa(sa: IkeSa, verdict: Verdict) -> str:
     spi_r = f"{sa.spi_r:016x}" if sa.spi_r else "not chosen"
     head = (
         f"IKE SA {sa.number + 1}  {sa.spi_i:016x} / {spi_r}  IKEv{sa.version}  {utc(sa.start)}\n"
-        f"  reached: {sa.reached}   verdict: {verdict.id} ({verdict.confidence.value})\n"
-        f"  IKE fragmentation: client {sa.fragmentation_i}, server {sa.fragmentation_r}"
-        f"  NAT: client {sa.nat_i}, server {sa.nat_r}  seen from: {_SIDES.get(sa.side, sa.side)}\n"
+        f"  {sa.initiator} > {sa.responder}   reached: {sa.reached}   verdict: {verdict.id} "
+        f"({verdict.confidence.value})\n"
     )
-    directions = (("client > server", sa.path_mtu["initiator"]), ("server > client", sa.path_mtu["responder"]))
-    bounds = [
-        wrapped(f"MTU {way}: {_range(b.lower, b.upper)} ({b.evidence})", "  ", "    ") + "\n"
-        for way, b in directions
-        if b.evidence
-    ]
+    known = "".join(wrapped(fact, "  ", "    ") + "\n" for fact in facts(sa))
     rest = steps_left_out(sa)
     more = f"  ... and {_count(rest, 'more step')}\n" if rest else ""
-    return head + "".join(bounds) + "\n" + textwrap.indent(render(ladder_of(sa)), "  ") + more
+    return head + known + "\n" + textwrap.indent(render(ladder_of(sa)), "  ") + more
 
 
-def _range(lower: int | None, upper: int | None) -> str:
-    """
-    >>> _range(1460, 1467), _range(None, 1300), _range(1400, 1400)
-    ('1,460..1,467', 'at most 1,300', '1,400')
-    """
-    if lower is None or upper is None:
-        return "unknown" if upper is None else f"at most {upper:,}"
-    return f"{upper:,}" if lower == upper else f"{lower:,}..{upper:,}"
-
-
-def _findings(findings: Sequence[Finding], verdict: Verdict, *, many: bool) -> Iterable[str]:
+def _others(
+    findings: Sequence[Finding], decisive: Finding | None, verdict: Verdict, *, many: bool
+) -> Iterable[str]:
+    """What else was found; remedies that were given already are not repeated."""
     if findings:
-        yield "FINDINGS\n"
-    said: set[str] = set()
+        yield "ALSO FOUND\n"
+    said = set(decisive.remedies if decisive is not None else ())
+    shown = set(decisive.frames if decisive is not None else ())
     for finding in findings:
-        stated = not many and finding.title == verdict.text
-        # What works needs no remedy, unless the trace itself does.
-        advise = verdict.exit_status != 0 or finding.severity is not Severity.INFORMATION
-        yield _finding(finding, said, many=many, stated=stated, advise=advise)
+        # The same packets once more, seen by a more general rule: one sentence is enough.
+        again = decisive is not None and finding.sa == decisive.sa and set(finding.frames) <= shown
+        yield _finding(finding, said, many=many, again=again, advise=verdict.exit_status != 0)
 
 
-def _finding(finding: Finding, said: set[str], *, many: bool, stated: bool, advise: bool) -> str:
-    """One finding; what the verdict above or an earlier finding said already (``said``: remedies) is not repeated."""
+def _finding(finding: Finding, said: set[str], *, many: bool, again: bool, advise: bool) -> str:
+    """A failure with all that is known of it; a mere remark in a line or two (--json has the details)."""
     whose = f"  IKE SA {finding.sa + 1}" if many and finding.sa is not None else ""
     lines = [f"{finding.rule}  {finding.severity.value}, {finding.confidence.value}  {finding.id}{whose}"]
-    lines.append("  (the verdict above)" if stated else wrapped(finding.title, "  "))
-    if finding.detail.strip():
-        lines.append(wrapped(finding.detail, "  "))
-    if finding.frames:
-        lines.append(f"  Wireshark: {finding.filter}")
-    for remedy in finding.remedies if advise else ():
+    grave = (finding.severity is not Severity.INFORMATION or finding.is_verdict) and not again
+    lines.append(wrapped(finding.title + ("" if grave else _in_frames(finding)), "  "))
+    if grave:
+        if finding.detail.strip():
+            lines.append(wrapped(finding.detail, "  "))
+        if finding.frames:
+            lines.append(f"  Wireshark: {finding.filter}")
+    for remedy in finding.remedies if advise and grave else ():
         if remedy not in said:
             said.add(remedy)
             lines.append(_remedy(remedy))
     return "\n".join(lines) + "\n"
+
+
+def _in_frames(finding: Finding) -> str:
+    """``(frames 19, 20)``, shortened: enough to find them."""
+    some = ", ".join(map(str, finding.frames[:_FRAMES_TOLD]))
+    more = " ..." if len(finding.frames) > _FRAMES_TOLD else ""
+    return f" (frame{'' if len(finding.frames) == 1 else 's'} {some}{more})" if finding.frames else ""
 
 
 def _remedy(text: str) -> str:

@@ -242,6 +242,7 @@ steps = st.builds(
     maybe(st.integers(0, 65535)),
     st.lists(st.integers(1, 10**12), max_size=3, unique=True).map(sorted).map(tuple),
     st.booleans(),
+    st.booleans(),
     maybe(st.sampled_from(OUTCOMES)),
     st.lists(st.integers(1, 30), max_size=8).map(tuple),
 )

@@ -1,0 +1,69 @@
+"""What is known of one IKE SA, a line or two each: fragmentation, peers, NAT, side, MTU, and what IKE would cut."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from analyzer.relate import nat
+from analyzer.relate.exchange import Role
+from analyzer.relate.facts import Bounds
+from analyzer.relate.peers import peer_text
+from analyzer.relate.sa import IkeSa
+from analyzer.relate.what_if import Plan, limits, plan_text
+from analyzer.remedies import products
+
+_SIDES = {"initiator": "at the client", "responder": "at the server", "middle": "between the two"}
+_ROLES: tuple[tuple[Role, str], ...] = (("initiator", "client"), ("responder", "server"))
+_WAYS: dict[Role, str] = {"initiator": "client > server", "responder": "server > client"}
+
+
+def facts(sa: IkeSa) -> Iterator[str]:
+    """Clauses for the report, most telling first; each is one paragraph.
+
+    Examples
+    --------
+    >>> import analyzer
+    >>> (sa,) = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").sas_seen
+    >>> next(facts(sa))
+    'IKE fragmentation: client yes, server no'
+    """
+    if sa.version != 2:
+        return
+    yield f"IKE fragmentation: client {sa.fragmentation_i}, server {sa.fragmentation_r}"
+    yield from _peers(sa)
+    yield f"NAT: {nat.text(sa.nat)}"
+    if sa.side != "unknown":
+        yield f"Trace taken {_SIDES[sa.side]}: {sa.side_evidence}"
+    for role, way in _WAYS.items():
+        bounds = sa.path_mtu[role]
+        if bounds.evidence:
+            yield f"MTU {way}: {_range(bounds)} ({bounds.evidence})"
+    for plan in sa.plans:
+        yield f"What if: {plan_text(plan)}{_settings(sa, plan)}"
+
+
+def _peers(sa: IkeSa) -> Iterator[str]:
+    for role, who in _ROLES:
+        text = peer_text(sa, role)
+        if text:
+            yield f"The {who} {text}"
+
+
+def _settings(sa: IkeSa, plan: Plan) -> str:
+    """How the sender's product takes the limit, where a hint says which it is."""
+    sender: Role = "responder" if plan.is_response else "initiator"
+    found = limits(plan, sa.product_guess(sender))
+    return "".join(f" {products()[product]}: {setting}." for product, setting in found.items())
+
+
+def _range(bounds: Bounds) -> str:
+    """
+    >>> _range(Bounds(1460, 1467)), _range(Bounds(None, 1300)), _range(Bounds(1400, 1400)), _range(Bounds(1280, None))
+    ('1,460..1,467', 'at most 1,300', '1,400', 'at least 1,280')
+    """
+    lower, upper = bounds.lower, bounds.upper
+    if lower is None or upper is None:
+        return (
+            f"at most {upper:,}" if upper is not None else f"at least {lower:,}" if lower is not None else "unknown"
+        )
+    return f"{upper:,}" if lower == upper else f"{lower:,}..{upper:,}"
