@@ -5,18 +5,13 @@
 
 from __future__ import annotations
 
-import io
 from pathlib import Path
 
-import yaml
-
-import analyzer
-from analyzer.report.ladder import parse
 from analyzer.report.rule_page import as_markdown, examples, page_of
 from analyzer.report.rule_table import title
 from analyzer.rules.engine import all_rules
 from analyzer.rules.model import Rule
-from sample_pcaps.lab.maker import make
+from tests.rules.cases import CASES, Case, capture_of
 
 ROOT = Path(__file__).resolve().parent.parent
 PAGES = ROOT / "docs" / "rules"
@@ -52,19 +47,18 @@ Where a passive trace can support a root cause only in part:
 """
 
 
-def first_case(rule: Rule) -> str:
-    """The ladder of the first case in which the rule fires."""
-    cases = yaml.safe_load((ROOT / "tests" / "rules" / f"{rule.code}.yml").read_text(encoding="utf-8"))
-    return str(next(c["ladder"] for c in cases if c["expect"].startswith("fires")))
+def first_case(rule: Rule) -> Case:
+    """The first case in which the rule fires."""
+    return next(case for case in CASES if case.rule == rule.code and case.kind == "fires")
 
 
 def example(rule: Rule) -> tuple[str, str]:
     """The ladder of a rule's first case, and what the rule says of it."""
-    ladder = first_case(rule).strip("\n") + "\n"
-    capture = analyzer.read("example.pcapng", stream=io.BytesIO(make(parse(ladder))))
-    found = next((f for f in capture.found if f.rule == rule.code), None)
-    says = f"{found.severity.value}, {found.confidence.value.replace('-', ' ')}: {found.title}" if found else ""
-    return ladder, says
+    case = first_case(rule)
+    found = next(f for f in capture_of(case).found if f.rule == rule.code)
+    says = f"{found.severity.value}, {found.confidence.value.replace('-', ' ')}: {found.title}"
+    beside = "".join(f"# beside the packets: {key} {value}\n" for key, value in (case.file or {}).items())
+    return beside + case.ladder.strip("\n") + "\n", says
 
 
 def examples_text() -> str:
