@@ -63,7 +63,8 @@ def make(ladder: Ladder) -> bytes:
         direction = 0
         if options.at is not None:
             direction = pcapng_writer.OUTBOUND if packet.sender == options.at else pcapng_writer.INBOUND
-        parts.append(pcapng_writer.packet(start + packet.time, _cut(frame, options), len(frame), direction))
+        record = _cut(frame, options)
+        parts.append(pcapng_writer.packet(start + packet.time, record, len(frame), direction, dropped=packet.dropped))
     return b"".join(parts)
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterable
 
-IF_NAME, IF_TSRESOL, IF_FILTER, EPB_FLAGS, SHB_USERAPPL = 2, 9, 11, 2, 4
+IF_NAME, IF_TSRESOL, IF_FILTER, EPB_FLAGS, EPB_VERDICT, SHB_USERAPPL = 2, 9, 11, 2, 7, 4
 INBOUND, OUTBOUND = 1, 2
+#: Verdict type 2 (Linux eBPF XDP), value 1 (XDP_DROP): what etl2pcapng writes for a packet that pktmon saw dropped.
+DROPPED = struct.pack("<BQ", 2, 1)
 
 
 def _padded(data: bytes) -> bytes:
@@ -32,8 +34,13 @@ def section(link_type: int, snaplen: int, name: str, capture_filter: str | None)
     return _block(0x0A0D0D0A, head) + _block(1, struct.pack("<HHI", link_type, 0, snaplen) + _options(options))
 
 
-def packet(time: int, data: bytes, wire_length: int, direction: int = 0) -> bytes:
-    """Return an enhanced packet block; ``direction`` is 0 (not recorded), INBOUND or OUTBOUND."""
+def packet(time: int, data: bytes, wire_length: int, direction: int = 0, *, dropped: bool = False) -> bytes:
+    """Return an enhanced packet block; ``direction`` is 0 (not recorded), INBOUND or OUTBOUND.
+
+    ``dropped``: with the record that the host dropped the packet.
+    """
     head = struct.pack("<IIIII", 0, time >> 32, time & 0xFFFFFFFF, len(data), wire_length)
     options = [(EPB_FLAGS, struct.pack("<I", direction))] if direction else []
+    if dropped:
+        options.append((EPB_VERDICT, DROPPED))
     return _block(6, head + _padded(data) + _options(options))

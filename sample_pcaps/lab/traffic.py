@@ -111,11 +111,13 @@ def dns(what: Dns, ladder: Ladder, step: Step) -> bytes:
 
 
 def icmp_error(what: Icmp, src: str, dst: str, quoted: bytes) -> bytes:
-    """Build an ICMP error that quotes as much of a packet as the RFCs allow."""
+    """Build an ICMP error that quotes as much of a packet as the RFCs allow; ``size``, the IP packet's, means less."""
     kind, code = icmp_type(what, src)
     version6 = ":" in src
     rest = struct.pack("!I", what.mtu or 0) if version6 else struct.pack("!HH", 0, what.mtu or 0)
-    room = LONGEST_ICMPV6 - 48 if version6 else LONGEST_ICMP - 28
+    room = (what.size or (LONGEST_ICMPV6 if version6 else LONGEST_ICMP)) - (48 if version6 else 28)
+    if room < 0:
+        raise UsageError(f"ICMP {what.name}: size {what.size} is below the headers")
     return ip.icmp(src, dst, kind, code, rest, quoted[:room])
 
 

@@ -22,13 +22,17 @@ DEFAULT_EVERY = 20_000_000
 
 @dataclass(frozen=True, slots=True)
 class Packet:
-    """One packet: time in ns from the ladder's zero, who sent it, EtherType, and its bytes from the IP header on."""
+    """One packet: time in ns from the ladder's zero, who sent it, EtherType, and its bytes from the IP header on.
+
+    ``dropped``: the host that captured it recorded that it dropped it.
+    """
 
     time: int
     sender: str
     receiver: str
     ethertype: int
     data: bytes
+    dropped: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,9 +78,9 @@ class Wire:
             self.at.setdefault(sending.time, pieces[0])
         for i, data in enumerate(kept):
             time = sending.time + i * SPACING
-            yield Packet(time, step.sender, step.receiver, kind, data)
+            yield Packet(time, step.sender, step.receiver, kind, data, step.dropped)
             if step.duplicated:
-                yield Packet(time + COPY, step.sender, step.receiver, kind, data)
+                yield Packet(time + COPY, step.sender, step.receiver, kind, data, step.dropped)
 
     def _pieces(self, step: Step, nth: int) -> list[bytes]:
         """Return the packets of one sending, fragments in the order of their offsets."""
