@@ -24,14 +24,13 @@ from collections.abc import Iterator
 from analyzer.relate.authentication import SHORT_ANSWER
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.rules import certainty
+from analyzer.rules import certainty, silence
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames, init_frames, octets, offsets, pieces, silence_after, times
 from analyzer.wire.registry import numbers
 
 #: Larger sets may meet a receiver's limit, which is another cause (FRG010).
 _MANY_FRAGMENTS = 16
-_REFUSALS = ("port-unreachable", "admin-prohibited", "unreachable-routing")
 _NAT_T_PORT = 4500
 
 
@@ -64,7 +63,7 @@ def _is_refusal(response: Attempt) -> bool:
 def _silence(sa: IkeSa, exchange: Exchange, request: Attempt) -> Iterator[Observation]:
     if request.is_ip_fragmented or not request.complete:
         return
-    if any(i.error.meaning in _REFUSALS for i in sa.reported("initiator", exchange.times[0])):
+    if silence.is_explained(sa, exchange):
         return
     often = times(exchange.attempts) + (f" ({offsets(exchange)})" if exchange.attempts > 1 else "")
     yield Observation(

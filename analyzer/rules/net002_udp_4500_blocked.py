@@ -36,6 +36,8 @@ _NEXT = (numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE)
 _SMALL = 1280
 #: SKF fragments up to about 600 bytes are small for every path (domain.md section 9 no. 7; Windows was seen at 626).
 _SMALL_SKF = 640
+#: Libreswan before 3.31 took no more fragments than this (domain.md 3.1).
+_MANY_FRAGMENTS = 16
 
 
 _WHERE = " between client and server, in one direction or the other"
@@ -70,7 +72,8 @@ def _silent(sa: IkeSa) -> Iterator[Observation]:
             continue
         if silence.is_too_big(sa, exchange) or _exceeds_path(sa, size):
             continue
-        large = size > (_SMALL_SKF if request.skf_total else _SMALL)
+        # A receiver may refuse so many fragments (FRG010): that, too, looks the same.
+        large = size > (_SMALL_SKF if request.skf_total else _SMALL) or request.skf_total > _MANY_FRAGMENTS
         doubt = "packets of this size are lost" if large else "one of the SKF fragments is lost each time"
         doubtful = bool(request.skf_total or large)
         conclusion = f"may be blocked{_WHERE}, or {doubt}" if doubtful else f"is most likely blocked{_WHERE}"

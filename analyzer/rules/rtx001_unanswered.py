@@ -32,7 +32,9 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         if request is None or _is_hidden(sa, exchange):
             continue
         # Where later fragments cannot be seen, what became of a message in fragments cannot be told (CAP004 says why).
-        hidden = sa.capture.hides_later_fragments and not request.complete
+        response = exchange.response
+        cut = not request.complete or (response is not None and not all(m.complete for m in response.messages))
+        hidden = sa.capture.hides_later_fragments and cut
         who = "client" if exchange.sender == "initiator" else "server"
         often = f"was sent {times(exchange.attempts)}" + (f" ({offsets(exchange)})" if exchange.attempts > 1 else "")
         yield Observation(
