@@ -3,27 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analyzer.comparison.fate import Journey
 from analyzer.relate.exchange import Exchange, Role
 from analyzer.relate.sa import IkeSa
-from analyzer.rules.model import Confidence
+from analyzer.rules.model import Confidence, Severity
 from analyzer.rules.wording import octets, times
 from analyzer.wire.registry import name, numbers
 
-#: Ports of IKE behind the non-ESP marker.
+#: Port of IKE behind the non-ESP marker.
 _NAT_T_PORT = 4500
+#: Packets up to this size pass everywhere (RFC 791's least MTU for hosts, 576 bytes): their loss has another reason.
+_SMALL = 576
+_STALLED = "ike-auth-silent-drop"
 
 
 @dataclass(frozen=True, slots=True)
 class Cause:
-    """What the two traces prove together: a verdict's id, how sure, and one sentence. ``sent`` are lost sendings."""
+    """What the two traces prove together: a verdict's id, how sure, and one sentence. ``sent`` are lost sendings.
+
+    ``severity``: what is lost once the connection stands degrades it; before, it blocks.
+    """
 
     id: str
     confidence: Confidence
     text: str
     sent: tuple[Journey, ...] = ()
+    severity: Severity = Severity.BLOCKING
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,34 +88,70 @@ def cause(client: IkeSa, server: IkeSa, legs: Sequence[Leg]) -> Cause | None:
             continue
         request = by_message.get(("initiator", exchange.exchange, exchange.message_id, False))
         response = by_message.get(("responder", exchange.exchange, exchange.message_id, True))
-        if request is None:
-            continue
-        found = _of_exchange(client, server, exchange, request, response)
+        found = _of_exchange(client, server, exchange, request, response, legs) if request is not None else None
         if found is not None:
-            return found
-    return None
+            return found if exchange.is_setup else replace(found, id="dpd-timeout", severity=Severity.DEGRADING)
+    return _esp_lost(client, server)
 
 
-def _of_exchange(client: IkeSa, server: IkeSa, exchange: Exchange, request: Leg, response: Leg | None) -> Cause | None:
+def _of_exchange(
+    client: IkeSa, server: IkeSa, exchange: Exchange, request: Leg, response: Leg | None, legs: Sequence[Leg]
+) -> Cause | None:
+    found: Cause | None = None
     if not request.came_whole:
-        if request.is_hidden or not request.lost:
-            return None
-        return _lost(server, request, "server", exchange)
-    if response is not None and response.journeys:
-        if response.came_whole or response.is_hidden or not response.lost:
-            return None
-        return _lost(client, response, "client", exchange)
-    if server.capture.last < exchange.requests[-1].time and exchange.outcome != "unanswered":
-        return None
-    what = f"{octets(_length(request))} {name('exchange', exchange.exchange)} request"
-    setup = {
+        if request.lost and not request.is_hidden:
+            found = _lost(server, request, "server", _largest_passed(legs, "initiator"))
+    elif response is not None and response.journeys:
+        if response.lost and not response.came_whole and not response.is_hidden:
+            found = _lost(client, response, "client", _largest_passed(legs, "responder"))
+    elif server.capture.last >= exchange.requests[-1].time or exchange.outcome == "unanswered":
+        found = _not_answered(server, exchange, request)
+    if found is not None and found.id == _STALLED and _is_eap_round(client, exchange):
+        return replace(found, id="eap-stall")
+    return found
+
+
+def _largest_passed(legs: Sequence[Leg], sender: Role) -> int:
+    """The largest IP packet that went through on UDP 4500 in one direction; 0 when none did."""
+    return max(
+        (
+            j.sent.largest_ip_packet
+            for leg in legs
+            if leg.sender == sender
+            for j in leg.journeys
+            if j.fate == "arrived" and _NAT_T_PORT in (j.sent.sport, j.sent.dport)
+        ),
+        default=0,
+    )
+
+
+def _not_answered(server: IkeSa, exchange: Exchange, request: Leg) -> Cause:
+    verdict = {
         numbers.IKE_SA_INIT: "no-response-ike-sa-init",
-        numbers.IKE_AUTH: "eap-stall" if _is_eap_round(client, exchange) else "ike-auth-silent-drop",
+        numbers.IKE_AUTH: _STALLED,
         numbers.IKE_INTERMEDIATE: "intermediate-pq-failure",
-    }
-    verdict = setup.get(exchange.exchange, "dpd-timeout")
+    }.get(exchange.exchange, "dpd-timeout")
+    what = f"{octets(_length(request))} {name('exchange', exchange.exchange)} request"
     text = f"The {what} reached the server whole and no answer left the server: look at the server, not the path."
     return Cause(verdict, _confidence(server), text)
+
+
+def _esp_lost(client: IkeSa, server: IkeSa) -> Cause | None:
+    """ESP that one side sends and nothing of which reaches the other, although the other capture could show it."""
+    for sent, came, sender, receiver, here, there in (
+        (client.esp_i_to_r, server.esp_i_to_r, "client", "server", client, server),
+        (server.esp_r_to_i, client.esp_r_to_i, "server", "client", server, client),
+    ):
+        # ESP in UDP goes where IKE goes, which that capture has; a filter on the IKE ports hides ESP without UDP.
+        could_be_seen = there.capture.esp > 0 or any(f.sport for f in here.flows)
+        if sent and not came and could_be_seen:
+            packets = "ESP packet" if sent == 1 else "ESP packets"
+            text = (
+                f"The connection was established, and {sent:,} {packets} left the {sender}, none of which reached the "
+                f"{receiver}: ESP is lost between the two capture points."
+            )
+            return Cause("esp-one-way", Confidence.PROVED, text, severity=Severity.DEGRADING)
+    return None
 
 
 def _is_eap_round(client: IkeSa, exchange: Exchange) -> bool:
@@ -130,7 +173,7 @@ def _length(leg: Leg) -> int:
     return sum({j.sent.skf_number: j.sent.length for j in leg.journeys}.values())
 
 
-def _lost(receiver: IkeSa, leg: Leg, where: str, exchange: Exchange) -> Cause:
+def _lost(receiver: IkeSa, leg: Leg, where: str, passed: int) -> Cause:
     to = f"the {where}"
     sender = "client" if where == "server" else "server"
     what = f"{octets(_length(leg))} {name('exchange', leg.exchange)} {'response' if leg.is_response else 'request'}"
@@ -142,7 +185,7 @@ def _lost(receiver: IkeSa, leg: Leg, where: str, exchange: Exchange) -> Cause:
     elif skf:
         verdict, text = _skf_lost(leg, what, sender, to, sendings)
     else:
-        verdict, text = _packet_lost(leg, what, sender, to, sendings)
+        verdict, text = _packet_lost(leg, what, sender, to, sendings, passed)
     return Cause(verdict, confidence, text, leg.lost)
 
 
@@ -169,9 +212,11 @@ def _ip_fragments_lost(leg: Leg, what: str, sender: str, to: str, sendings: int)
     arrives = f"none of which reached {to}"
     if not everything:
         arrives = f"of which fragment{'s' * (len(gone) > 1)} {_numbers(gone)} never reached {to}"
+    # Only the first fragment carries ports.
+    only_first = ", or only those with ports: then UDP 4500 itself is blocked" if gone == [1] else ""
     return verdict, (
         f"The {what} left the {sender} {times(sendings)} in {journey.fragments} IP fragments, {arrives}: "
-        "a device between the two capture points drops IP fragments."
+        f"a device between the two capture points drops IP fragments{only_first}."
     )
 
 
@@ -195,17 +240,21 @@ def _skf_lost(leg: Leg, what: str, sender: str, to: str, sendings: int) -> tuple
     return "ike-fragments-incomplete", f"{left}, of which {one} reached {to}: a device between them drops packets."
 
 
-def _packet_lost(leg: Leg, what: str, sender: str, to: str, sendings: int) -> tuple[str, str]:
+def _packet_lost(leg: Leg, what: str, sender: str, to: str, sendings: int, passed: int) -> tuple[str, str]:
     message = leg.journeys[0].sent
+    size = message.largest_ip_packet
     port = message.sport if leg.is_response else message.dport
-    left = f"The {what} left the {sender} {times(sendings)} in one IP packet of {message.largest_ip_packet:,} bytes"
+    left = f"The {what} left the {sender} {times(sendings)} in one IP packet of {size:,} bytes and never reached {to}"
     if leg.exchange == numbers.IKE_SA_INIT:
-        verdict = "no-response-ike-sa-init"
-    elif port == _NAT_T_PORT:
-        verdict = "udp-4500-blocked"
-    else:
-        verdict = "ike-auth-silent-drop" if leg.exchange == numbers.IKE_AUTH else "dpd-timeout"
-    return verdict, f"{left} and never reached {to}: UDP {port} is blocked between the two capture points."
+        return "no-response-ike-sa-init", f"{left}: UDP {port} is blocked between the two capture points."
+    if port == _NAT_T_PORT and not passed:
+        return "udp-4500-blocked", f"{left}: UDP {port} is blocked between the two capture points."
+    if size > max(passed, _SMALL):
+        return "pmtu-blackhole", (
+            f"{left}, smaller packets did (up to {passed:,} bytes): the path between them carries no packets of that "
+            "size and nobody says so."
+        )
+    return _STALLED, f"{left}, although other packets of this connection do: it is lost between the two capture points."
 
 
 def _numbers(values: Sequence[int]) -> str:

@@ -136,7 +136,7 @@ def _compare_sa(client: Capture, server: Capture, a: IkeSa, b: IkeSa, clock: Clo
 def _of_both(found: Cause | None, sa: IkeSa, alone: Verdict) -> Verdict:
     """What the two prove together; but a reason that one of them names (an ICMP error, say) says more than silence."""
     names_reason = alone.severity is Severity.BLOCKING and alone.confidence is Confidence.PROVED
-    if found is None or (names_reason and not found.sent):
+    if found is None or (names_reason and not found.sent and found.id != "esp-one-way"):
         return alone
     return _as_verdict(found, sa)
 
@@ -150,7 +150,7 @@ def _legs(sender: Role, found: Sequence[Journey]) -> tuple[Leg, ...]:
 
 def _as_verdict(found: Cause, sa: IkeSa) -> Verdict:
     frames = tuple(sorted({frame for journey in found.sent for frame in journey.frames}))[:60]
-    return Verdict(found.id, Severity.BLOCKING, found.confidence, found.text, sa.number, "", frames)
+    return Verdict(found.id, found.severity, found.confidence, found.text, sa.number, "", frames)
 
 
 def _surest(client: Capture, server: Capture, a: IkeSa, b: IkeSa) -> Verdict:

@@ -249,6 +249,69 @@ def test_any_clock_and_any_loss_is_found(shift: int, lost: set[int]) -> None:
     assert {i for i, j in enumerate(auth.journeys) if j.fate == "lost"} == lost
 
 
+def test_an_eap_round_that_is_lost_is_no_blocked_port() -> None:
+    """The first IKE_AUTH went both ways on 4500: the port is open."""
+    round_one_c = (
+        "+0.075 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi} sa 1\n"
+        "+0.110 C:4500 < S:4500 IKE_AUTH response 300 SK{IDr} sa 1\n"
+    )
+    round_one_s = (
+        "+100.090 C:33002 > S:4500 IKE_AUTH request 400 SK{IDi} sa 1\n"
+        "+100.095 C:33002 < S:4500 IKE_AUTH response 300 SK{IDr} sa 1\n"
+    )
+    found = both(
+        round_one_c + "+0.200 C:4500 > S:4500 IKE_AUTH request 100 SK{EAP} mid 2 x3 at +1 +3 sa 1\n",
+        round_one_s
+        + "+100.215 C:33002 > S:4500 IKE_AUTH request 100 SK{EAP} mid 2 x3 at +1 +3 sa 1\n"
+        + "+100.220 C:33002 < S:4500 IKE_AUTH response 100 SK{EAP} mid 2 x3 at +1 +3 sa 1\n",
+    )
+    assert said(found) == ("eap-stall", "proved")
+    assert "response left the server 3 times" in found.verdict.text
+    assert "blocked" not in found.verdict.text
+
+
+UP_C = """
++0.075 C:4500 > S:4500 IKE_AUTH request 900 SK{IDi} sa 1
++0.120 C:4500 < S:4500 IKE_AUTH response 800 SK{IDr} sa 1
++0.200 C:4500 > S:4500 ESP spi 0x11111111 count 3
+"""
+UP_S = """
++100.090 C:33002 > S:4500 IKE_AUTH request 900 SK{IDi} sa 1
++100.105 C:33002 < S:4500 IKE_AUTH response 800 SK{IDr} sa 1
+"""
+
+
+def test_esp_that_never_arrives() -> None:
+    found = both(UP_C, UP_S)
+    assert said(found) == ("esp-one-way", "proved")
+    assert found.verdict.severity.value == "degrading"
+    assert "3 ESP packets left the client, none of which reached the server" in found.verdict.text
+
+
+def test_a_liveness_check_that_is_lost_degrades() -> None:
+    both_ways_c = UP_C + "+0.210 C:4500 < S:4500 ESP spi 0x22222222 count 3\n"
+    both_ways_s = UP_S + (
+        "+100.215 C:33002 > S:4500 ESP spi 0x11111111 count 3\n+100.195 C:33002 < S:4500 ESP spi 0x22222222 count 3\n"
+    )
+    found = both(
+        both_ways_c + "+20.000 C:4500 > S:4500 INFORMATIONAL request 80 SK{} mid 2 x4 at +1 +3 +7 sa 1\n", both_ways_s
+    )
+    assert said(found) == ("dpd-timeout", "proved")
+    assert found.verdict.severity.value == "degrading"
+    assert "blocked" not in found.verdict.text
+
+
+def test_only_the_first_fragment_is_lost() -> None:
+    """The first fragment alone carries ports: a filter on UDP 4500 looks like this, too."""
+    found = both(
+        "+0.075 C:4500 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 x3 at +1.000 +2.000 sa 1\n",
+        "+100.090 C:33002 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 lost 1 x3 at +1.000 +2.000 sa 1\n",
+    )
+    assert said(found) == ("ike-auth-ip-fragments-lost-upstream", "proved")
+    assert "fragment 1 never reached the server" in found.verdict.text
+    assert "UDP 4500 itself is blocked" in found.verdict.text
+
+
 def test_the_json_says_the_same() -> None:
     found = both("+0.075 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi} x2 at +1 sa 1\n", "")
     report: dict[str, Any] = json.loads(as_json(found))
