@@ -21,10 +21,10 @@ CAN_INSTALL := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 FILE ?= sample_pcaps/809-fragments-lost.pcapng
 export FILE
 
-.PHONY: help run test lint tshark bench notebooks docs samples constraints clean
+.PHONY: help run test lint tshark bench notebooks docs lab lab-test samples constraints clean
 
 help: ## what can be made
-	@sed -n 's/^\([a-z]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
 
 run: $(VENV)/.run ## analyse the sample ticket, or another capture: make run FILE=trace.pcapng
 	@mkdir -p out
@@ -56,6 +56,13 @@ notebooks: $(VENV)/.test ## execute the notebooks in place
 
 docs: $(VENV)/.test ## write the page of each rule, and the examples that explain prints
 	@$(BIN)/python -m tests.write_rule_pages
+
+lab: $(VENV)/.run ## real IKE daemons, a broken network, labelled captures (as root): make lab NAMES=connected
+	@$(BIN)/python -m sample_pcaps.lab.live $(NAMES) --out out/lab
+
+lab-test: $(VENV)/.run ## four scenarios of the lab anew; the analyzer must say what the manifest says
+	@$(BIN)/python -m sample_pcaps.lab.live --check --out out/lab connected no-proposal-chosen \
+		rsa4096-later-fragments-dropped-down skf-lost-always-up
 
 samples: $(VENV)/.test ## make the sample captures again
 	@$(BIN)/python -m sample_pcaps.lab.maker --all

@@ -473,6 +473,14 @@ def test_written_file_names_interface_filter_and_direction(tshark: Path, tmp_pat
     assert b"\x0b\x00\x0d\x00\x00udp port 500" in made.read_bytes()  # if_filter is option 11, its text follows a zero
 
 
+def test_dropped_packets_carry_the_verdict_of_their_host(tmp_path: Path) -> None:
+    """Option 7 (epb_verdict) of 9 bytes: type 2, Linux XDP, then 1, XDP_DROP (draft-ietf-opsawg-pcapng section 4.3)."""
+    text = "C = 10.0.0.2 S = 203.0.113.7 at C\n+0 C:500 > S:500 IKE_SA_INIT request x2 at +1{}"
+    verdict = bytes.fromhex("0700 0900 02 0100000000000000")
+    assert written(tmp_path, text.format("")).read_bytes().count(verdict) == 0
+    assert written(tmp_path, text.format(" dropped")).read_bytes().count(verdict) == 2
+
+
 @pytest.mark.parametrize(
     "text",
     ["udp port 500", "udp port 4500 or icmp", "tcp port 443", "host 203.0.113.7", "arp", "icmp6 or ip6 proto 44"],

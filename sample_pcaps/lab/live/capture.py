@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sample_pcaps.lab import pcapng_writer
 from sample_pcaps.lab.live.network import Network
-from sample_pcaps.lab.live.shell import LabError, start, stop
+from sample_pcaps.lab.live.shell import LabError, await_text, start, stop
 
 #: Magic number of a pcap file with nanosecond times, as a little-endian machine writes it.
 _NANOSECONDS = 0xA1B23C4D
@@ -20,12 +20,28 @@ _FULL = 262_144
 
 @dataclass(frozen=True, slots=True)
 class Point:
-    """Where and how a capture is taken: host, device, bytes kept of each packet (0: all), filter."""
+    """Where and how a capture is taken.
+
+    Attributes
+    ----------
+    host, device : str
+        Where.
+    snaplen : int
+        Bytes kept of each packet; 0: all.
+    filter : str
+        Capture filter.
+    recorded : bool
+        Whether the file says which filter it was (a pcap file of tcpdump cannot).
+    direction : str
+        ``in`` or ``out``: only packets of this direction.
+    """
 
     host: str
     device: str = "eth0"
     snaplen: int = 0
     filter: str = ""
+    recorded: bool = True
+    direction: str = "inout"
 
 
 @dataclass(slots=True)
@@ -58,16 +74,25 @@ class Tcpdump:
             raise LabError(f"tcpdump on {self.point.host}: {said.strip().splitlines()[-1]}")
 
 
-def begin(network: Network, point: Point, file: Path, patience: float = 10) -> Tcpdump:
+def begin(network: Network, point: Point, file: Path) -> Tcpdump:
     """Start tcpdump and wait until it listens."""
-    command = ["tcpdump", "-n", "-i", point.device, "-s", str(point.snaplen), "-U", "--immediate-mode", "-Z", "root"]
+    command = [
+        "tcpdump",
+        "-n",
+        "-i",
+        point.device,
+        "-s",
+        str(point.snaplen),
+        "-U",
+        "--immediate-mode",
+        "-Z",
+        "root",
+        "-Q",
+        point.direction,
+    ]
     command += ["-B", "8192", "--time-stamp-precision=nano", "-w", str(file), *point.filter.split()]
     tcpdump = Tcpdump(point, file, start(network.inside(point.host, *command), file.with_suffix(".tcpdump")))
-    until = time.monotonic() + patience
-    while "listening on" not in tcpdump.said.read_text():
-        if tcpdump.process.poll() is not None or time.monotonic() > until:
-            raise LabError(f"tcpdump on {point.host}: {tcpdump.said.read_text().strip()}")
-        time.sleep(0.02)
+    await_text(tcpdump.said, "listening on", tcpdump.process)
     return tcpdump
 
 
@@ -88,14 +113,16 @@ def to_pcapng(pcap: bytes, point: Point) -> bytes:
     Examples
     --------
     >>> pcap = struct.pack("<IHHiIII", 0xA1B23C4D, 2, 4, 0, 0, 262144, 1) + struct.pack("<IIII", 7, 9, 1, 60) + b"x"
-    >>> to_pcapng(pcap, Point("client"))[-20:-16]
+    >>> to_pcapng(pcap, Point("client"))[-8:-4]
     b'x\\x00\\x00\\x00'
     """
     magic, _, _, _, _, snaplen, link_type = struct.unpack_from("<IHHiIII", pcap)
     if magic != _NANOSECONDS:
         raise LabError(f"not a pcap file with nanosecond times: magic number {magic:#x}")
     kept = 0 if snaplen >= _FULL else snaplen
-    parts = [pcapng_writer.section(link_type, kept, point.device, point.filter or None)]
+    parts = [
+        pcapng_writer.section(link_type, kept, point.device, point.filter if point.filter and point.recorded else None)
+    ]
     at = 24
     while at + 16 <= len(pcap):
         seconds, nanoseconds, captured, length = struct.unpack_from("<IIII", pcap, at)

@@ -6,8 +6,10 @@ dropped as it enters the router next to its sender, before anything can put IP f
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 
+from sample_pcaps.lab.live.network import SERVER
 from sample_pcaps.lab.live.shell import LabError
 
 #: What a rule matches. For IPv6 the next header is 44 (Fragment header, RFC 8200 section 4.5).
@@ -46,9 +48,10 @@ def parse(words: str) -> list[Fault]:
     Parameters
     ----------
     words : str
-        ``drop WHAT c2s|s2c``; ``block icmp`` (the routers' errors do not reach anybody); ``ignore icmp`` (they reach the
-        client, which takes no notice); ``reject admin-prohibited|host-unreachable`` (by router2); ``silence server`` (its
-        own firewall drops IKE); ``nat client``, ``nat server``.
+        ``drop WHAT c2s|s2c``; ``block icmp`` (the routers' errors reach nobody); ``ignore icmp`` (they reach the client
+        which ignores them); ``reject admin-prohibited|host-unreachable`` (by router2); ``silence server`` (its own
+        firewall drops IKE); ``nat client``, ``nat client ports`` (other source ports),
+        ``nat server``, ``nat server 500`` (forwards no more than UDP 500).
 
     Returns
     -------
@@ -71,38 +74,45 @@ def parse(words: str) -> list[Fault]:
         case ["block", "icmp"]:
             rules = [f"{match} drop" for match in _ERRORS]
             return [
-                Fault(host, _hook("inet", hook, words, rules))
+                Fault(host, _hook(hook, words, rules))
                 for host in ("router1", "router2")
                 for hook in ("output", "forward")
             ]
         case ["ignore", "icmp"]:
-            return [Fault("client", _hook("inet", "input", words, [f"{match} drop" for match in _ERRORS]))]
+            return [Fault("client", _hook("input", words, [f"{match} drop" for match in _ERRORS]))]
         case ["reject", how] if how in _REJECTIONS:
             icmp, icmp6 = _REJECTIONS[how]
             ports = "udp dport { 500, 4500 }"
             rules = [f"meta nfproto ipv4 {ports} reject with {icmp}", f"meta nfproto ipv6 {ports} reject with {icmp6}"]
-            return [Fault("router2", _hook("inet", "forward", words, rules))]
+            return [Fault("router2", _hook("forward", words, rules))]
         case ["silence", "server"]:
-            return [Fault("server", _hook("inet", "input", words, ["udp dport { 500, 4500 } drop"]))]
+            return [Fault("server", _hook("input", words, ["udp dport { 500, 4500 } drop"]))]
         case ["nat", "client"]:
             return [Fault("router1", _nat("postrouting", "srcnat", 'oifname "wan" masquerade'))]
+        case ["nat", "client", "ports"]:
+            rule = 'oifname "wan" meta l4proto udp masquerade to :20000-30000 random'
+            return [Fault("router1", _nat("postrouting", "srcnat", rule))]
+        case ["nat", "server", "500"]:
+            return [Fault("router2", _nat("prerouting", "dstnat", f'iifname "wan" udp dport 500 dnat to {SERVER}'))]
         case ["nat", "server"]:
-            return [Fault("router2", _nat("prerouting", "dstnat", 'iifname "wan" udp dport { 500, 4500 } dnat to 203.0.113.10'))]
+            rule = f'iifname "wan" udp dport {{ 500, 4500 }} dnat to {SERVER}'
+            return [Fault("router2", _nat("prerouting", "dstnat", rule))]
     raise LabError(f"no such fault: {words}")
 
 
-def _table(family: str, words: str, chain: str, rules: list[str]) -> str:
-    name = words.replace(" ", "_").replace("-", "_").replace("/", "_")
-    return f"table {family} {name} {{ chain {chain.split()[0]} {{ {chain.split(' ', 1)[1]} {' '.join(f'{r};' for r in rules)} }} }}"
+def _table(family: str, words: str, hook: str, rules: list[str]) -> str:
+    """Return a table named after the fault with one chain: its hook, then its rules."""
+    name = "_".join(re.findall(r"\w+", words))
+    return "\n".join([f"table {family} {name} {{", "chain faults {", f"type {hook};", *rules, "}", "}", ""])
 
 
 def _ingress(device: str, words: str, rules: list[str]) -> str:
-    return _table("netdev", words, f"in type filter hook ingress device {device} priority -500;", rules)
+    return _table("netdev", words, f"filter hook ingress device {device} priority -500", rules)
 
 
-def _hook(family: str, hook: str, words: str, rules: list[str]) -> str:
-    return _table(family, f"{words} {hook}", f"{hook} type filter hook {hook} priority 0;", rules)
+def _hook(hook: str, words: str, rules: list[str]) -> str:
+    return _table("inet", f"{words} {hook}", f"filter hook {hook} priority 0", rules)
 
 
 def _nat(hook: str, priority: str, rule: str) -> str:
-    return _table("ip", f"nat {hook}", f"{hook} type nat hook {hook} priority {priority};", [rule])
+    return _table("ip", f"nat {hook}", f"nat hook {hook} priority {priority}", [rule])

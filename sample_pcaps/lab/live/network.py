@@ -6,7 +6,7 @@
            192.0.2.0/24         198.51.100.0/30         203.0.113.0/25
            2001:db8:1::/64      2001:db8:2::/64         2001:db8:3::/64
 
-All addresses are reserved for documentation (RFC 5737, RFC 3849), and so are the MAC addresses (RFC 7042 section 2.1.2).
+All addresses are reserved for documentation (RFC 5737, RFC 3849), MAC addresses too (RFC 7042 section 2.1.2).
 """
 
 from __future__ import annotations
@@ -55,12 +55,15 @@ class Network:
     mtus : dict of str to int
         MTU in bytes of the links ``client``, ``middle`` and ``server``, where it is not 1500.
     tapped : str, optional
-        Link (``client`` or ``middle``) that runs through the namespace ``wire`` (see :mod:`sample_pcaps.lab.live.wire`).
+        Link (``client`` or ``middle``) that runs through the namespace ``wire`` (:mod:`sample_pcaps.lab.live.wire`).
+    ipv6 : bool
+        Whether the hosts speak IPv6: what they say unasked would be in every capture.
     """
 
     tag: str
     mtus: dict[str, int] = field(default_factory=dict)
     tapped: str | None = None
+    ipv6: bool = True
 
     def name(self, host: str) -> str:
         """Name of a host's namespace.
@@ -92,14 +95,19 @@ class Network:
     def _build(self) -> None:
         for host in (*HOSTS, *(("wire",) if self.tapped else ())):
             run("ip", "netns", "add", self.name(host))
+            if not self.ipv6:
+                self.on(
+                    host, "sysctl", "-qw", "net.ipv6.conf.all.disable_ipv6=1", "net.ipv6.conf.default.disable_ipv6=1"
+                )
         for near, far in zip(_DEVICES[::2], _DEVICES[1::2], strict=True):
             self._link(near[:2], far[:2], near[5])
         for host, device, address, address6, last, link in _DEVICES:
             self._configure(host, device, address, address6, last, self.mtus.get(link, DEFAULT_MTU))
         for host, to, via, via6 in _ROUTES:
             run("ip", "-n", self.name(host), "route", "add", to, "via", via)
-            run("ip", "-n", self.name(host), "-6", "route", "add", to, "via", via6)
-        for address in (f"{INNER_SERVER}/32", f"{INNER_SERVER6}/128"):
+            if self.ipv6:
+                run("ip", "-n", self.name(host), "-6", "route", "add", to, "via", via6)
+        for address in (f"{INNER_SERVER}/32", *((f"{INNER_SERVER6}/128",) if self.ipv6 else ())):
             run("ip", "-n", self.name("server"), "addr", "add", address, "dev", "lo")
 
     def _link(self, near: tuple[str, str], far: tuple[str, str], link: str) -> None:
@@ -114,6 +122,7 @@ class Network:
             )
             for owner, name in ((host, device), (peer, peer_device)):
                 if owner == "wire":
+                    # A wire says nothing of its own.
                     self.on("wire", "sysctl", "-qw", f"net.ipv6.conf.{name}.disable_ipv6=1")
                     self.on("wire", "ip", "link", "set", name, "mtu", "1600", "up")
                 self._without_offloads(owner, name)
@@ -133,7 +142,8 @@ class Network:
         run("ip", "-n", namespace, "link", "set", device, "address", mac, "mtu", str(mtu), "up")
         run("ip", "-n", namespace, "link", "set", "lo", "up")
         run("ip", "-n", namespace, "addr", "add", address, "dev", device)
-        run("ip", "-n", namespace, "addr", "add", address6, "dev", device, "nodad")
+        if self.ipv6:
+            run("ip", "-n", namespace, "addr", "add", address6, "dev", device, "nodad")
 
     def _remove(self) -> None:
         for host in (*HOSTS, "wire"):

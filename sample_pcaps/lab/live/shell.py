@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shlex
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -54,6 +55,21 @@ def start(command: Sequence[str], log: Path, env: dict[str, str] | None = None) 
     """Start a program that runs beside the lab; its output goes to a file."""
     with log.open("wb") as out:
         return subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=out, stderr=subprocess.STDOUT, env=env)
+
+
+def await_text(log: Path, text: str, process: subprocess.Popen[bytes], patience: float = 15) -> None:
+    """Wait until a program that :func:`start` started has written a text to a file.
+
+    Raises
+    ------
+    LabError
+        It ended, or it did not write it in time (seconds).
+    """
+    until = time.monotonic() + patience
+    while not log.exists() or text not in log.read_text():
+        if process.poll() is not None or time.monotonic() > until:
+            raise LabError(f"{process.args!r} did not start; see {log}")
+        time.sleep(0.02)
 
 
 def stop(process: subprocess.Popen[bytes], *, kill: bool = False, patience: float = 5) -> None:

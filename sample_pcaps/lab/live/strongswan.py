@@ -7,12 +7,13 @@ import shutil
 import subprocess
 import time
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
-from sample_pcaps.lab.live.certificates import CLIENT_ID, SERVER_ID, Tree
+from sample_pcaps.lab.live.certificates import CLIENT_ID, SERVER_ID, Tree, more_roots
 from sample_pcaps.lab.live.network import INNER_SERVER, INNER_SERVER6, POOL, POOL6, Network
-from sample_pcaps.lab.live.shell import LabError, run, start, stop
+from sample_pcaps.lab.live.shell import await_text, run, start, stop
 
 Settings = dict[str, "str | Settings"]
 PROGRAM = "/usr/sbin/charon-systemd"
@@ -82,9 +83,8 @@ class Side:
     here, there : str
         Addresses; the server takes anybody.
     changes : dict
-        ``charon``, ``connection`` (with ``local``, ``remote``, ``child``) and ``secret`` to lay over the usual settings.
-    ipv6 : bool
-        Whether the tunnel's inside is IPv6.
+        ``charon``, ``connection`` (with ``local``, ``remote``, ``child``) and ``secret`` to lay over the usual ones;
+        ``roots``: number of further roots to trust.
     copies : int
         Number of connections of this kind.
     """
@@ -166,10 +166,7 @@ def _copies(side: Side) -> Settings:
         return {"vpn": one}
     children = one["children"]
     assert isinstance(children, dict)
-    return {
-        f"vpn{n}": one | {"children": {f"net{n}": children["net"]}}
-        for n in range(1, side.copies + 1)
-    }
+    return {f"vpn{n}": one | {"children": {f"net{n}": children["net"]}} for n in range(1, side.copies + 1)}
 
 
 def charon_conf(side: Side, folder: Path) -> str:
@@ -209,12 +206,26 @@ class Strongswan:
         command = ("swanctl", *arguments, "--uri", f"unix://{self.folder / 'vici'}")
         return run("env", f"SWANCTL_DIR={self.folder}", *command, timeout=timeout, check=check)
 
+    def initiate(self, timeout: float) -> None:
+        """Connect, all copies at once, and wait until each is up or has failed."""
+        names = ["net"] if self.side.copies == 1 else [f"net{n}" for n in range(1, self.side.copies + 1)]
+        with ThreadPoolExecutor(len(names)) as pool:
+            list(pool.map(lambda name: self.swanctl("--initiate", "--child", name, timeout=timeout), names))
+
+    def terminate(self) -> None:
+        """Delete the IKE SA."""
+        self.swanctl("--terminate", "--ike", "vpn")
+
+    def rekey(self, what: str) -> None:
+        """Rekey the ``ike`` or the ``child`` SA."""
+        self.swanctl("--rekey", f"--{what}", "vpn" if what == "ike" else "net")
+
     def end(self, *, kill: bool = False) -> None:
         """End the daemon; it says goodbye to its peers unless it is killed."""
         stop(self.process, kill=kill)
 
 
-def begin(network: Network, side: Side, folder: Path, patience: float = 15) -> Strongswan:
+def begin(network: Network, side: Side, folder: Path) -> Strongswan:
     """Configure a daemon, start it and wait until it is ready.
 
     Parameters
@@ -225,26 +236,24 @@ def begin(network: Network, side: Side, folder: Path, patience: float = 15) -> S
         What it is told.
     folder : Path
         Where its configuration, socket and log are written.
-    patience : float
-        Seconds to wait.
     """
     for name in ("x509", "x509ca", "private"):
         (folder / name).mkdir(parents=True, exist_ok=True)
     if side.login != "psk":
         shutil.copy(side.keys.certificate(side.role), folder / "x509" / "own.pem")
         shutil.copy(side.keys.key(side.role), folder / "private" / "own.pem")
-        # Known, but not among the trusted roots: so each end asks for the root alone, and the chain is sent along.
-        shutil.copy(side.keys.certificate("intermediate"), folder / "x509" / "intermediate.pem")
+        shutil.copy(side.keys.certificate(f"{side.role}-issuer"), folder / "x509" / "issuer.pem")
         shutil.copy(side.peer_keys.certificate("root"), folder / "x509ca" / "root.pem")
+    for root in more_roots(int(str(side.changes.get("roots", 0))), folder.parent.parent):
+        shutil.copy(root, folder / "x509ca" / root.name)
     (folder / "swanctl.conf").write_text(swanctl_conf(side))
     (folder / "strongswan.conf").write_text(charon_conf(side, folder))
     env = {**os.environ, "STRONGSWAN_CONF": str(folder / "strongswan.conf"), "SWANCTL_DIR": str(folder)}
     process = start(network.inside(side.role, PROGRAM), folder / "output.log", env)
     daemon = Strongswan(network, side, folder, process)
-    until = time.monotonic() + patience
-    while not (folder / "vici").exists():
-        if process.poll() is not None or time.monotonic() > until:
-            raise LabError(f"charon-systemd on the {side.role} did not start: {folder / 'output.log'}")
-        time.sleep(0.05)
+    await_text(daemon.log, "spawning", process)
+    until = time.monotonic() + 5
+    while not (folder / "vici").exists() and time.monotonic() < until:
+        time.sleep(0.02)
     daemon.swanctl("--load-all", check=True)
     return daemon
