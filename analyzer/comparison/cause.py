@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from analyzer.comparison.fate import Journey
 from analyzer.relate.exchange import Exchange, Role
+from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Severity
 from analyzer.rules.wording import octets, times
@@ -181,7 +182,10 @@ def _lost(receiver: IkeSa, leg: Leg, where: str, passed: int) -> Cause:
     confidence = _confidence(receiver)
     skf = any(j.sent.skf_total for j in leg.journeys)
     if any(j.sent.is_ip_fragmented for j in leg.lost) and not skf:
-        verdict, text = _ip_fragments_lost(leg, what, sender, to, sendings)
+        verdict, text = _ip_fragments_lost(leg, what, sender, to, sendings, passed)
+        if verdict == "udp-4500-blocked" and confidence is Confidence.PROVED:
+            # That they are lost is proved; why only these are, is a conclusion.
+            confidence = Confidence.STRONG
     elif skf:
         verdict, text = _skf_lost(leg, what, sender, to, sendings)
     else:
@@ -197,27 +201,38 @@ def _sendings(leg: Leg) -> int:
     return max(counts.values(), default=0)
 
 
-def _ip_fragments_lost(leg: Leg, what: str, sender: str, to: str, sendings: int) -> tuple[str, str]:
+def _ip_fragments_lost(leg: Leg, what: str, sender: str, to: str, sendings: int, passed: int) -> tuple[str, str]:
     journey = max(leg.lost, key=lambda j: j.fragments)
     gone = sorted({n for j in leg.lost for n in j.lost_fragments})
     everything = len(gone) >= journey.fragments and all(j.fate == "lost" for j in leg.lost)
-    init = leg.exchange == numbers.IKE_SA_INIT
-    verdict = (
-        "ike-sa-init-too-large"
-        if init
-        else "ike-auth-response-fragments-lost"
-        if leg.is_response
-        else "ike-auth-ip-fragments-lost-upstream"
-    )
     arrives = f"none of which reached {to}"
     if not everything:
         arrives = f"of which fragment{'s' * (len(gone) > 1)} {_numbers(gone)} never reached {to}"
-    # Only the first fragment carries ports.
-    only_first = ", or only those with ports: then UDP 4500 itself is blocked" if gone == [1] else ""
-    return verdict, (
-        f"The {what} left the {sender} {times(sendings)} in {journey.fragments} IP fragments, {arrives}: "
-        f"a device between the two capture points drops IP fragments{only_first}."
-    )
+    left = f"The {what} left the {sender} {times(sendings)} in {journey.fragments} IP fragments, {arrives}"
+    if not everything and _size_decides(journey.sent, gone):
+        return "pmtu-blackhole", f"{left}; shorter ones did: the path carries no packets of that size."
+    port = journey.sent.sport if leg.is_response else journey.sent.dport
+    if gone == [1] and port == _NAT_T_PORT and not passed:
+        return "udp-4500-blocked", (
+            f"{left}; the others, which carry no ports, did, and nothing else on UDP 4500 does: most likely a filter "
+            "on that port stops what names it."
+        )
+    verdict = "ike-auth-response-fragments-lost" if leg.is_response else "ike-auth-ip-fragments-lost-upstream"
+    if leg.exchange == numbers.IKE_SA_INIT:
+        verdict = "ike-sa-init-too-large"
+    return verdict, f"{left}: a device between the two capture points drops IP fragments."
+
+
+def _size_decides(message: Message, gone: Sequence[int]) -> bool:
+    """Over IPv6, where no router cuts a packet, every fragment that is lost was larger than all that arrived."""
+    if ":" not in message.src:
+        return False
+    table, rows = message.packet_table, message.packets
+    by_place = dict(zip(table.fragment_offset[rows].tolist(), table.ip_length[rows].tolist(), strict=True))
+    sizes = [size for _, size in sorted(by_place.items())]
+    lost = [size for n, size in enumerate(sizes, 1) if n in gone]
+    came = [size for n, size in enumerate(sizes, 1) if n not in gone]
+    return bool(lost and came) and min(lost) > max(came)
 
 
 def _skf_lost(leg: Leg, what: str, sender: str, to: str, sendings: int) -> tuple[str, str]:
@@ -234,7 +249,7 @@ def _skf_lost(leg: Leg, what: str, sender: str, to: str, sendings: int) -> tuple
     if gone and smallest_gone > largest_come:
         return "pmtu-blackhole", (
             f"{left}; those of {smallest_gone:,} bytes never reached {to}, smaller ones did (up to {largest_come:,} "
-            "bytes): the path between them carries no packets of that size and nobody says so."
+            "bytes): the path between them carries no packets of that size."
         )
     one = f"fragment{'s' * (len(gone) > 1)} {_numbers(gone)} never" if gone else "never all of them at once"
     return "ike-fragments-incomplete", f"{left}, of which {one} reached {to}: a device between them drops packets."
@@ -252,7 +267,7 @@ def _packet_lost(leg: Leg, what: str, sender: str, to: str, sendings: int, passe
     if size > max(passed, _SMALL):
         return "pmtu-blackhole", (
             f"{left}, smaller packets did (up to {passed:,} bytes): the path between them carries no packets of that "
-            "size and nobody says so."
+            "size."
         )
     return _STALLED, f"{left}, although other packets of this connection do: it is lost between the two capture points."
 

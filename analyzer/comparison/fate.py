@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -9,6 +10,7 @@ from analyzer.comparison.matching import Passage
 from analyzer.relate.exchange import Role
 from analyzer.relate.facts import CaptureFacts
 from analyzer.relate.message import Message
+from analyzer.relate.orphans import Piece
 from analyzer.relate.sa import IkeSa
 
 Fate = Literal["arrived", "in part", "lost", "not covered", "hidden"]
@@ -49,11 +51,11 @@ def journeys(passages: list[Passage], sender: IkeSa, receiver: IkeSa, role: Role
         What to add to the sender's clock to have the receiver's, ns.
     """
     speaker = receiver.initiator if role == "initiator" else receiver.responder
-    stray = [frame for frame, src, _ in receiver.orphans if src == speaker]
-    return [_journey(p, receiver.capture, offset, bool(stray)) for p in passages]
+    stray = [piece for piece in receiver.pieces if piece.src == speaker]
+    return [_journey(p, receiver.capture, offset, stray) for p in passages]
 
 
-def _journey(passage: Passage, receiving: CaptureFacts, offset: int, stray: bool) -> Journey:
+def _journey(passage: Passage, receiving: CaptureFacts, offset: int, stray: Sequence[Piece]) -> Journey:
     sent, arrived = passage.sent, passage.arrived
     spans = _spans(sent)
     count = max(len(spans), sent.ip_pieces)
@@ -64,18 +66,23 @@ def _journey(passage: Passage, receiving: CaptureFacts, offset: int, stray: bool
         if sent.is_ip_fragmented and ":" in sent.src and receiving.looks_filtered:
             # A port filter hides all of an IPv6 datagram in fragments (domain.md 5.1).
             return Journey(sent, None, "hidden", count)
-        everything = tuple(range(1, count + 1))
         if sent.is_ip_fragmented and stray:
             # Later fragments came, from this speaker, and their first one did not.
-            return Journey(sent, None, "in part", count, everything[:1])
-        return Journey(sent, None, "lost", count, everything)
+            same = [p for p in stray if p.identification == sent.ip_id] or stray
+            header = _header(sent)
+            came = sorted({(p.offset, p.offset + p.ip_length - header) for p in same})
+            return _partly(sent, None, count, _not_covered(spans, came))
+        return Journey(sent, None, "lost", count, tuple(range(1, count + 1)))
     if arrived.complete:
         return Journey(sent, arrived, "arrived", count)
     if receiving.hides_later_fragments and receiving.looks_filtered:
         return Journey(sent, arrived, "hidden", count)
-    covered = _spans(arrived)
-    lost = tuple(n for n, span in enumerate(spans, 1) if not _is_covered(span, covered))
-    return Journey(sent, arrived, "in part", count, lost)
+    return _partly(sent, arrived, count, _not_covered(spans, _spans(arrived)))
+
+
+def _partly(sent: Message, arrived: Message | None, count: int, lost: tuple[int, ...]) -> Journey:
+    """Without a fragment that is lost, all came that the sender's capture holds: the rest may lack at both ends."""
+    return Journey(sent, arrived, "in part" if lost else "not covered", count, lost)
 
 
 Span = tuple[int, int]
@@ -85,10 +92,22 @@ def _spans(message: Message) -> list[Span]:
     """Byte ranges of the datagram that its IP packets carried, by offset, each once."""
     packets = message.packet_table
     rows = message.packets
-    header = 48 if ":" in message.src and message.is_ip_fragmented else 40 if ":" in message.src else 20
+    header = _header(message)
     begins = packets.fragment_offset[rows].tolist()
     sizes = (packets.ip_length[rows] - header).tolist()
     return sorted({(begin, begin + size) for begin, size in zip(begins, sizes, strict=True)})
+
+
+def _header(message: Message) -> int:
+    """Bytes in front of what an IP packet of this message carries; options are rare and make no difference here."""
+    if ":" in message.src:
+        return 48 if message.is_ip_fragmented else 40
+    return 20
+
+
+def _not_covered(spans: Sequence[Span], covered: list[Span]) -> tuple[int, ...]:
+    """Numbers, from 1, of the fragments that did not arrive whole."""
+    return tuple(n for n, span in enumerate(spans, 1) if not _is_covered(span, covered))
 
 
 def _is_covered(span: Span, covered: list[Span]) -> bool:

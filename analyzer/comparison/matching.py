@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -75,22 +75,29 @@ def _match_repeats(sendings: Sequence[Message], arrivals: Sequence[Message], off
     if offset is None:
         return _by_identification(sendings, arrivals)
     found: dict[int, Message] = {}
-    for arrival in arrivals:
+    waiting = sorted(sendings, key=_time, reverse=True)
+    before: list[Message] = []
+    for arrival in sorted(arrivals, key=_time):
+        while waiting and waiting[-1].time + offset <= arrival.time + _SLACK:
+            before.append(waiting.pop())
         # The last sending before it that has no arrival yet.
-        before = [m for m in sendings if m.row not in found and m.time + offset <= arrival.time + _SLACK]
         if before:
-            found[before[-1].row] = arrival
+            found[before.pop().row] = arrival
     return found
+
+
+def _time(message: Message) -> int:
+    return message.time
 
 
 def _by_identification(sendings: Sequence[Message], arrivals: Sequence[Message]) -> dict[int, Message]:
     """Without clocks: a NAT keeps the IP identification as a rule (0 says nothing, RFC 6864); the rest by order."""
-    found: dict[int, Message] = {}
-    left = list(arrivals)
-    for message in sendings:
-        same = next((a for a in left if message.ip_id and a.ip_id == message.ip_id), None)
-        if same is not None:
-            found[message.row] = same
-            left.remove(same)
+    same: dict[int, deque[Message]] = defaultdict(deque)
+    for arrival in arrivals:
+        if arrival.ip_id:
+            same[arrival.ip_id].append(arrival)
+    found = {m.row: same[m.ip_id].popleft() for m in sendings if same.get(m.ip_id)}
+    taken = {arrival.row for arrival in found.values()}
     rest = [m for m in sendings if m.row not in found]
+    left = [a for a in arrivals if a.row not in taken]
     return found | {m.row: a for m, a in zip(rest, left, strict=False)}

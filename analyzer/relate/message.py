@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 #: Bytes in front of IKE: without options in IPv4; IPv6 and its fragment header; UDP; the non-ESP marker.
 _IPV4_HEADER, _IPV6_HEADERS, _UDP_HEADER, _MARKER = 20, 48, 8, 4
 
+#: Most bytes of a datagram, whatever the IKE header claims (RFC 768: a 16-bit length).
+_LONGEST_DATAGRAM = 65_535
+
 
 class Message:
     """One IKE message (an SKF fragment is one), as a view of a row."""
@@ -195,7 +198,7 @@ class Message:
         if first is None:
             return seen + 1
         room = first - (_IPV6_HEADERS if ":" in self.src else _IPV4_HEADER)
-        octets = _UDP_HEADER + (_MARKER if self.nat_t else 0) + self.length
+        octets = min(_UDP_HEADER + (_MARKER if self.nat_t else 0) + self.length, _LONGEST_DATAGRAM)
         return max(-(-octets // room) if room > 0 else 0, seen + 1)
 
     @property

@@ -112,18 +112,15 @@ def _attempts(messages: list[Message]) -> tuple[Attempt, ...]:
     if len(messages) == 1:
         return (Attempt((messages[0],)),)
     attempts: list[list[Message]] = []
+    seen: set[int] = set()  # numbers in the last of them
     for message in messages:
-        current = attempts[-1] if attempts else []
-        goes_on = (
-            bool(current)
-            and message.skf_total > 0
-            and current[0].skf_total == message.skf_total
-            and all(m.skf_number != message.skf_number for m in current)
-        )
-        if goes_on:
-            current.append(message)
+        total, number = message.skf_total, message.skf_number
+        if attempts and 0 < total == attempts[-1][0].skf_total and number not in seen:
+            attempts[-1].append(message)
+            seen.add(number)
         else:
             attempts.append([message])
+            seen = {number}
     return tuple(Attempt(tuple(a)) for a in attempts)
 
 

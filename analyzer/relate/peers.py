@@ -98,6 +98,15 @@ def _is_supported(hint: _Hint, hints: Sequence[_Hint]) -> bool:
     )
 
 
+def product_text(product: str) -> str:
+    """What a product is called in a sentence; a key without a name stands for itself.
+
+    >>> product_text("windows-client"), product_text("ike-box")
+    ('a Windows client', 'ike-box')
+    """
+    return _NAMES.get(product, product)
+
+
 def peer_text(sa: IkeSa, role: Role) -> str:
     """One clause on what a side looks like; empty when nothing hints at a product.
 
@@ -106,7 +115,7 @@ def peer_text(sa: IkeSa, role: Role) -> str:
     by_product: dict[str, list[str]] = {}
     for guess in sa.peers[role]:
         by_product.setdefault(guess.product, []).append(guess.evidence)
-    told = [f"{_NAMES.get(key, key)} ({', '.join(evidence)})" for key, evidence in list(by_product.items())[:2]]
+    told = [f"{product_text(key)} ({', '.join(evidence)})" for key, evidence in list(by_product.items())[:2]]
     return f"looks like {', or '.join(told)}" if told else ""
 
 

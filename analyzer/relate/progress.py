@@ -22,9 +22,7 @@ _TURNS_AWAY = (numbers.COOKIE, numbers.REDIRECT, numbers.TICKET_NACK)
 
 def is_error_only(response: Message) -> bool:
     """A clear response that holds no SA payload but a notify with which nothing is negotiated."""
-    return numbers.SA not in response.payloads and any(
-        n < _FIRST_STATUS or n in _TURNS_AWAY for n in response.notifies
-    )
+    return numbers.SA not in response.payloads and any(n < _FIRST_STATUS or n in _TURNS_AWAY for n in response.notifies)
 
 
 def is_in_vain(exchange: Exchange) -> bool:

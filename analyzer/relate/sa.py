@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from analyzer.relate import fragmentation, nat, one_way, path_mtu, progress, side
+from analyzer.relate import fragmentation, nat, one_way, orphans, path_mtu, progress, side
 from analyzer.relate.authentication import Authentication
 from analyzer.relate.clue import Clue
 from analyzer.relate.exchange import ROLES, Exchange, Role
@@ -84,6 +84,11 @@ class IkeSa:
     def spi_r(self) -> int | None:
         """The responder SPI; None when the trace shows none. The last one wins: error answers may carry another."""
         return next((m.spi_r for m in reversed(self.messages) if m.spi_r), None)
+
+    @lazy
+    def pieces(self) -> tuple[orphans.Piece, ...]:
+        """The :attr:`orphans` with their places in their datagrams, in the order of capture; bounded."""
+        return orphans.pieces(self.orphans, self.messages[0].packet_table) if self.orphans else ()
 
     @lazy
     def _first_by_initiator(self) -> tuple[str, str]:

@@ -110,9 +110,7 @@ def _begins_well(
     return good & _none(whose[1:][repeated], count)
 
 
-def _last_auth_succeeds(
-    columns: list[Any], first: Ints, inner: Ints, length: Ints, count: int
-) -> tuple[Bools, Bools]:
+def _last_auth_succeeds(columns: list[Any], first: Ints, inner: Ints, length: Ints, count: int) -> tuple[Bools, Bools]:
     """Is the answer to the last IKE_AUTH of the initiator of the shape of success, and may it be short of that?"""
     sa, by_initiator, kind, _, response = (c[first] for c in columns)
     sizes = np.add.reduceat(length, first)

@@ -65,8 +65,12 @@ def _server_silent(sa: IkeSa, last: Exchange) -> Iterator[Observation]:
         title=(
             f"The EAP login stalled in round {len(sa.authentication.rounds)} (message ID {last.message_id}): the "
             f"client's {octets(request.length)} request {where} {times(last.attempts)} and got no answer, after "
-            f"{_rounds(len(sa.authentication.rounds) - 1)} answered. Most likely the server waits for its "
-            "RADIUS server or user database."
+            f"{_rounds(len(sa.authentication.rounds) - 1)} answered. "
+            + (
+                "Most likely the server waits for its RADIUS server or user database."
+                if at_server
+                else "The server waits for its RADIUS server or user database, or this round is lost on the way."
+            )
         ),
         detail=(
             f"It went in {pieces(request)}"

@@ -28,16 +28,19 @@ def check(related: Related) -> Iterator[Observation]:
     if not facts.packets:
         title = "The capture holds no packets at all: nothing can be told."
     else:
-        title = (
-            f"None of the {facts.packets:,} packets in the capture is IKE: why the connection failed cannot be told."
-        )
+        what = "The one packet in the capture is not IKE"
+        if facts.packets != 1:
+            what = f"None of the {facts.packets:,} packets in the capture is IKE"
+        title = f"{what}: why the connection failed cannot be told."
     hints = []
     if facts.esp:
-        hints.append(f"There are {facts.esp:,} ESP packets: a tunnel that was set up before the capture began.")
+        be = "is" if facts.esp == 1 else "are"
+        hints.append(f"There {be} {_packets(facts.esp, 'ESP ')}: a tunnel that was set up before the capture began.")
     if facts.unreadable_udp:
-        hints.append(f"{facts.unreadable_udp:,} packets on the IKE ports could not be read as IKE.")
+        hints.append(f"{_packets(facts.unreadable_udp)} on the IKE ports could not be read as IKE.")
     if facts.unknown_link:
-        hints.append(f"{facts.unknown_link:,} packets have a link layer that is not understood.")
+        have = "has" if facts.unknown_link == 1 else "have"
+        hints.append(f"{_packets(facts.unknown_link)} {have} a link layer that is not understood.")
     hints.append("Check the interface, start before dialing, and see that the VPN is IKEv2 (other port: --port N).")
     yield Observation(
         title=title,
@@ -46,6 +49,14 @@ def check(related: Related) -> Iterator[Observation]:
         confidence=Confidence.CANNOT_TELL,
         remedies=("better-trace",),
     )
+
+
+def _packets(count: int, kind: str = "") -> str:
+    """
+    >>> _packets(1), _packets(14, "ESP ")
+    ('1 packet', '14 ESP packets')
+    """
+    return f"{count:,} {kind}packet{'' if count == 1 else 's'}"
 
 
 RULE = Rule(

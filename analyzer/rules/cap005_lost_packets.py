@@ -39,6 +39,7 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=45,
     check=check,
+    ceiling=Confidence.STRONG,
     scope="capture",
     is_verdict=False,
     topics=("better-trace",),

@@ -168,7 +168,8 @@ def _finding(rule: Rule, sa: int | None, seen: Observation) -> Finding:
         title=seen.title,
         detail=seen.detail,
         frames=seen.frames,
-        remedies=tuple(text for key in (*rule.remedies, *seen.remedies) for text in remedy(key)),
+        # Both sides may be given the same advice: once is enough.
+        remedies=tuple(dict.fromkeys(text for key in (*rule.remedies, *seen.remedies) for text in remedy(key))),
         order=rule.order,
         is_verdict=rule.is_verdict and not seen.is_remark,
     )

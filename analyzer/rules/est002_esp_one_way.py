@@ -58,7 +58,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             f"IKE itself is answered both ways. Either the {other}'s ESP is lost on its way here, or the {other} does "
             "not get or has nothing to send back (routing, policy or firewall behind it). "
             + ("A firewall or NAT that does not know IP protocol 50 drops it; " if native else "")
-            + f"a trace at the {other} tells which."
+            + f"A trace at the {other} tells which."
         ),
         frames=frames(init_frames(sa), (f for flow in flows for f in (flow.first_frame, flow.last_frame))),
         confidence=Confidence.PROBABLE if enough else Confidence.POSSIBLE,

@@ -75,12 +75,11 @@ def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
             ),
             detail=(
                 "Without its first fragment a message cannot be told from other UDP: its time and sender speak for "
-                "IKE_AUTH."
+                "IKE_AUTH. A filter on UDP 4500, which only the first fragment names, or a path that carries no "
+                "packets of that size would leave the same."
             ),
             frames=frames(init_frames(sa), later),
-            confidence=Confidence.STRONG
-            if sa.side == "responder" and not sa.capture.lost_packets
-            else Confidence.POSSIBLE,
+            confidence=Confidence.POSSIBLE,
             remedies=against_ip_fragments(sa, "shrink-ike-auth"),
         )
 
@@ -88,16 +87,15 @@ def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
 def _what_happened(sa: IkeSa, loss: Loss, request: Attempt) -> str:
     exchange = loss.exchange
     what = f"The {octets(request.length)} {exchange_name(exchange)} request"
-    mtu = mtu_phrase(sa, "initiator")
     if loss.seen_whole:
-        cut = f"left in {request.ip_fragments} IP fragments" + (f" ({mtu})" if mtu else "")
+        cut = f"left in {request.ip_fragments} IP fragments"
         silence = f"was sent {times(exchange.attempts)} and got no answer"
     else:
-        cut = "reaches this point only in part: some of its IP fragments are missing" + (f" ({mtu})" if mtu else "")
+        cut = "reaches this point only in part: some of its IP fragments are missing"
         silence = f"came {times(exchange.attempts)} and got no answer"
     if request.skf_total:
-        cut = f"went as {request.skf_total} SKF fragments which IP fragmented again" + (f" ({mtu})" if mtu else "")
-    return f"{what} {cut}, {silence}"
+        cut = f"went as {request.skf_total} SKF fragments which IP fragmented again"
+    return f"{what} {cut} ({mtu_phrase(sa, 'initiator')}), {silence}"
 
 
 def _doubt(sa: IkeSa, request: Attempt) -> str:

@@ -40,11 +40,12 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 def _arrived_in_part(sa: IkeSa, loss: Loss) -> Observation:
     exchange, response = loss.exchange, loss.message
     size = f" of {response.length:,} bytes" if response is not None else ""
-    part = "some of its IP fragments" if loss.rest else "its first IP fragment without the rest"
     if response is None:
         part = "later IP fragments without the first"
-    elif not loss.rest and max(m.ip_fragments for m in response.messages) > 1:
+    elif loss.rest or max(m.ip_fragments for m in response.messages) > 1:
         part = "some of its IP fragments"
+    else:
+        part = "its first IP fragment without the rest"
     arrived = frames(*(a.frames for a in exchange.responses), loss.rest)
     return Observation(
         title=(

@@ -53,6 +53,7 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=10,
     check=check,
+    ceiling=Confidence.STRONG,
     needs=("init-request-payloads",),
     is_verdict=False,
     topics=("enable-ike-fragmentation",),

@@ -42,6 +42,7 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=11,
     check=check,
+    ceiling=Confidence.STRONG,
     needs=("init-request-payloads", "init-response-payloads"),
     is_verdict=False,
     topics=("enable-ike-fragmentation",),

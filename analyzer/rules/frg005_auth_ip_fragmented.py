@@ -60,5 +60,6 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=101,
     check=check,
+    ceiling=Confidence.STRONG,
     is_verdict=False,
 )

@@ -47,6 +47,7 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=102,
     check=check,
+    ceiling=Confidence.STRONG,
     needs=("init-request-payloads", "init-response-payloads"),
     is_verdict=False,
 )

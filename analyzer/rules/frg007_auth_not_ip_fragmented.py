@@ -43,5 +43,6 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=103,
     check=check,
+    ceiling=Confidence.STRONG,
     is_verdict=False,
 )

@@ -45,7 +45,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if not sa.unanswered and not sa.retransmits:
         return
     for exchange in sa.of(*LARGE):
-        if exchange.sender != "initiator" or not exchange.requests:
+        if exchange.sender != "initiator":
             continue
         if exchange.outcome == "unanswered":
             answer = skf_sets(exchange.responses)

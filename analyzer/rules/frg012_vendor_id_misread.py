@@ -83,6 +83,7 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=35,
     check=check,
+    ceiling=Confidence.STRONG,
     is_verdict=False,
     topics=("enable-ike-fragmentation", "not-ikev1-fragmentation"),
 )

@@ -71,6 +71,7 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=109,
     check=check,
+    ceiling=Confidence.STRONG,
     is_verdict=False,
     topics=("permit-ip-fragments",),
 )

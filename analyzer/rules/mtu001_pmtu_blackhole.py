@@ -25,11 +25,12 @@ from collections.abc import Iterator
 from analyzer.relate.answered import is_unbroken
 from analyzer.relate.clue import Clue
 from analyzer.relate.exchange import ROLES, Attempt, Exchange, Role
+from analyzer.relate.orphans import only_short_ends
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.skf import skf_sets
 from analyzer.rules import silence
 from analyzer.rules.advice import advise
-from analyzer.rules.ip_fragments_lost import is_answered_in_vain
+from analyzer.rules.ip_fragments_lost import LARGE, is_answered_in_vain
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import exchange_name, frames, init_frames, octets, offsets, silence_after, times
 
@@ -44,6 +45,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if sa.unanswered or sa.retransmits:
         for exchange in sa.exchanges:
             yield from _of_exchange(sa, exchange)
+    if sa.orphans:
+        yield from _only_ends(sa)
     if sa.flows and sa.capture.surroundings.sweeps:
         yield from _large_esp(sa)
 
@@ -59,6 +62,35 @@ def _of_exchange(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
         yield from _too_large(sa, exchange, exchange.responses, "response")
     elif exchange.outcome == "answered" and exchange.attempts > _REPEATED and exchange.responses:
         yield from _had_to_shrink(sa, exchange)
+
+
+def _only_ends(sa: IkeSa) -> Iterator[Observation]:
+    """Of the client's IP fragments only the short last one arrives, each time: those of full size are lost."""
+    init = sa.init
+    if init is None or init.outcome != "answered" or sa.side == "initiator":
+        return
+    ends = [p for p in sa.pieces if p.src == sa.initiator and p.frame > init.frames[-1]]
+    if len(ends) < _REPEATED or not only_short_ends(ends) or any(e.requests for e in sa.of(*LARGE)):
+        return
+    largest = max(p.ip_length for p in ends)
+    # IPv4 routers cut further what does not fit; over IPv6 only the sender may (RFC 8200 section 5).
+    at_server = sa.side == "responder" and not (sa.capture.lost_packets or sa.capture.damaged)
+    sure = at_server and ":" in sa.initiator
+    yield Observation(
+        title=(
+            f"After IKE_SA_INIT only the short last IP fragment of the client's next message arrives ({largest:,} "
+            f"bytes, {times(len(ends))}), never one of full size: the path to this point does not carry packets of "
+            "that size."
+        ),
+        detail=(
+            f"It begins at byte {max(p.offset for p in ends):,} of its datagram, so more than one fragment of full "
+            "size went before it. Without its first fragment a message cannot be told from other UDP: time and sender "
+            "speak for IKE_AUTH."
+        ),
+        frames=frames(init_frames(sa), (p.frame for p in ends)),
+        confidence=Confidence.STRONG if sure else Confidence.POSSIBLE,
+        remedies=("path-mtu", "allow-icmp"),
+    )
 
 
 def _sender(exchange: Exchange, word: str) -> Role:

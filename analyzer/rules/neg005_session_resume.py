@@ -35,7 +35,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
                 detail="If it happens at each connection, the gateway's nodes do not share the ticket key.",
                 frames=frames(exchange.frames),
                 confidence=Confidence.STRONG,
-                is_remark=True,
+                remedies=("session-resume",),
             )
 
 

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 
 from analyzer.capture.select import NAT_T_PORT
 from analyzer.relate.exchange import Exchange
+from analyzer.relate.orphans import only_short_ends
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
 from analyzer.rules import certainty, silence
@@ -55,6 +56,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         yield from _silent(sa)
     if sa.side in ("responder", "middle"):
         yield from _answered_in_vain(sa)
+        yield from _without_ports(sa)
 
 
 def _silent(sa: IkeSa) -> Iterator[Observation]:
@@ -81,11 +83,12 @@ def _silent(sa: IkeSa) -> Iterator[Observation]:
             title=(
                 f"IKE_SA_INIT was answered on UDP 500, but the {octets(request.length)} {exchange_name(exchange)} "
                 f"request on UDP 4500 ({pieces(request)}) was sent {times(exchange.attempts)} and got no answer: UDP "
-                f"4500 {conclusion}; IP fragmentation is not involved."
+                f"4500 {conclusion}; IP did not cut the request."
             ),
             detail=(
                 "Nothing in this trace comes from the server's UDP port 4500. A server that drops the request without "
-                f"a word looks the same. {silence_after(sa, exchange).capitalize()} sending."
+                "a word, or an answer in IP fragments that get lost, looks the same. "
+                f"{silence_after(sa, exchange).capitalize()} sending."
             ),
             frames=frames(init_frames(sa), exchange.frames),
             confidence=Confidence.POSSIBLE if large else certainty.of_silence(sa, exchange),
@@ -126,6 +129,30 @@ def _answered_in_vain(sa: IkeSa) -> Iterator[Observation]:
         ),
         frames=frames(init_frames(sa), exchange.frames),
         confidence=Confidence.POSSIBLE if weak else Confidence.PROBABLE,
+        remedies=("open-udp-4500",),
+    )
+
+
+def _without_ports(sa: IkeSa) -> Iterator[Observation]:
+    """Behind IKE_SA_INIT only IP fragments without ports arrive: what names port 4500 is stopped, the rest is not."""
+    init = sa.init
+    later = [p for p in sa.pieces if p.src == sa.initiator and init is not None and p.frame > init.frames[-1]]
+    if not later or sa.of(*_NEXT) or sa.esp_i_to_r or only_short_ends(later):
+        return
+    again = len({p.offset for p in later}) < len(later)
+    sound = sa.side == "responder" and again and not (sa.capture.lost_packets or sa.capture.damaged)
+    yield Observation(
+        title=(
+            f"IKE_SA_INIT went through on UDP 500, and then only IP fragments without ports arrive from {sa.initiator} "
+            f"({len(later)} of them), never a first one: most likely a filter on UDP 4500 stops those, which alone "
+            "name the port, and lets the rest through."
+        ),
+        detail=(
+            "A device that drops first IP fragments only would leave the same. Without its first fragment a message "
+            "cannot be told from other UDP: time and sender speak for IKE_AUTH."
+        ),
+        frames=frames(init_frames(sa), (p.frame for p in later)),
+        confidence=Confidence.PROBABLE if sound else Confidence.POSSIBLE,
         remedies=("open-udp-4500",),
     )
 

@@ -36,7 +36,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if abandoned := _abandoned(sa):
         yield _in_doubt(sa, abandoned)
         return
-    esp = f"ESP flows ({sa.esp_i_to_r:,} packets out, {sa.esp_r_to_i:,} back)"
+    esp = f"ESP flows ({sa.esp_i_to_r:,} packet{'' if sa.esp_i_to_r == 1 else 's'} out, {sa.esp_r_to_i:,} back)"
     both = sa.esp_i_to_r > 0 and sa.esp_r_to_i > 0
     later = sa.authentication.is_alive
     sure = both or later

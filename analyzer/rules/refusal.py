@@ -78,7 +78,7 @@ def observed(sa: IkeSa, refusal: Refusal, conclusion: str, hint: str, remedies: 
     name = exchange_name(exchange)
     evidence = frames(exchange.frames, (r.frame for r in refusal.rows))
     said = f"{conclusion} ({icmp_number(row)}, frame {row.frame})"
-    if not refusal.stands or not exchange.is_setup:
+    if not refusal.stands:
         came = "no answer came" if not exchange.responses else "the request was answered all the same"
         return Observation(
             title=f"{said}, about {name}; {came}.",
@@ -98,6 +98,8 @@ def observed(sa: IkeSa, refusal: Refusal, conclusion: str, hint: str, remedies: 
         detail=f"{sent}; {silence_after(sa, exchange)}. {_match(sa, refusal)}",
         frames=evidence,
         confidence=_confidence(sa, refusal),
+        # Once the connection stood, its loss is another matter than an attempt that fails.
+        severity=None if exchange.is_setup else Severity.DEGRADING,
         remedies=remedies,
     )
 
@@ -133,8 +135,8 @@ def _match(sa: IkeSa, refusal: Refusal) -> str:
         what = f"the addresses, UDP port {quoted.dport} and the initiator SPI"
     else:
         what = f"the addresses and UDP port {quoted.dport}"
-    count = f" There are {len(refusal.rows)} of them." if len(refusal.rows) > 1 else ""
-    return f"It quotes {what} of this message.{count} ICMP is not authenticated: it can be forged."
+    count = f" {len(refusal.rows)} such ICMP messages came." if len(refusal.rows) > 1 else ""
+    return f"The ICMP message quotes {what} of the request.{count} ICMP is not authenticated: it can be forged."
 
 
 def _confidence(sa: IkeSa, refusal: Refusal) -> Confidence:

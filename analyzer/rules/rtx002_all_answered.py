@@ -48,5 +48,6 @@ RULE = Rule(
     severity=Severity.INFORMATION,
     order=105,
     check=check,
+    ceiling=Confidence.STRONG,
     is_verdict=False,
 )

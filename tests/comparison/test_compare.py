@@ -302,14 +302,30 @@ def test_a_liveness_check_that_is_lost_degrades() -> None:
 
 
 def test_only_the_first_fragment_is_lost() -> None:
-    """The first fragment alone carries ports: a filter on UDP 4500 looks like this, too."""
+    """The first fragment alone carries ports, and nothing else on 4500 arrives: a filter on the port, most likely."""
     found = both(
         "+0.075 C:4500 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 x3 at +1.000 +2.000 sa 1\n",
         "+100.090 C:33002 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 lost 1 x3 at +1.000 +2.000 sa 1\n",
     )
-    assert said(found) == ("ike-auth-ip-fragments-lost-upstream", "proved")
+    assert said(found) == ("udp-4500-blocked", "strong")
     assert "fragment 1 never reached the server" in found.verdict.text
-    assert "UDP 4500 itself is blocked" in found.verdict.text
+    assert "most likely a filter on that port" in found.verdict.text
+
+
+def test_ipv6_fragments_of_full_size_are_lost() -> None:
+    """IPv6: no router cuts a packet. 1,496-byte fragments never arrive, the last of 632 bytes does: size decides."""
+    hosts = "C = 2001:db8::2   S = 2001:db8:7::1"
+    request = "C:4500 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 (1496 1496 632)"
+    client = captured(f"{hosts}   at C\n{SPI}", INIT_C, f"+0.075 {request} mid 1 x3 at +1.000 +2.000 sa 1\n", LATE_C)
+    server = captured(
+        f"{hosts}   at S\n{SPI}",
+        INIT_C,
+        f"+0.090 {request} lost 1,2 mid 1 x3 at +1.000 +2.000 sa 1\n",
+        LATE_C,
+    )
+    found = analyzer.compare(client, server)
+    assert said(found) == ("pmtu-blackhole", "proved")
+    assert "fragments 1 and 2 never reached the server" in found.verdict.text
 
 
 def test_the_json_says_the_same() -> None:

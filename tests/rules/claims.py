@@ -103,6 +103,12 @@ def texts_are_whole_sentences(case: Case) -> None:
         assert finding.title, finding.rule
 
 
+def what_is_wrong_comes_with_a_remedy(case: Case) -> None:
+    """RTX001 says only that no rule knows why."""
+    for finding in capture_of(case).found:
+        assert finding.remedies or finding.severity is Severity.INFORMATION or finding.rule == "RTX001", finding
+
+
 CLAIMS = (
     rule_says_what_the_case_expects,
     nothing_else_is_blamed,
@@ -111,6 +117,7 @@ CLAIMS = (
     no_rule_is_surer_than_it_says_it_can_be,
     frames_are_frames_of_the_capture,
     texts_are_whole_sentences,
+    what_is_wrong_comes_with_a_remedy,
 )
 
 

@@ -1,0 +1,75 @@
+"""IP fragments whose first one was never seen: without ports, they belong to an IKE SA by addresses and time only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+if TYPE_CHECKING:
+    from analyzer.wire.tables import Packets
+
+#: Looked at in one IKE SA; a flood of them tells no more.
+MAX_PIECES = 1_000
+#: Ethernet's MTU: what lies further behind in a datagram has more than one fragment before it.
+_ONE_PACKET = 1500
+
+
+@dataclass(frozen=True, slots=True)
+class Piece:
+    """One such fragment.
+
+    Attributes
+    ----------
+    frame : int
+    src : str
+    identification : int
+        IP identification; 0 where there is none.
+    offset, ip_length : int
+        Where its data lies in the datagram, and its IP packet's length, bytes.
+    more : bool
+        Further fragments follow it.
+    """
+
+    frame: int
+    src: str
+    identification: int
+    offset: int
+    ip_length: int
+    more: bool
+
+
+def pieces(orphans: Iterable[tuple[int, str, str]], packets: Packets) -> tuple[Piece, ...]:
+    """The fragments of an IKE SA's ``orphans``, in the order of capture.
+
+    Parameters
+    ----------
+    orphans : iterable of (frame, source, destination)
+    packets : Packets
+        The capture's packet table.
+    """
+    source = dict([(frame, src) for frame, src, _ in orphans][:MAX_PIECES])
+    rows = np.flatnonzero(np.isin(packets.frame, list(source)))
+    return tuple(
+        Piece(
+            frame=int(packets.frame[row]),
+            src=source[int(packets.frame[row])],
+            identification=max(int(packets.ip_id[row]), 0),
+            offset=int(packets.fragment_offset[row]),
+            ip_length=int(packets.ip_length[row]),
+            more=bool(packets.mf[row] == 1),
+        )
+        for row in rows.tolist()
+    )
+
+
+def only_short_ends(found: Iterable[Piece]) -> bool:
+    """Of each datagram only the last fragment is there, though others beside the first must have gone before it.
+
+    A filter on ports stops the first fragment alone; where those in the middle are missing too, and only the shorter
+    last one arrives, size decides.
+    """
+    seen = list(found)
+    return bool(seen) and all(not p.more and p.offset > _ONE_PACKET > p.ip_length for p in seen)
