@@ -34,3 +34,23 @@ def decoded(raw: bytes) -> str:
     # Four bytes are the most that one character takes.
     text = raw[: 4 * MAX_TEXT].rstrip(b"\0").decode("utf-8", "backslashreplace")
     return printable(text[:MAX_TEXT])[:MAX_TEXT]
+
+
+def utf16(raw: bytes, at: int) -> tuple[str, int]:
+    """Text of a Windows record that begins at ``at`` and ends with a zero word, and where the record goes on.
+
+    Without a zero word, the text goes to the end. It is cut and escaped like that of :func:`decoded`.
+
+    Examples
+    --------
+    >>> utf16(b"..W\\0L\\0A\\0N\\0\\0\\0rest", 2)
+    ('WLAN', 12)
+    >>> utf16(b"a\\0b\\0", 0)
+    ('ab', 4)
+    """
+    end = raw.find(b"\0\0", at)
+    while end >= 0 and (end - at) % 2:
+        end = raw.find(b"\0\0", end + 1)
+    stop, behind = (len(raw), len(raw)) if end < 0 else (end, end + 2)
+    text = raw[at : min(stop, at + 4 * MAX_TEXT)].decode("utf-16-le", "backslashreplace")
+    return printable(text[:MAX_TEXT])[:MAX_TEXT], behind

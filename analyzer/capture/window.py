@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import threading
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.capture.records import SLACK
+from analyzer.capture.records import SLACK, Note
 from analyzer.errors import InputError
 
 #: A window is never smaller: the first bytes must tell what the file is.
@@ -31,6 +32,10 @@ class Window:
         No byte follows ``buffer[:end]``.
     sha256 : str or None
         Digest of the whole stream, hex; None until :meth:`finish`, and without ``sha256=True``.
+    notes : list of Note
+        Remarks on how the stream came to be (unpacked, converted); complete when it has ended.
+    origin : str
+        What the stream was made from, as an addition to the name of its format: ``+gzip``; else empty.
 
     Examples
     --------
@@ -51,6 +56,8 @@ class Window:
         self.end = 0
         self.at_end = False
         self.sha256: str | None = None
+        self.notes: list[Note] = []
+        self.origin = ""
         self._stream = stream
         self._owned = owned
         self._hash = hashlib.sha256() if sha256 else None
@@ -61,6 +68,11 @@ class Window:
         # While a thread still hashes one buffer, or somebody works on it, the next bytes are read into the other.
         self._spare = _room(self._capacity) if sha256 else self.buffer
         self._fill()
+
+    @property
+    def head(self) -> bytes:
+        """The first bytes of the window, which tell what the file is as long as nothing was read."""
+        return self.buffer[: min(self.end, MIN_BYTES)].tobytes()
 
     def use_two_buffers(self) -> None:
         """From now on the next bytes never go into the buffer that holds the last ones."""
@@ -76,6 +88,12 @@ class Window:
         """The lent buffer is free again."""
         self._lent = None
         self._returned.set()
+
+    @property
+    def file(self) -> BinaryIO | None:
+        """The stream, if it is a file on disk of the window's own: once all was read, it can be read again anywhere."""
+        owned = self._owned
+        return cast(BinaryIO, owned) if isinstance(owned, io.FileIO) and owned.seekable() else None
 
     @property
     def _capacity(self) -> int:
@@ -118,6 +136,10 @@ class Window:
         self.advance(at, size)
         return 0
 
+    def remarks(self) -> list[Note]:
+        """The notes on this stream and on what it was made from."""
+        return self.notes
+
     def finish(self) -> None:
         """Read what is left, so that the digest covers every byte of the stream."""
         if self._hash is None or self.sha256 is not None:
@@ -158,6 +180,37 @@ class Window:
         if self._hashing is not None:
             self._hashing.join()
             self._hashing = None
+
+
+class InnerWindow(Window):
+    """A window onto what was made from another one, by unpacking say: the digest is that of the outer stream.
+
+    Parameters
+    ----------
+    outer : Window
+        Is closed together with this one.
+    stream : binary file
+        What was made of it; is closed, too.
+    by : str
+        What made it: gzip, editcap.
+    """
+
+    def __init__(self, outer: Window, stream: BinaryIO, by: str, chunk_bytes: int) -> None:
+        self._outer = outer
+        super().__init__(stream, outer.name, chunk_bytes, owned=stream)
+        self.origin = f"{outer.origin}+{by}"
+
+    def remarks(self) -> list[Note]:
+        return [*self._outer.remarks(), *self.notes]
+
+    def finish(self) -> None:
+        """Read what is left of the outer stream."""
+        self._outer.finish()
+        self.sha256 = self._outer.sha256
+
+    def close(self) -> None:
+        super().close()
+        self._outer.close()
 
 
 def _room(size: int) -> NDArray[np.uint8]:

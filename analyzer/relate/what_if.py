@@ -204,6 +204,11 @@ def _mtu(sa: IkeSa, sender: Role) -> tuple[int, str, bool]:
     upper = sa.path_mtu[sender].upper
     link = max((m.first_fragment_length or 0 for m in sa.sent_by(sender)), default=0)
     if upper is not None and (not link or upper < link):
+        # What is known to pass is safe; the upper end of a bracket may be too large.
+        of_path = [c for c in sa.mtu_clues[sender] if c.about == "path" and not c.is_weak]
+        passes = max((c.lower for c in of_path if c.lower), default=0)
+        if 0 < passes < upper:
+            return passes, "the largest that this trace shows to pass", True
         return upper, "what this trace tells of the path MTU", True
     if link:
         # Away from the sender a router may have cut them anew (domain.md 5.3).

@@ -209,3 +209,17 @@ def test_nothing_to_configure_where_it_does_not_help():
 
 def test_a_cut_is_a_value():
     assert cut([(1, 1)], 1248, COMMON[:1]) == Cut(1, 1, 1248)
+
+
+def test_of_a_bracket_the_size_that_passed_is_planned_for() -> None:
+    """Pings of 1,400 bytes of IP are answered, of 1,428 never: the MTU may be 1,400, and so 1,427 would be too much."""
+    pings = """
+-3.000 C > S  ICMP echo-request size 1400 df
+-2.990 C < S  ICMP echo-reply size 1400
+-2.500 C > S  ICMP echo-request size 1428 df
+-1.500 C > S  ICMP echo-request size 1428 df
+"""
+    request = "+0.075 C:4500 > S:4500 IKE_AUTH request SKF 1-3/3 (1448 1448 500) x3 at +1 +3\n"
+    (plan,) = plans(pings, GCM_INIT, request, "+20 C:40000 > S:9 UDP\n", hosts=AT_CLIENT)
+    assert (plan.mtu, plan.mtu_source) == (1400, "the largest that this trace shows to pass")
+    assert plan.largest_packet <= 1400
