@@ -28,7 +28,7 @@ Grammar ([] optional, {} repeated, capitals explained below)::
     message   = EXCHANGE request|response [LENGTH] {payload} [protected]
                 [sa N] [mid N] [ip-fragments N [(SIZE ...)]] [lost NUMBERS] [order NUMBERS] [tcp]
     payload   = SA[(SUITE ...)] | KE[(GROUP)] | No[(BYTES)] | N(notify ...) | V(VENDOR ...) | CERTREQ[(CAS)]
-    notify    = (NAME | notify NUMBER) [NUMBER | 0xHEX]
+    notify    = (NAME | notify NUMBER) [NUMBER | 0xHEX]       NAME as in the RFC, or short as in strongSwan's log
     protected = SK[{TYPE}] | SKF[{TYPE}] NUMBERS/TOTAL [(LENGTH ...)]
 
     traffic   = ESP spi 0xHEX [count N] [size N] [every TIME]        with ports: in UDP; without: IP protocol 50
@@ -43,6 +43,8 @@ Grammar ([] optional, {} repeated, capitals explained below)::
   step's own first sending, so ``x3 at +1.000 +2.000`` is three sendings of the same bytes.
 - EXCHANGE is the RFC's name, ``exchange 240`` for one without a name, or ``IKEv1 Main Mode`` and its like (where
   request and response stand for initiator and responder).
+- Short names of notifies: NATD_S_IP, NATD_D_IP, FRAG_SUP, HASH_ALG, REDIR_SUP, CHDLESS_SUP, MULT_AUTH and IKE_INT_SUP
+  (:mod:`analyzer.report.ladder_names`); every other notify has the RFC's name alone.
 - LENGTH is that of the IKE header; of a set of SKF fragments the sum. SIZE is the length of an IP packet.
 - ``SK{IDi}``: the clear type of the first inner payload; ``SK{}`` none. ``SKF 1-3/3``: fragments 1, 2 and 3 of 3,
   sent together; ``SKF 1,3/3``: the capture lacks the second.
@@ -52,8 +54,9 @@ Grammar ([] optional, {} repeated, capitals explained below)::
   Both are what an analysis adds.
 - NUMBERS are ``2,3,7-9``.
 
-``parse(render(x)) == x`` for every ladder that obeys the grammar, and ``render(parse(text))`` is the tidy form of
-``text``: hosts in the order of their declaration, the first on the left of each step.
+``parse(render(x)) == x`` for every ladder that obeys the grammar, printed with short names or without, and
+``render(parse(text))`` is the tidy form of ``text``: hosts in the order of their declaration, the first on the left of
+each step, the RFC's names.
 """
 
 from __future__ import annotations
@@ -62,6 +65,7 @@ import re
 from typing import Any
 
 from analyzer.report.ladder_model import Host, Ladder, Options, Sa, Step
+from analyzer.report.ladder_names import briefly
 from analyzer.report.ladder_step import align, read_step, write_step
 from analyzer.report.ladder_values import Line, address, integer
 from analyzer.report.ladder_words import HOST_WORDS, OPTION_WORDS, Word, phrases, read_word
@@ -115,13 +119,15 @@ def parse(text: str) -> Ladder:
     return Ladder(tuple(hosts.values()), tuple(steps), mtu, tuple(sas.values()), Options(**header))
 
 
-def render(ladder: Ladder) -> str:
+def render(ladder: Ladder, *, brief: bool = False) -> str:
     """Write a ladder; :func:`parse` reads it back.
 
     Parameters
     ----------
     ladder : Ladder
         Its texts (names, addresses, vendor IDs) must obey the grammar: what came from a capture is escaped before.
+    brief : bool
+        Write well-known notifies by their short names, for lines that fit a screen.
 
     Returns
     -------
@@ -143,7 +149,8 @@ def render(ladder: Ladder) -> str:
     lines = [line for line in lines if line]
     if ladder.steps:
         names = [host.name for host in ladder.hosts]
-        lines += [""] * bool(lines) + align([write_step(step, names) for step in ladder.steps])
+        steps = map(briefly, ladder.steps) if brief else ladder.steps
+        lines += [""] * bool(lines) + align([write_step(step, names) for step in steps])
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -11,6 +11,7 @@ from itertools import groupby
 from typing import Any
 
 from analyzer.report.ladder_model import Encrypted, Message, Payload
+from analyzer.report.ladder_names import rfc_name
 from analyzer.report.ladder_values import Line, integer, sizes, split_numbers, write_numbers, write_sizes
 from analyzer.report.ladder_words import DIRECTIONS, EXCHANGES, IKEV1_EXCHANGES, MESSAGE_WORDS, phrases, read_word
 
@@ -116,7 +117,7 @@ def _read_notifies(arguments: list[str], line: Line) -> Iterable[Payload]:
         elif not _NOTIFY_NAME.fullmatch(name):
             line.fail(f"{name!r} is no notify: write its RFC name or 'notify 40999'")
         data = tuple(arguments.pop(0) for _ in range(1) if arguments and _NOTIFY_DATA.fullmatch(arguments[0]))
-        yield Payload("N", (name, *data))
+        yield Payload("N", (rfc_name(name), *data))
 
 
 def _write_payloads(contents: Iterable[Payload]) -> list[str]:

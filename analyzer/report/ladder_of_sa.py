@@ -21,14 +21,17 @@ from analyzer.report.ladder_model import (
 )
 from analyzer.report.ladder_model import Message as What
 from analyzer.report.ladder_words import EXCHANGES, ICMP_NAMES
+from analyzer.wire.icmp import IcmpError
 from analyzer.wire.registry import name, numbers
-from analyzer.wire.tables import EspFlow
+from analyzer.wire.tables import EspFlow, IcmpRow
 
 #: Steps printed; of a long session the first ones tell how it was set up.
 MAX_STEPS = 40
 
 _MILLISECOND = 1_000_000
-_CLIENT, _SERVER = "C", "S"
+_CLIENT, _SERVER, _ROUTER = "C", "S", "R"
+#: Of one ICMP error on one line.
+_MOST_SENDINGS = 8
 _OUTCOMES = {
     "unanswered": "unanswered",
     "superseded": "superseded",
@@ -56,13 +59,27 @@ def ladder_of(sa: IkeSa, *, max_steps: int = MAX_STEPS) -> Ladder:
     zero = sa.start
     steps = [*_messages(sa, zero), *_esp(sa, zero), *_icmp(sa, zero)]
     steps.sort(key=lambda step: step.time)
-    addresses = {_CLIENT: sa.initiator, _SERVER: sa.responder}
+    shown = steps[:max_steps]
+    named = {step.sender for step in shown} | {_CLIENT, _SERVER}
     return Ladder(
-        hosts=tuple(Host(key, address) for key, address in addresses.items()),
-        steps=tuple(steps[:max_steps]),
+        hosts=tuple(Host(key, address) for address, key in _hosts(sa).items() if key in named),
+        steps=tuple(shown),
         options=Options(start=zero if zero >= 0 else None),
         sas=(Sa(1, f"{sa.spi_i:016x}", f"{sa.spi_r:016x}" if sa.spi_r else ""),),
     )
+
+
+def _hosts(sa: IkeSa) -> dict[str, str]:
+    """The name of each address: the two sides, then R, R2 and so on that sent ICMP errors about their packets."""
+    names = {sa.initiator: _CLIENT, sa.responder: _SERVER}
+    for row in sa.icmp:
+        routers = len(names) - 1
+        names.setdefault(_address(sa, row.src), _ROUTER if routers == 1 else f"{_ROUTER}{routers}")
+    return names
+
+
+def _address(sa: IkeSa, index: int) -> str:
+    return sa.messages[0].address_text(index)
 
 
 def _messages(sa: IkeSa, zero: int) -> Iterable[Step]:
@@ -84,7 +101,8 @@ def _step(sa: IkeSa, zero: int, attempts: Sequence[Attempt], outcome: str, *, is
     attempt = max(attempts, key=lambda a: (a.complete, a.length))
     first = attempt.messages[0]
     sender, receiver = (_CLIENT, _SERVER) if first.src == sa.initiator else (_SERVER, _CLIENT)
-    begin = attempts[0].time
+    # Clocks jump: in the ladder the first sending is the earliest.
+    begin, *again = sorted(a.time for a in attempts)
     return Step(
         time=_shown(begin - zero),
         sender=sender,
@@ -92,7 +110,7 @@ def _step(sa: IkeSa, zero: int, attempts: Sequence[Attempt], outcome: str, *, is
         sport=first.sport,
         dport=first.dport,
         what=_what(attempt, is_response=is_response),
-        repeats=tuple(_shown(a.time - begin) for a in attempts[1:]),
+        repeats=tuple(_shown(time - begin) for time in again),
         outcome=outcome or None,
         frames=tuple(sorted({f for a in attempts for f in a.frames})),
     )
@@ -107,6 +125,8 @@ def _what(attempt: Attempt, *, is_response: bool) -> What:
     first = attempt.messages[0]
     cut = attempt.is_ip_fragmented
     missing = tuple(range(first.ip_fragments + 1, first.ip_pieces + 1))
+    # Of a set of SKF messages another one may be cut more than the first.
+    sizes = first.ip_sizes[: first.ip_pieces] if first.ip_pieces == attempt.ip_fragments and not missing else ()
     return What(
         exchange=_exchange(first),
         direction="response" if is_response else "request",
@@ -114,9 +134,7 @@ def _what(attempt: Attempt, *, is_response: bool) -> What:
         contents=_contents(first),
         encrypted=_encrypted(attempt),
         mid=first.message_id if first.version == 2 and first.message_id > 1 else None,
-        ip_fragments=IpFragments(attempt.ip_fragments, () if missing else first.ip_sizes[: first.ip_pieces])
-        if cut
-        else None,
+        ip_fragments=IpFragments(attempt.ip_fragments, sizes) if cut else None,
         lost=missing,
         tcp=first.over_tcp,
     )
@@ -190,22 +208,40 @@ def _span(flow: EspFlow) -> tuple[int, ...]:
 
 
 def _icmp(sa: IkeSa, zero: int) -> Iterable[Step]:
-    text = sa.messages[0].address_text
+    """One line for the same error again and again, up to some length."""
+    names = _hosts(sa)
+    same: dict[tuple[str, bool, Icmp], list[IcmpRow]] = {}
     for row in sa.icmp:
-        if row.error.meaning in ICMP_NAMES:
-            to_client = text(row.quoted_src) == sa.initiator
+        said = _icmp_name(row.error)
+        if said:
+            to_client = _address(sa, row.quoted_src) == sa.initiator
+            what = Icmp(name=said, mtu=row.error.mtu)
+            same.setdefault((names[_address(sa, row.src)], to_client, what), []).append(row)
+    for (sender, to_client, what), unsorted in same.items():
+        rows = sorted(unsorted, key=lambda row: row.time)
+        for first in range(0, len(rows), _MOST_SENDINGS):
+            some = rows[first : first + _MOST_SENDINGS]
             yield Step(
-                time=_shown(row.time - zero),
-                sender=_SERVER if to_client else _CLIENT,
+                time=_shown(some[0].time - zero),
+                sender=sender,
                 receiver=_CLIENT if to_client else _SERVER,
-                what=Icmp(name=row.error.meaning, mtu=row.error.mtu),
-                frames=(row.frame,),
+                what=what,
+                repeats=tuple(_shown(row.time - some[0].time) for row in some[1:]),
+                frames=tuple(sorted(row.frame for row in some)),
             )
+
+
+def _icmp_name(error: IcmpError) -> str:
+    """The notation's name of an error; empty where it has none. Codes: RFC 792, RFC 1812 section 5.2.7.1, RFC 4443."""
+    if error.meaning == "unreachable-routing":
+        hosts = (3,) if error.ip_version == 6 else (1, 7, 12)
+        return "host-unreachable" if error.code in hosts else "net-unreachable"
+    return error.meaning if error.meaning in ICMP_NAMES else ""
 
 
 def steps_left_out(sa: IkeSa, max_steps: int = MAX_STEPS) -> int:
     """Steps that :func:`ladder_of` does not show."""
     messages = sum(bool(e.requests) + bool(e.responses) for e in sa.exchanges) if sa.version >= 2 else len(sa.messages)
     flows = sum(bool(flow.spi) for flow in sa.flows)
-    reports = sum(row.error.meaning in ICMP_NAMES for row in sa.icmp)
+    reports = sum(1 for _ in _icmp(sa, sa.start))
     return max(messages + flows + reports - max_steps, 0)

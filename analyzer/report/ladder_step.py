@@ -86,8 +86,8 @@ def _read_repeats(line: Line) -> tuple[int, ...]:
     if count < 2 or line.take("at") != "at":
         line.fail("repeats are written x3 at +1.000 +2.000")
     times = tuple(seconds(line) for _ in range(count - 1))
-    if min(times) <= 0 or sorted(times) != list(times):
-        line.fail("repeats come after the first sending, in their order")
+    if min(times) < 0 or sorted(times) != list(times):
+        line.fail("repeats come no earlier than the first sending, in their order")
     return times
 
 

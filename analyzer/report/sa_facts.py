@@ -7,18 +7,33 @@ from collections.abc import Iterator
 from analyzer.relate import nat
 from analyzer.relate.exchange import Role
 from analyzer.relate.facts import Bounds
-from analyzer.relate.peers import peer_text
+from analyzer.relate.peers import Guess, product_text
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.what_if import Plan, limits, plan_text
 from analyzer.remedies import products
 
 _SIDES = {"initiator": "at the client", "responder": "at the server", "middle": "between the two"}
 _ROLES: tuple[tuple[Role, str], ...] = (("initiator", "client"), ("responder", "server"))
+#: What a guess rests on, in a word; of a vendor ID the name is told too. The JSON report has it all.
+_RESTS_ON = {"order": "order of payloads", "size": "size of SKF fragments", "schedule": "times of its repeats"}
+_MOST_PRODUCTS, _MOST_CLAUSES = 2, 2
 _WAYS: dict[Role, str] = {"initiator": "client > server", "responder": "server > client"}
 
 
-def facts(sa: IkeSa) -> Iterator[str]:
+def facts(sa: IkeSa, *, plans: bool = True) -> Iterator[str]:
     """Clauses for the report, most telling first; each is one paragraph.
+
+    Parameters
+    ----------
+    sa : IkeSa
+        IKEv1 is recognised only: of it there is nothing to tell.
+    plans : bool
+        Also what IKE fragmentation would have sent; a connection that stands needs no plan.
+
+    Yields
+    ------
+    str
+        Text from the capture in it is escaped.
 
     Examples
     --------
@@ -33,20 +48,26 @@ def facts(sa: IkeSa) -> Iterator[str]:
     yield from _peers(sa)
     yield f"NAT: {nat.text(sa.nat)}"
     if sa.side != "unknown":
-        yield f"Trace taken {_SIDES[sa.side]}: {sa.side_evidence}"
+        yield f"Trace taken {_SIDES[sa.side]}: {'; '.join(sa.side_evidence.split('; ')[:_MOST_CLAUSES])}"
     for role, way in _WAYS.items():
         bounds = sa.path_mtu[role]
         if bounds.evidence:
             yield f"MTU {way}: {_range(bounds)} ({bounds.evidence})"
-    for plan in sa.plans:
+    for plan in sa.plans if plans else ():
         yield f"What if: {plan_text(plan)}{_settings(sa, plan)}"
 
 
 def _peers(sa: IkeSa) -> Iterator[str]:
     for role, who in _ROLES:
-        text = peer_text(sa, role)
-        if text:
-            yield f"The {who} {text}"
+        by_product: dict[str, list[Guess]] = {}
+        for guess in sa.peers[role]:
+            by_product.setdefault(guess.product, []).append(guess)
+        told = [
+            f"{product_text(product)} ({', '.join(_RESTS_ON.get(g.strength, g.evidence) for g in guesses)})"
+            for product, guesses in list(by_product.items())[:_MOST_PRODUCTS]
+        ]
+        if told:
+            yield f"The {who} looks like {', or '.join(told)}"
 
 
 def _settings(sa: IkeSa, plan: Plan) -> str:
@@ -63,7 +84,5 @@ def _range(bounds: Bounds) -> str:
     """
     lower, upper = bounds.lower, bounds.upper
     if lower is None or upper is None:
-        return (
-            f"at most {upper:,}" if upper is not None else f"at least {lower:,}" if lower is not None else "unknown"
-        )
+        return f"at most {upper:,}" if upper is not None else f"at least {lower:,}" if lower is not None else "unknown"
     return f"{upper:,}" if lower == upper else f"{lower:,}..{upper:,}"

@@ -1,27 +1,34 @@
-"""The text report: one sentence, why, and what to do; then each IKE SA with its ladder; then what else was found."""
+"""The text report: one sentence, why, and what to do; then each IKE SA with its ladder; then what else was found.
+
+A failure, or a trace that cannot tell, has WHY and WHAT TO DO; a connection that stands needs neither heading.
+"""
 
 from __future__ import annotations
 
 import re
 import textwrap
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from analyzer.relate.sa import IkeSa
 from analyzer.report.ladder import render
 from analyzer.report.ladder_of_sa import ladder_of, steps_left_out
+from analyzer.report.ladder_values import write_numbers
 from analyzer.report.sa_facts import facts
 from analyzer.report.timestamp import duration, utc
-from analyzer.rules.model import Finding, NotAssessed, Severity, Verdict
+from analyzer.rules.model import Confidence, Finding, NotAssessed, Severity, Verdict
 
 if TYPE_CHECKING:
     from analyzer.analysis import Capture
 
 WIDTH = 110
-#: IKE SAs shown with ladder and findings; a capture with thousands would not be read.
-MAX_SAS = 20
-#: Frame numbers named with a remark.
-_FRAMES_TOLD = 8
+#: IKE SAs shown with ladder and findings: of twenty times the same nothing is read.
+MAX_SAS = 5
+#: Of so many more it is told which verdicts they have.
+_TALLIED = 2_000
+#: Runs of frame numbers named with a remark.
+_RUNS_TOLD = 6
 
 
 def as_text(capture: Capture, *, max_sas: int = MAX_SAS) -> str:
@@ -43,14 +50,13 @@ def as_text(capture: Capture, *, max_sas: int = MAX_SAS) -> str:
     shown = _worth_showing(capture, max_sas)
     findings, not_assessed = judgement.of(shown)
     decisive = _decisive(findings, capture.verdict)
-    parts = [_header(capture), _verdict(capture.verdict), *_why(decisive, capture.verdict)]
+    parts = [_header(capture), _verdict(capture, decisive), *_why(decisive, capture.verdict)]
     for sa in shown:
-        parts.append(_sa(sa, judgement.of_sa[sa.number]))
-    rest = len(capture.sas_seen) - len(shown)
-    if rest > 0:
-        verb = "is" if rest == 1 else "are"
-        parts.append(f"{_count(rest, 'more IKE SA')} {verb} not shown: --json has all of them.\n")
-    parts += _others([f for f in findings if f is not decisive], decisive, capture.verdict, many=len(shown) > 1)
+        verdict = judgement.of_sa[sa.number]
+        parts.append(_sa(sa, verdict, say=len(shown) > 1 or verdict != capture.verdict))
+    parts += _not_shown(capture, shown)
+    others = [f for f in findings if f is not decisive]
+    parts += _others(others, decisive, many=len(shown) > 1, advise=capture.verdict.exit_status != 0)
     parts += _notes(capture, not_assessed)
     if capture.verdict.exit_status == 3:
         parts.append("How to take a trace that can tell: ike-analyzer guide\n")
@@ -66,13 +72,24 @@ def _decisive(findings: Sequence[Finding], verdict: Verdict) -> Finding | None:
 
 
 def _worth_showing(capture: Capture, most: int) -> list[IkeSa]:
-    """The SAs to show, in the order of appearance: all of a few, the gravest of many."""
+    """The SAs to show, in the order of appearance: all of a few; of many the one that decides and the gravest."""
     sas = capture.sas_seen
     if len(sas) <= most:
         return list(sas)
     verdicts = capture.judgement.of_sa
-    gravest = sorted(range(len(sas)), key=verdicts.rank)
+    gravest = sorted(range(len(sas)), key=lambda number: (number != capture.verdict.sa, verdicts.rank(number)))
     return [sas[number] for number in sorted(gravest[:most])]
+
+
+def _not_shown(capture: Capture, shown: Sequence[IkeSa]) -> Iterable[str]:
+    numbers = {sa.number for sa in shown}
+    rest = [number for number in range(len(capture.sas_seen)) if number not in numbers]
+    if not rest:
+        return
+    verb = "is" if len(rest) == 1 else "are"
+    ids = Counter(capture.judgement.of_sa[number].id for number in rest) if len(rest) <= _TALLIED else Counter()
+    which = f" ({', '.join(f'{count} {name}' for name, count in ids.most_common())})" if ids else ""
+    yield wrapped(f"{_count(len(rest), 'more IKE SA')}{which} {verb} not shown: --json has all of them.", "") + "\n"
 
 
 def _header(capture: Capture) -> str:
@@ -94,9 +111,13 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _verdict(verdict: Verdict) -> str:
-    label = f"{_LABEL[verdict.severity]}{verdict.id} ({verdict.confidence.value})"
-    return f"{label}\n{wrapped(verdict.text, '  ')}\n"
+def _verdict(capture: Capture, decisive: Finding | None) -> str:
+    verdict = capture.verdict
+    whose = f"  IKE SA {verdict.sa + 1}" if verdict.sa is not None and len(capture.sas_seen) > 1 else ""
+    lines = [f"{_LABEL[verdict.severity]}{_named(verdict)}{whose}", wrapped(verdict.text, "  ")]
+    if decisive is not None and verdict.exit_status == 0:
+        lines += _evidence(decisive)
+    return "\n".join(lines) + "\n"
 
 
 _LABEL = {
@@ -106,71 +127,106 @@ _LABEL = {
 }
 
 
+def _named(verdict: Verdict) -> str:
+    """``udp-4500-blocked (probable)``; what only says that it cannot tell says so once."""
+    sure = verdict.confidence.value
+    return verdict.id if verdict.id == sure else f"{verdict.id} ({sure})"
 
 
 def _why(decisive: Finding | None, verdict: Verdict) -> Iterable[str]:
-    """What the verdict rests on, and what to do about it."""
-    if decisive is None:
+    """What a failure rests on, and what to do about it."""
+    if decisive is None or verdict.exit_status == 0:
         return
-    lines = [wrapped(decisive.detail, "  ")] if decisive.detail.strip() else []
-    if decisive.frames:
-        lines.append(f"  Wireshark: {decisive.filter}")
+    lines = _evidence(decisive)
     if lines:
         yield "\n".join(["WHY", *lines]) + "\n"
-    if decisive.remedies and verdict.exit_status != 0:
+    if decisive.remedies:
         yield "\n".join(["WHAT TO DO", *map(_remedy, decisive.remedies)]) + "\n"
 
 
-def _sa(sa: IkeSa, verdict: Verdict) -> str:
+def _evidence(finding: Finding) -> list[str]:
+    """What was seen, and where to look at it."""
+    lines = [wrapped(finding.detail, "  ")] if finding.detail.strip() else []
+    return [*lines, f"  Wireshark: {finding.filter}"] if finding.frames else lines
+
+
+def _sa(sa: IkeSa, verdict: Verdict, *, say: bool) -> str:
     spi_r = f"{sa.spi_r:016x}" if sa.spi_r else "not chosen"
     head = (
         f"IKE SA {sa.number + 1}  {sa.spi_i:016x} / {spi_r}  IKEv{sa.version}  {utc(sa.start)}\n"
-        f"  {sa.initiator} > {sa.responder}   reached: {sa.reached}   verdict: {verdict.id} "
-        f"({verdict.confidence.value})\n"
+        f"  {sa.initiator} > {sa.responder}   reached: {sa.reached}\n"
     )
-    known = "".join(wrapped(fact, "  ", "    ") + "\n" for fact in facts(sa))
+    if say:
+        head += f"  verdict: {_named(verdict)}\n"
+    told = facts(sa, plans=verdict.exit_status != 0)
+    known = "".join(wrapped(fact, "  ", "    ") + "\n" for fact in told)
     rest = steps_left_out(sa)
     more = f"  ... and {_count(rest, 'more step')}\n" if rest else ""
-    return head + known + "\n" + textwrap.indent(render(ladder_of(sa)), "  ") + more
+    return head + known + "\n" + textwrap.indent(render(ladder_of(sa), brief=True), "  ") + more
 
 
-def _others(
-    findings: Sequence[Finding], decisive: Finding | None, verdict: Verdict, *, many: bool
-) -> Iterable[str]:
-    """What else was found; remedies that were given already are not repeated."""
-    if findings:
-        yield "ALSO FOUND\n"
-    said = set(decisive.remedies if decisive is not None else ())
-    shown = set(decisive.frames if decisive is not None else ())
+def _others(findings: Sequence[Finding], decisive: Finding | None, *, many: bool, advise: bool) -> Iterable[str]:
+    """What else was found; what was given already, a remedy or the evidence of a failure, is not repeated."""
+    remedies = set(decisive.remedies if decisive is not None else ())
+    shown: dict[int | None, set[int]] = defaultdict(set)
+    if decisive is not None:
+        shown[decisive.sa].update(decisive.frames)
+    # Several IKE SAs often get the same, a remark or a failure: it is said once.
+    entries: dict[tuple[object, ...], list[Finding]] = {}
     for finding in findings:
         # The same packets once more, seen by a more general rule: one sentence is enough.
-        again = decisive is not None and finding.sa == decisive.sa and set(finding.frames) <= shown
-        yield _finding(finding, said, many=many, again=again, advise=verdict.exit_status != 0)
+        again = bool(finding.frames) and shown[finding.sa].issuperset(finding.frames)
+        brief = again or _is_remark(finding)
+        if not brief:
+            shown[finding.sa].update(finding.frames)
+        what = (brief, finding.rule, finding.severity, finding.confidence, finding.title)
+        entries.setdefault(what, []).append(finding)
+    if entries:
+        yield "ALSO FOUND\n"
+    for (in_brief, *_), same in entries.items():
+        lines = [_heading(same, many=many), *_what_was_found(same, decisive, brief=bool(in_brief))]
+        for remedy in same[0].remedies if advise and not in_brief else ():
+            if remedy not in remedies:
+                remedies.add(remedy)
+                lines.append(_remedy(remedy))
+        yield "\n".join(lines) + "\n"
 
 
-def _finding(finding: Finding, said: set[str], *, many: bool, again: bool, advise: bool) -> str:
-    """A failure with all that is known of it; a mere remark in a line or two (--json has the details)."""
-    whose = f"  IKE SA {finding.sa + 1}" if many and finding.sa is not None else ""
-    lines = [f"{finding.rule}  {finding.severity.value}, {finding.confidence.value}  {finding.id}{whose}"]
-    grave = (finding.severity is not Severity.INFORMATION or finding.is_verdict) and not again
-    lines.append(wrapped(finding.title + ("" if grave else _in_frames(finding)), "  "))
-    if grave:
-        if finding.detail.strip():
-            lines.append(wrapped(finding.detail, "  "))
-        if finding.frames:
-            lines.append(f"  Wireshark: {finding.filter}")
-    for remedy in finding.remedies if advise and grave else ():
-        if remedy not in said:
-            said.add(remedy)
-            lines.append(_remedy(remedy))
-    return "\n".join(lines) + "\n"
+def _is_remark(finding: Finding) -> bool:
+    """Neither a failure nor a reason why the trace cannot tell of one."""
+    informs = finding.severity is Severity.INFORMATION
+    return informs and not (finding.is_verdict and finding.confidence is Confidence.CANNOT_TELL)
 
 
-def _in_frames(finding: Finding) -> str:
-    """``(frames 19, 20)``, shortened: enough to find them."""
-    some = ", ".join(map(str, finding.frames[:_FRAMES_TOLD]))
-    more = " ..." if len(finding.frames) > _FRAMES_TOLD else ""
-    return f" (frame{'' if len(finding.frames) == 1 else 's'} {some}{more})" if finding.frames else ""
+def _what_was_found(same: Sequence[Finding], decisive: Finding | None, *, brief: bool) -> Iterable[str]:
+    """A failure with all that is known of it; in a line or two a remark, and what stands in the verdict already."""
+    first = same[0]
+    in_frames = _in_frames(sorted({frame for finding in same for frame in finding.frames}))
+    if decisive is not None and first.title == decisive.title:
+        yield wrapped(f"The same as in the verdict.{in_frames}", "  ")
+    elif brief or len(same) > 1:
+        yield wrapped(first.title + in_frames, "  ")
+    else:
+        yield wrapped(first.title, "  ")
+        yield from _evidence(first)
+
+
+def _heading(same: Sequence[Finding], *, many: bool) -> str:
+    first = same[0]
+    numbers = sorted({finding.sa + 1 for finding in same if finding.sa is not None})
+    whose = f"  IKE SA {', '.join(map(str, numbers))}" if many and numbers else ""
+    return f"{first.rule}  {first.severity.value}, {first.confidence.value}  {first.id}{whose}"
+
+
+def _in_frames(frames: Sequence[int]) -> str:
+    """Where to look, shortened where it would be long.
+
+    >>> _in_frames((3, 4, 5, 9)), _in_frames((1,)), _in_frames(())
+    (' (frames 3-5, 9)', ' (frame 1)', '')
+    """
+    runs = write_numbers(frames).split(",")
+    some = ", ".join(runs[:_RUNS_TOLD]) + (" ..." if len(runs) > _RUNS_TOLD else "")
+    return f" (frame{'' if len(frames) == 1 else 's'} {some})" if frames else ""
 
 
 def _remedy(text: str) -> str:

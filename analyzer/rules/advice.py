@@ -65,9 +65,6 @@ def against_ip_fragments(sa: IkeSa, shrink: str) -> tuple[str, ...]:
     shrink : str
         The remedy that makes the message in question smaller.
     """
-    enable: tuple[str, ...] = ()
-    if sa.fragmentation_i != "yes":
-        enable += enable_on_client(sa)
-    if sa.fragmentation_r != "yes":
-        enable += enable_on_server(sa)
-    return (*enable, shrink, "permit-ip-fragments", "not-interface-mtu")
+    on_client = enable_on_client(sa) if sa.fragmentation_i != "yes" else ()
+    on_server = enable_on_server(sa) if sa.fragmentation_r != "yes" else ()
+    return (*on_client, *on_server, shrink, "permit-ip-fragments", "not-interface-mtu")

@@ -30,21 +30,16 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         for attempt, word in ((exchange.request, "request"), (exchange.response, "response")):
             if attempt is None or not attempt.is_ip_fragmented:
                 continue
-            cut_by = exchange.sender if word == "request" else _other(exchange.sender)
+            cut_by = "initiator" if attempt.messages[0].is_initiator else "responder"
             title = f"The {attempt.length:,}-byte {exchange_name(exchange)} {word} {_how(attempt)}."
-            mtu = mtu_phrase(sa, cut_by)
             sizes = [f"{size:,}" for m in attempt.messages for size in m.ip_sizes]
             what = "IP packets" if len(sizes) > 1 else "One IP packet"
             yield Observation(
                 title=title,
-                detail=f"{what} of {', '.join(sizes)} bytes" + (f" ({mtu})." if mtu else "."),
+                detail=f"{what} of {', '.join(sizes)} bytes ({mtu_phrase(sa, cut_by)}).",
                 frames=frames(attempt.frames),
                 confidence=Confidence.STRONG,
             )
-
-
-def _other(role: str) -> str:
-    return "responder" if role == "initiator" else "initiator"
 
 
 def _how(attempt: Attempt) -> str:

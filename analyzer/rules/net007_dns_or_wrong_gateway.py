@@ -33,6 +33,12 @@ _VPN_NAME = re.compile(r"vpn|ipsec|ikev2|(?<![a-z])(?:ike|ras|rras|ravpn|remotea
 #: RCODEs by which a name is refused (RFC 1035 section 4.1.1).
 _FAILURES = {2: "SERVFAIL", 3: "NXDOMAIN", 5: "REFUSED"}
 
+#: Private use and link-local (RFC 1918, 3927, 4193, 4291); Python's is_private holds more, as addresses for examples.
+_PRIVATE = tuple(
+    ipaddress.ip_network(text)
+    for text in ("10.0.0.0/8", "172.16.0.0/12", "192.168.0.0/16", "169.254.0.0/16", "fc00::/7", "fe80::/10")
+)
+
 
 def check(related: Related) -> Iterator[Observation]:
     """DNS responses of the capture."""
@@ -96,8 +102,11 @@ def _is_found_otherwise(name: str, found: set[str]) -> bool:
 
 
 def _is_private(text: str) -> bool:
-    address = ipaddress.ip_address(text)
-    return address.is_private and not _leads_nowhere(text)
+    """
+    >>> _is_private("10.20.30.40"), _is_private("fd00::1"), _is_private("203.0.113.10")
+    (True, True, False)
+    """
+    return any(ipaddress.ip_address(text) in network for network in _PRIVATE)
 
 
 def _leads_nowhere(text: str) -> bool:

@@ -88,4 +88,5 @@ RULE = Rule(
     order=104,
     check=check,
     ceiling=Confidence.POSSIBLE,
+    remedies=("gateway-trace",),
 )

@@ -46,8 +46,14 @@ def outputs(notebook: Any) -> dict[str, list[tuple[str, str]]]:
     return found
 
 
-def test_there_is_the_first_look() -> None:
-    assert "01_first_look" in [path.stem for path in NOTEBOOKS]
+def shown_in(name: str) -> dict[str, str]:
+    """By cell: the text of the committed outputs."""
+    notebook = nbformat.read(ROOT / "notebooks" / f"{name}.ipynb", as_version=4)
+    return {cell: "\n".join(text for _, text in shown) for cell, shown in outputs(notebook).items()}
+
+
+def test_all_are_there() -> None:
+    assert [path.stem for path in NOTEBOOKS] == ["01_first_look", "02_two_traces", "03_path_mtu"]
 
 
 def test_runs_without_error_or_warning(fresh: Any) -> None:
@@ -81,6 +87,47 @@ def test_first_look_shows_the_case_and_its_repair() -> None:
     assert re.search(r"fragmentation_r +no +yes", shown["fixed"])
     assert len(re.findall(r" 7$", shown["skf"], re.MULTILINE)) == 7
     assert sum(("picture", "") in cell for cell in outputs(notebook).values()) == 2
+
+
+def test_two_traces_prove_what_one_cannot() -> None:
+    """As sample_pcaps/lab/MANIFEST.toml says of each scenario: what was set, and what the daemons logged."""
+    shown = shown_in("02_two_traces")
+    assert re.search(r"client alone +ike-auth-ip-fragments-lost-upstream \(probable\)", shown["read"])
+    assert re.search(r"server alone +cannot-tell\n", shown["read"])
+    assert shown["together"].startswith("ike-auth-ip-fragments-lost-upstream (proved)")
+    # Four sendings in three IP fragments each; the server's trace ends before the last.
+    assert re.search(r"client +IKE_AUTH request +3 +0 +3 +1$", shown["journeys"], re.MULTILINE)
+    together = shown["others"].split(" both")[1]
+    for attempt, verdict in (
+        ("frag-server-accept-dropped-down", "ike-auth-response-fragments-lost"),
+        ("rsa4096-later-fragments-dropped-down", "ike-auth-response-fragments-lost"),
+        ("black-hole", "pmtu-blackhole"),
+        ("eap-stall", "eap-stall"),
+        ("udp-4500-blocked-up", "udp-4500-blocked"),
+    ):
+        assert re.search(rf"^{attempt} +{verdict} \(proved\)", together, re.MULTILINE)
+    assert len(re.findall(r" pass$", shown["fix"], re.MULTILINE)) == 6
+    assert re.search(r"the server accepts IKE fragmentation +fail +pass$", shown["fix"], re.MULTILINE)
+
+
+def test_path_mtu_shows_the_pings_the_router_and_the_plan() -> None:
+    """A link has MTU 1400 (MANIFEST.toml): pings of 1,500 and 1,428 bytes vanish, those of 1,400 and less do not."""
+    shown = shown_in("03_path_mtu")
+    assert shown["read"].startswith("ike-fragments-incomplete - possible")
+    answered = re.findall(r"192\.0\.2\.10 +True +(\d+)", shown["pings"])
+    asked = re.findall(r"203\.0\.113\.10 +False +(\d+)", shown["pings"])
+    assert (asked, answered) == (["1500", "1428", "1400", "1380", "1280"], ["1400", "1380", "1280"])
+    assert "lower=1400, upper=1427" in shown["sweep"] and "pmtu-blackhole - strong" in shown["sweep"]
+    assert len(re.findall(r"path +icmp-too-big +<NA> +1400$", shown["icmp"], re.MULTILINE)) == 2
+    # 576 bytes of IP leave 544 of IKE; the padding of AES-CBC and the headers of SKF make 3,440 bytes eight of them.
+    plans = re.findall(r"(\d+) +3440 +(\d+) +(\d+) +True", re.sub(r"the [a-zA-Z' ]+", "", shown["plan"]))
+    assert [(mtu, count) for mtu, count, _ in plans] == [
+        ("1500", "3"), ("1492", "3"), ("1400", "3"), ("1280", "3"), ("576", "8"),
+    ]  # fmt: skip
+    assert all(int(largest) <= int(mtu) for mtu, _, largest in plans)
+    assert shown["advice"].startswith(
+        "Split by IKE (RFC 7383), the 3,440-byte IKE_AUTH request would go in 3 fragments"
+    )
 
 
 @pytest.mark.parametrize("source", ["1 / 0", "import warnings; warnings.warn('old', DeprecationWarning, stacklevel=1)"])

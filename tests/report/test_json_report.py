@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 
 import analyzer
+from analyzer.relate.build import KEPT
 from analyzer.report.json_report import as_dict, as_json
 from tests.relate.seen import GOES_ON, HOSTS, INIT, capture
 
@@ -41,6 +42,17 @@ MESSAGE = (
     {"length": int, "ip_fragments": int, "largest_ip_packet": int, "skf_total": int, "attempts": int, "complete": bool},
     None,
 )
+GUESSES = [{"product": NAME, "strength": "vendor-id|order|size|schedule", "evidence": r".+"}]
+PLAN = {
+    "exchange": r"[A-Z][A-Z_]+|exchange \d+",
+    "is_response": bool,
+    "length": int,
+    "mtu": int,
+    "fragments": int,
+    "largest_packet": int,
+    "helps": bool,
+    "text": r".+\.",
+}
 CONTRACT = {
     "schema": "ike-analyzer/report/1",
     "file": str,
@@ -72,6 +84,9 @@ CONTRACT = {
             "unanswered_exchanges": int,
             "path_mtu": {"initiator_to_responder": BOUNDS, "responder_to_initiator": BOUNDS},
             "verdict": VERDICT,
+            "side": ("initiator|responder|middle|unknown", None),
+            "peers": ({"initiator": GUESSES, "responder": GUESSES}, None),
+            "what_if": ([PLAN], None),
         }
     ],
     "findings": [
@@ -157,6 +172,7 @@ class TestContract:
             assert numbers == finding["frames"] == sorted(set(numbers))
             assert all(1 <= n <= report["capture"]["packets"] for n in numbers)
         assert report["verdict"]["text"] in {sa["verdict"]["text"] for sa in report["sas"]}
+        assert {sa["side"] for sa in report["sas"]} == {report["capture"]["side"]}
         assert report["capture"]["first"] <= report["sas"][0]["start"] <= report["sas"][0]["end"]
 
 
@@ -221,9 +237,26 @@ class TestReference:
         assert (first["rule"], first["id"]) == ("FRG001", report["verdict"]["id"])
         assert set(range(3, 12)) <= set(first["frames"])
         assert "frame.number in {" in first["filter"]
+        # The server shows strongSwan's order of payloads, no vendor ID of Windows: the remedies name both sides.
         remedies = " ".join(first["remedies"])
-        assert "EnableServerFragmentation" in remedies
+        assert "Windows 10 version 1803" in remedies and "strongSwan" in remedies
         assert {"FRG003", "FRG005"} <= {f["rule"] for f in report["findings"]}
+
+    def test_which_products_the_sides_may_be(self, report):
+        """By the vendor IDs (tshark: MS NT5 ISAKMPOAKLEY, version 9), and the payloads of the answer."""
+        (sa,) = report["sas"]
+        assert sa["side"] == "initiator"
+        client, server = sa["peers"]["initiator"], sa["peers"]["responder"]
+        assert {guess["product"] for guess in client} == {"windows-client"}
+        assert client[0]["strength"] == "vendor-id" and "MS NT5 ISAKMPOAKLEY version 9" in client[0]["evidence"]
+        assert [(guess["product"], guess["strength"]) for guess in server] == [("strongswan", "order")]
+
+    def test_what_ike_fragmentation_would_have_sent(self, report):
+        """By hand: 1,460 bytes of IP leave 1,428 of UDP payload behind the NAT-T marker; 3,468 need three of them."""
+        (plan,) = report["sas"][0]["what_if"]
+        assert (plan["exchange"], plan["is_response"], plan["length"]) == ("IKE_AUTH", False, 3468)
+        assert (plan["mtu"], plan["fragments"], plan["helps"]) == (1460, 3, True)
+        assert 1400 < plan["largest_packet"] <= 1460
 
 
 class TestValues:
@@ -251,6 +284,24 @@ class TestValues:
 
     def test_an_spi_that_was_never_chosen_is_null(self):
         assert self.sa("+0 C:500 > S:500 IKE_SA_INIT request x3 at +1 +3\n", GOES_ON)["spi_r"] is None
+
+    def test_guesses_and_plans_of_very_many_ike_sas_are_null(self, monkeypatch):
+        """Worked out for each IKE SA, or for none: not for the first so many."""
+        steps = "".join(f"+{i} C:500 > S:500 IKE_SA_INIT request sa {i}\n" for i in (1, 2, 3))
+        for most, known in ((3, True), (2, False)):
+            monkeypatch.setattr("analyzer.report.json_report.KEPT", most)
+            report = parsed(capture(steps, GOES_ON))
+            assert departures(report, CONTRACT) == []
+            for sa in report["sas"]:
+                assert all((sa[key] is not None) == known for key in ("side", "peers", "what_if"))
+
+    def test_two_thousand_is_the_limit_that_the_page_names(self):
+        page = Path(__file__).resolve().parents[2] / "docs" / "json-report.md"
+        assert f"more than {KEPT:,} IKE SAs" in page.read_text(encoding="utf-8")
+
+    def test_a_connection_in_small_packets_needs_no_plan(self, samples: Path):
+        (sa,) = parsed(analyzer.read(samples / "connected-ok.pcapng"))["sas"]
+        assert sa["what_if"] == []
 
     def test_no_ike_auth_is_null(self):
         assert self.sa(INIT)["ike_auth"] == {"request": None, "response": None}

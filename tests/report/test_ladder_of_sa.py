@@ -10,7 +10,7 @@ import analyzer
 from analyzer.report.ladder import parse, render
 from analyzer.report.ladder_model import Esp, Icmp, Message, Step
 from analyzer.report.ladder_of_sa import MAX_STEPS, ladder_of, steps_left_out
-from tests.relate.seen import GOES_ON, HOSTS, INIT, only_sa
+from tests.relate.seen import GOES_ON, HOSTS, INIT, of_packets, only_sa, raw_packets
 
 SAMPLES = sorted(p.stem for p in (Path(__file__).resolve().parents[2] / "sample_pcaps").glob("*.ladder"))
 
@@ -114,6 +114,52 @@ class TestLines:
         (step,) = [s for s in ladder.steps if isinstance(s.what, Icmp)]
         assert isinstance(step.what, Icmp)
         assert (step.what.name, step.frames) == ("port-unreachable", (3,))
+        assert (step.sender, step.receiver) == ("R", "C")
+        assert [(h.name, h.address) for h in ladder.hosts] == [
+            *[("C", "10.0.0.2"), ("S", "203.0.113.7")],
+            ("R", "192.0.2.1"),
+        ]
+
+    def test_the_same_icmp_error_again_is_one_step(self):
+        hosts = HOSTS.strip() + "  R = 192.0.2.1  Q = 192.0.2.2\n"
+        errors = "".join(f"+{1 + i} C < R ICMP fragmentation-needed mtu 1400 quoting +0.0\n" for i in range(10))
+        other = "+1.5 C < Q ICMP fragmentation-needed mtu 1300 quoting +0.0\n"
+        ladder = ladder_of(only_sa(INIT, errors, other, hosts=hosts))
+        assert [(s.sender, s.what, len(s.repeats), len(s.frames)) for s in ladder.steps[2:]] == [
+            ("R", Icmp("fragmentation-needed", 1400), 7, 8),
+            ("R2", Icmp("fragmentation-needed", 1300), 0, 1),
+            ("R", Icmp("fragmentation-needed", 1400), 1, 2),
+        ]
+        assert ladder.steps[2].repeats[0] == 10**9
+
+    def test_a_clock_that_jumps_back(self):
+        """Sent again one second later, by a clock that was set back two: frames keep their order, times are sorted."""
+        (first, *rest) = raw_packets("+0 C:500 > S:500 IKE_SA_INIT request x3 at +1 +2\n")
+        (sa,) = of_packets([first, *((time - 3 * 10**9, data) for time, data in rest)]).sas_seen
+        (step,) = ladder_of(sa).steps
+        assert step.repeats == (10**9, 2 * 10**9) and step.frames == (1, 2, 3)
+        assert parse(render(ladder_of(sa))) == ladder_of(sa)
+
+    def test_sizes_are_told_only_of_all_ip_fragments(self):
+        """The first SKF message in one packet, the second cut in two: no list of two sizes is at hand."""
+        whole = "+1 C:4500 > S:4500 IKE_AUTH request SKF{IDi} 1/2 (1400)\n"
+        cut = "+1.001 C:4500 > S:4500 IKE_AUTH request SKF 2/2 (1900) ip-fragments 2\n"
+        sa = only_sa(INIT, whole, cut)
+        (auth,) = [s.what for s in ladder_of(sa).steps if isinstance(s.what, Message) and s.what.exchange == "IKE_AUTH"]
+        assert auth.ip_fragments is not None and (auth.ip_fragments.count, auth.ip_fragments.sizes) == (2, ())
+        assert parse(render(ladder_of(sa))) == ladder_of(sa)
+
+    def test_a_router_whose_word_is_not_drawn_is_not_named(self):
+        hosts = HOSTS.strip() + "  R = 192.0.2.1\n"
+        sa = only_sa(INIT, "+1 C < R ICMP port-unreachable quoting +0.0\n", hosts=hosts)
+        assert len(ladder_of(sa, max_steps=2).hosts) == 2
+        assert steps_left_out(sa, max_steps=2) == 1
+
+    @pytest.mark.parametrize("said", ["host-unreachable", "net-unreachable", "admin-prohibited", "ttl-exceeded"])
+    def test_routers_say_why(self, said):
+        """Type and code of each are the lab's: RFC 792 (3/0 net, 3/1 host, 3/13 prohibited, 11/0 time to live)."""
+        sa = only_sa(INIT, f"+1 S > C ICMP {said} quoting +0.0\n")
+        assert [s.what for s in ladder_of(sa).steps if isinstance(s.what, Icmp)] == [Icmp(said)]
 
     def test_esp(self):
         assert drawn("+1 C > S ESP spi 0x11112222 count 3 every +0.1\n+1.05 C < S ESP spi 0x33334444\n") == [

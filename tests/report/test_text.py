@@ -12,7 +12,10 @@ from hypothesis import strategies as st
 
 import analyzer
 from analyzer.report.ladder import parse
-from analyzer.report.text import WIDTH, as_text
+from analyzer.report.ladder_of_sa import ladder_of
+from analyzer.report.ladder_values import Line, split_numbers
+from analyzer.report.text import MAX_SAS, WIDTH, as_text
+from analyzer.rules.model import Finding, Severity
 from sample_pcaps.lab.maker import make
 from tests.relate.seen import GOES_ON, HOSTS, INIT, capture
 
@@ -42,45 +45,137 @@ class TestReference:
 
     def test_the_ladder_shows_it(self, text):
         assert "ip-fragments 3 (1460 1460 620)  x3 at +1.000 +2.000  unanswered  #3-11" in text
-        assert "IKE fragmentation: client no, server no  NAT: client yes, server no  seen from: client\n" in text
+
+    def test_facts_of_the_ike_sa(self, text):
+        """By hand from tshark: TTL 128 of the client, 49 of the server; the server's NAT-D hash is not the client's."""
+        facts = flat(text.split("\nIKE SA 1 ")[1].split("  C = ")[0])
+        assert "IKE fragmentation: client no, server no" in facts
+        assert "NAT: The client is behind a NAT, the server is not; IKE moved to UDP 4500 with IKE_AUTH." in facts
+        assert "Trace taken at the client: the client's packets have passed no router, the server's have" in facts
+        assert "The client looks like a Windows client (vendor ID MS NT5 ISAKMPOAKLEY version 9 and 3 more" in facts
+        assert "The server looks like strongSwan" in facts
+        assert "MTU client > server: 1,460..1,467 (" in facts
+
+    def test_what_ike_would_have_sent(self, text):
+        """By hand: 3,468 bytes need 3 fragments of at most 1,460 bytes of IP, and 3 of at most 1,280."""
+        plan = flat(text).split("What if: ")[1].split(" C = ")[0]
+        assert "the 3,468-byte IKE_AUTH request would go in 3 fragments" in plan
+        assert "With a limit of 1,280 bytes, which nearly every path takes, it is still 3." in plan
 
     def test_frames_can_be_pasted_into_wireshark(self, text):
         assert re.search(r"^  Wireshark: frame\.number in \{[\d, ]+\}$", text, re.MULTILINE)
 
     def test_the_command_that_helps_can_be_pasted_too(self, text):
-        (line,) = [line for line in text.splitlines() if "New-ItemProperty" in line]
-        assert line.strip().startswith("New-ItemProperty -Path ") and line.endswith("-Value 1 -Force")
+        """One line each, as the remedy holds them: nothing is wrapped into a command."""
+        lines = [line.strip() for line in text.splitlines() if line.startswith("      ")]
+        assert "fragmentation = yes" in lines and "swanctl --load-conns" in lines
+
+
+def commands(cap: analyzer.Capture) -> list[str]:
+    """Lines of remedies that are to be pasted."""
+    remedies = [remedy for finding in cap.found for remedy in finding.remedies]
+    return [line.strip() for remedy in remedies for line in remedy.split("\n") if line.startswith("  ")]
+
+
+def decisive(cap: analyzer.Capture) -> Finding | None:
+    """The finding that is the verdict."""
+    verdict = cap.verdict
+    found = [f for f in cap.found if (f.rule, f.sa, f.title) == (verdict.rule, verdict.sa, verdict.text)]
+    assert len(found) <= 1
+    return found[0] if found else None
+
+
+def sections(text: str) -> dict[str, str]:
+    """The text below each heading of the report; those of the IKE SAs left out."""
+    headings = "VERDICT|WHY|WHAT TO DO|ALSO FOUND|NOT ASSESSED|ABOUT THE CAPTURE"
+    parts = re.split(rf"^({headings})(?=\n|  )|^(?=IKE SA \d|How to take )", text, flags=re.MULTILINE)
+    found = {}
+    for at in range(1, len(parts), 2):
+        if parts[at] is not None:
+            assert parts[at] not in found, "a heading stands twice"
+            found[parts[at]] = parts[at + 1]
+    return found
 
 
 class TestSamples:
     @pytest.mark.parametrize("name", SAMPLES)
     def test_prose_fits_the_width(self, samples: Path, name):
         text = analyzer.read(samples / f"{name}.pcapng").text()
-        assert text.endswith("\n") and not text.endswith("\n\n")
+        assert text.endswith("\n") and not text.endswith("\n\n") and "\n\n\n" not in text
         for line in text.splitlines():
             assert line == line.rstrip()
             command_or_ladder = line.startswith(("  +", "      ", "  Wireshark:"))
             assert len(line) <= WIDTH or command_or_ladder, line
 
     @pytest.mark.parametrize("name", SAMPLES)
+    def test_commands_stand_in_one_piece(self, samples: Path, name):
+        cap = analyzer.read(samples / f"{name}.pcapng")
+        lines = cap.text().splitlines()
+        given = [line.strip() for line in lines if line.startswith("      ")]
+        of_verdict = decisive(cap)
+        wanted = commands(cap) if cap.verdict.exit_status and of_verdict else []
+        assert set(given) <= set(wanted)
+        for remedy in of_verdict.remedies if of_verdict and cap.verdict.exit_status else ():
+            for line in remedy.split("\n"):
+                assert not line.startswith("  ") or f"      {line.strip()}" in lines
+
+    @pytest.mark.parametrize("name", SAMPLES)
     def test_no_sentence_is_said_twice(self, samples: Path, name):
         cap = analyzer.read(samples / f"{name}.pcapng")
         text = flat(cap.text())
         assert text.count(flat(cap.verdict_text)) == 1
-        # A healthy connection gets no advice; in JSON it stands beside each finding.
-        wanted = 1 if cap.verdict.exit_status else 0
         for finding in cap.found:
+            assert text.count(flat(finding.title)) == 1
+            assert not finding.detail.strip() or text.count(flat(finding.detail)) <= 1
             for remedy in finding.remedies:
-                assert text.count(flat(remedy)) == wanted, remedy
+                assert text.count(flat(remedy)) <= 1, remedy
 
     @pytest.mark.parametrize("name", SAMPLES)
     def test_every_finding_is_there(self, samples: Path, name):
+        """The decisive one as verdict and why, a failure with detail and filter, a remark with its frames."""
         cap = analyzer.read(samples / f"{name}.pcapng")
-        text = flat(cap.text())
+        text, found = cap.text(), sections(cap.text())
+        others = flat(found.get("ALSO FOUND", ""))
+        first = decisive(cap)
+        assert first is not None and first.id in found["VERDICT"]
+        assert first.rule not in others
         for finding in cap.found:
-            assert f"{finding.rule} {finding.severity.value}, {finding.confidence.value} {finding.id}" in text
-            assert flat(finding.title) in text and flat(finding.detail) in text
-            assert finding.filter in text
+            if finding is first:
+                continue
+            heading = f"{finding.rule} {finding.severity.value}, {finding.confidence.value} {finding.id} "
+            assert f"{heading}{flat(finding.title)}" in others
+            entry = others.split(f"{heading}{flat(finding.title)}")[1]
+            if finding.severity is Severity.INFORMATION or set(finding.frames) <= set(first.frames):
+                told = re.match(r" \(frames? ([\d, -]+)( \.\.\.)?\)", entry)
+                assert told is not None, "a remark carries its frames"
+                numbers = split_numbers(told[1].replace(" ", ""), Line("", 0))
+                assert numbers == finding.frames[: len(numbers)] and (numbers == finding.frames or told[2])
+            else:
+                assert entry.startswith(f" {flat(finding.detail)}".rstrip()) and finding.filter in entry
+        assert f"\n  Wireshark: {first.filter}\n" in text
+
+    @pytest.mark.parametrize("name", SAMPLES)
+    def test_a_failure_has_why_and_what_to_do_and_a_success_neither(self, samples: Path, name):
+        cap = analyzer.read(samples / f"{name}.pcapng")
+        text, found, first = cap.text(), sections(cap.text()), decisive(cap)
+        assert first is not None
+        failed = cap.verdict.exit_status != 0
+        assert ("WHY" in found, "WHAT TO DO" in found) == (failed, failed)
+        where = found["WHY" if failed else "VERDICT"]
+        assert flat(first.detail) in flat(where) and first.filter in where
+        for remedy in first.remedies:
+            assert flat(remedy) in flat(found["WHAT TO DO"]) if failed else flat(remedy) not in flat(text)
+        assert "ike-analyzer guide" not in text
+
+    @pytest.mark.parametrize("name", SAMPLES)
+    def test_what_is_printed_of_each_ike_sa_is_a_ladder(self, samples: Path, name):
+        cap = analyzer.read(samples / f"{name}.pcapng")
+        (sa,) = cap.sas_seen
+        text = cap.text()
+        ladder = text[text.index("\n  C = ") : text.index("\nALSO FOUND")]
+        assert parse(ladder) == ladder_of(sa)
+        # Times of repeats and lists of frames may be as long as they are; what each message holds is short.
+        assert all(len(re.split(r"  (x\d|#)", line)[0]) <= 135 for line in ladder.splitlines())
 
     @pytest.mark.parametrize("name", SAMPLES)
     def test_the_verdict_is_the_file_names_promise(self, samples: Path, name):
@@ -105,7 +200,7 @@ class TestWords:
         text = flat(analyzer.read(samples / "pktmon-128-bytes.pcapng").text())
         assert "IKE fragmentation: client unknown, server unknown" in text
         assert "NOT ASSESSED" in text
-        assert "--pkt-size 0" in text
+        assert "cut packets short, so the notifies of IKE_SA_INIT cannot be read" in text
 
     def test_a_filter_is_named(self, samples: Path):
         text = flat(analyzer.read(samples / "filtered-capture.pcapng").text())
@@ -120,7 +215,10 @@ class TestWords:
         cap = capture(INIT, "+9 C:500 > S:500 IKE_SA_INIT request sa 2 x3 at +1 +3\n", GOES_ON)
         text = cap.text()
         assert "IKE SA 1 " in text and "IKE SA 2 " in text
-        assert re.search(r"no-response-ike-sa-init  IKE SA 2$", text, re.MULTILINE)
+        assert re.search(r"^  verdict: no-response-ike-sa-init \(\w+\)$", text, re.MULTILINE)
+        assert re.search(r"unanswered-retransmits  IKE SA 2$", text, re.MULTILINE)
+        # Which of the two decides is said once, at the head.
+        assert text.count("NET001") == 0 and text.count("VERDICT  failed: no-response-ike-sa-init") == 1
 
     def test_the_users_mtu(self):
         text = flat(capture(INIT, mtu=1400).text())
@@ -131,6 +229,22 @@ class TestWords:
             for line in analyzer.read(samples / f"{name}.pcapng").text().splitlines():
                 assert not re.match(r" +(s|ms|bytes?|packets?|times)\b", line), line
 
+    def test_a_trace_that_cannot_tell_says_how_to_take_one_that_can(self):
+        text = capture("+0 C:40000 > S:9 UDP\n").text()
+        assert "\nVERDICT  no-ike-in-capture (cannot-tell)\n" in text
+        assert text.endswith("\nHow to take a trace that can tell: ike-analyzer guide\n")
+
+    def test_cannot_tell_is_not_said_twice(self):
+        cap = capture(BEGUN_ANEW)
+        assert (cap.verdict.id, cap.verdict.confidence.value, cap.verdict.exit_status) == (
+            "cannot-tell",
+            "cannot-tell",
+            3,
+        )
+        text = cap.text()
+        assert "\nVERDICT  cannot-tell  IKE SA 1\n" in text
+        assert sections(text).keys() & {"WHY", "WHAT TO DO"} == set()
+
     def test_a_long_session_says_what_is_not_drawn(self):
         steps = "".join(
             f"+{10 + i} C:500 > S:500 INFORMATIONAL request 57 SK{{}}\n"
@@ -140,7 +254,25 @@ class TestWords:
         assert "\n  ... and 22 more steps\n" in capture(INIT, steps).text()
 
 
+#: Both connections end in the air: nothing fails, nothing shows success.
+BEGUN_ANEW = "".join(
+    f"+{n}.000 C:500 > S:500 IKE_SA_INIT request sa {n}\n+{n}.001 C:500 < S:500 IKE_SA_INIT response sa {n}\n"
+    f"+{n}.002 C:500 > S:500 IKE_AUTH request 254 SK{{IDi}} sa {n}\n"
+    f"+{n}.003 C:500 < S:500 IKE_AUTH response 220 SK{{IDr}} sa {n}\n"
+    for n in (1, 2)
+)
+
+
 class TestManyIkeSas:
+    #: Answered, and nothing after: five of them between one client and one server.
+    GOOD = "".join(
+        f"+{i}.00 C:500 > S:500 IKE_SA_INIT request sa {i}\n+{i}.03 C:500 < S:500 IKE_SA_INIT response sa {i}\n"
+        f"+{i}.05 C:500 > S:500 IKE_AUTH request 400 sa {i}\n+{i}.10 C:500 < S:500 IKE_AUTH response 300 sa {i}\n"
+        for i in range(1, 6)
+    )
+    BAD = "+9 D:500 > S:500 IKE_SA_INIT request sa 9 x4 at +1 +3 +7\n"
+    THREE = HOSTS.strip() + "  D = 10.0.0.9\n"
+
     def many(self, count: int):
         steps = [f"+{i}.0 C:500 > S:500 IKE_SA_INIT request sa {i}\n" for i in range(1, count + 1)]
         return capture(*steps, GOES_ON)
@@ -148,20 +280,54 @@ class TestManyIkeSas:
     def test_some_are_shown_and_the_others_counted(self):
         text = as_text(self.many(5), max_sas=3)
         assert len(re.findall(r"^IKE SA \d", text, re.MULTILINE)) == 3
-        assert "2 more IKE SAs are not shown: --json has all of them.\n" in text
-        assert "1 more IKE SA is not shown" in as_text(self.many(5), max_sas=4)
+        assert re.search(r"^2 more IKE SAs \(2 [a-z-]+\) are not shown: --json has all of them\.$", text, re.MULTILINE)
+        assert re.search(r"^1 more IKE SA \(1 [a-z-]+\) is not shown", as_text(self.many(5), max_sas=4), re.MULTILINE)
         assert "not shown" not in as_text(self.many(5), max_sas=5)
 
+    def test_few_are_shown_when_nobody_says_how_many(self):
+        text = self.many(30).text()
+        assert len(re.findall(r"^IKE SA \d", text, re.MULTILINE)) == MAX_SAS <= 5
+
+    def test_of_very_many_the_verdicts_are_not_counted(self, monkeypatch):
+        monkeypatch.setattr("analyzer.report.text._TALLIED", 1)
+        assert "\n2 more IKE SAs are not shown: --json has all of them.\n" in as_text(self.many(5), max_sas=3)
+
     def test_the_gravest_are_shown(self):
-        good = "".join(
-            f"+{i}.00 C:500 > S:500 IKE_SA_INIT request sa {i}\n+{i}.03 C:500 < S:500 IKE_SA_INIT response sa {i}\n"
-            f"+{i}.05 C:500 > S:500 IKE_AUTH request 400 sa {i}\n+{i}.10 C:500 < S:500 IKE_AUTH response 300 sa {i}\n"
-            for i in range(1, 6)
-        )
-        bad = "+9 D:500 > S:500 IKE_SA_INIT request sa 9 x4 at +1 +3 +7\n"
-        cap = capture(good, bad, GOES_ON, hosts=HOSTS.strip() + "  D = 10.0.0.9\n")
+        cap = capture(self.GOOD, self.BAD, GOES_ON, hosts=self.THREE)
         assert "IKE SA 6 " in as_text(cap, max_sas=1)
         assert "IKE SA 1 " not in as_text(cap, max_sas=1)
+        assert "5 more IKE SAs (5 cannot-tell) are not shown" in as_text(cap, max_sas=1)
+
+    def test_the_one_that_decides_is_shown(self):
+        """Failures that a later success makes past are graver than it, and do not decide."""
+        esp = "+20.0 C:4500 > S:4500 ESP spi 0xc1 count 20\n+20.1 S:4500 > C:4500 ESP spi 0xc2 count 20\n"
+        failed = "".join(f"+{i} C:500 > S:500 IKE_SA_INIT request sa {i} x3 at +0.1 +0.3\n" for i in range(1, 5))
+        later = (
+            "+10.00 C:500 > S:500 IKE_SA_INIT request sa 9\n+10.03 C:500 < S:500 IKE_SA_INIT response sa 9\n"
+            "+10.05 C:4500 > S:4500 IKE_AUTH request 400 sa 9\n+10.10 C:4500 < S:4500 IKE_AUTH response 300 sa 9\n"
+        )
+        cap = capture(failed, later, esp, GOES_ON)
+        assert cap.verdict.id == "connected-ok"
+        text = as_text(cap, max_sas=2)
+        assert "IKE SA 5 " in text and "\n3 more IKE SAs (3 no-response-ike-sa-init) are not shown" in text
+        assert "OK001" not in text  # it is the verdict
+
+    def test_the_same_remark_is_made_once(self):
+        text = capture(self.GOOD, GOES_ON).text()
+        assert re.search(r"^RTX002 .* requests-answered  IKE SA 1, 2, 3, 4, 5$", text, re.MULTILINE)
+        assert text.count("requests were answered") == 1
+
+    def test_the_same_failure_is_told_once(self):
+        """A client that tries again and again: the verdict says it, the others are counted with their frames."""
+        steps = "".join(f"+{10 * i} C:500 > S:500 IKE_SA_INIT request sa {i} x3 at +1 +3\n" for i in (1, 2, 3))
+        cap = capture(steps, GOES_ON)
+        text = flat(cap.text())
+        assert text.count("never answered IKE_SA_INIT") == 1
+        assert (
+            text.count("NET001 blocking, probable no-response-ike-sa-init IKE SA 2, 3 The same as in the verdict.") == 1
+        )
+        assert "The same as in the verdict. (frames 4-9)" in text
+        assert "VERDICT failed: no-response-ike-sa-init (probable) IKE SA 1 The gateway" in text
 
 
 class TestSafety:

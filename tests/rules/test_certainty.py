@@ -28,6 +28,8 @@ def silent(repeats: str, until: float):
         ("x3 at +1.0 +3.0", 20, Confidence.PROBABLE),
         ("x3 at +1.0 +3.0", 3.2, Confidence.PROBABLE),  # three sendings are enough, however soon the trace ends
         ("x2 at +1.0", 20, Confidence.PROBABLE),  # two, and a long silence
+        ("x2 at +1.0", 10.1, Confidence.PROBABLE),  # just ten seconds after the first one
+        ("x2 at +1.0", 10.099, Confidence.POSSIBLE),
         ("x2 at +1.0", 5, Confidence.POSSIBLE),
         ("", 30, Confidence.POSSIBLE),  # a single sending may have been lost
     ],

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from analyzer.rules import silence
@@ -134,3 +136,53 @@ def test_unanswered_leaves_out_what_is_answered_in_part():
     part = only_sa(INIT, AUTH, "+0.2 C:4500 < S:4500 IKE_AUTH response 3000 SK{IDr} ip-fragments 3 lost 2\n")
     assert [len(silence.unanswered(sa, (numbers.IKE_AUTH,))) for sa in (whole, part)] == [1, 0]
     assert silence.unanswered(whole, (numbers.IKE_SA_INIT,)) == ()
+
+
+@pytest.mark.parametrize(
+    ("start", "answered", "found"),
+    [
+        # Five seconds before the first sending is the edge; the answer may come with the last sending, at +3.
+        ("-5.000", "+0.6", True),
+        ("-5.001", "+0.6", False),
+        ("+2.900", "+3.000", True),
+        ("+2.900", "+3.001", False),
+    ],
+)
+def test_answered_meanwhile_at_the_edges(start, answered, found):
+    other = f"{start} C:600 > S:500 IKE_SA_INIT request sa 2\n{answered} C:600 < S:500 IKE_SA_INIT response sa 2\n"
+    sas = capture(INIT_REQUESTS, other, GOES_ON).sas_seen
+    (sa,) = [s for s in sas if s.retransmits]
+    assert bool(silence.answered_meanwhile(sa, exchange(sa, numbers.IKE_SA_INIT))) is found
+
+
+@pytest.mark.parametrize(
+    ("sendings", "until", "since", "expected"),
+    [
+        # Three sendings, or five seconds of silence after the last one.
+        ("x3 at +1 +3", "+3.1", None, True),
+        ("x2 at +1", "+5.999", None, False),
+        ("x2 at +1", "+6", None, True),
+        # After an answer (of which ICMP says that it did not arrive) two more sendings are as good.
+        ("x3 at +1 +3", "+3.1", 0.5, True),
+        ("x3 at +1 +3", "+3.1", 1.5, False),
+        ("x3 at +1 +3", "+3.1", 1, False),
+        # The silence counts from what came last.
+        ("x2 at +1", "+6.5", 2, False),
+        ("x2 at +1", "+7", 2, True),
+    ],
+)
+def test_lasts(sendings, until, since, expected):
+    sa = only_sa(f"+0 C:500 > S:500 IKE_SA_INIT request {sendings}\n", f"{until} C:40000 > S:9 UDP\n")
+    asked = exchange(sa, numbers.IKE_SA_INIT)
+    moment = None if since is None else asked.times[0] + int(since * 1e9)
+    assert silence.lasts(sa, asked, moment) is expected
+
+
+def test_nothing_lasts_in_a_capture_with_gaps():
+    sa = only_sa(INIT_REQUESTS, GOES_ON)
+    asked = exchange(sa, numbers.IKE_SA_INIT)
+    assert silence.lasts(sa, asked)
+    sound = sa.capture
+    for gap in ({"lost_packets": "some"}, {"cut": True}, {"damaged": True}):
+        sa.capture = replace(sound, **gap)
+        assert not silence.lasts(sa, asked)
