@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 if TYPE_CHECKING:
-    from analyzer.analysis import Capture, read
+    from analyzer.analysis import Capture, read, read_each
     from analyzer.comparison.compare import Comparison, compare
     from analyzer.errors import AnalyzerError, InputError, MissingDependency, UsageError
     from analyzer.rules.model import Confidence, Finding, NotAssessed, Severity, Verdict
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 _HOME = {
     "read": "analysis",
+    "read_each": "analysis",
     "Capture": "analysis",
     "Comparison": "comparison.compare",
     "compare": "comparison.compare",
@@ -57,6 +58,7 @@ __all__ = [
     "__version__",
     "compare",
     "read",
+    "read_each",
     "validate",
 ]
 

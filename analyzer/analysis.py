@@ -6,15 +6,16 @@ pandas is imported only when a frame is asked for.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from analyzer.capture import open_capture
+from analyzer.capture.reading import FileReader
 from analyzer.capture.records import Interface, Note
 from analyzer.capture.select import Ports
 from analyzer.capture.text import printable
-from analyzer.errors import UsageError
+from analyzer.errors import InputError, UsageError
 from analyzer.relate.build import Related, relate
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.engine import Judgement, judge
@@ -43,7 +44,7 @@ def read(
     Parameters
     ----------
     path : str or path-like
-        pcap or pcapng; ``"-"`` is standard input.
+        A capture of any format that is understood, packed or not; ``"-"`` is standard input.
     ports : iterable of int
         Ports on which IKE is looked for, besides 500 and 4500.
     mtu : int, optional
@@ -71,18 +72,73 @@ def read(
     >>> cap.verdict.id
     'ike-auth-ip-fragments-lost-upstream'
     """
-    wanted = [_checked_port(p) for p in ports]
-    if mtu is not None and mtu not in _MTU_RANGE:
-        raise UsageError(f"an MTU lies between {_MTU_RANGE.start} and {_MTU_RANGE.stop - 1} bytes, not at {mtu}")
-    collector = Collector(Ports(wanted))
+    wanted = _checked(ports, mtu)
     with open_capture(path, stream=stream, sha256=sha256) as reader:
-        for chunk in reader.ahead():
-            collector.feed(chunk, reader.interfaces)
+        return _analysed(reader, os.fspath(path), wanted, mtu)
+
+
+def read_each(
+    path: str | os.PathLike[str],
+    *,
+    ports: Iterable[int] = (),
+    mtu: int | None = None,
+    stream: BinaryIO | None = None,
+    sha256: bool = False,
+    problem: Callable[[InputError], None] | None = None,
+) -> Iterator[Capture]:
+    """Read a capture file, or each capture in a ZIP or tar archive, one after another.
+
+    Parameters
+    ----------
+    path, ports, mtu, stream, sha256
+        As for :func:`read`. The name of a capture in an archive stands behind the archive's own.
+    problem : callable, optional
+        Called with each capture in an archive that cannot be read; without it, the first one is raised.
+
+    Raises
+    ------
+    InputError
+        The file can be opened neither as a capture nor as an archive with captures.
+    UsageError
+        A port or MTU out of range.
+
+    Examples
+    --------
+    >>> import analyzer
+    >>> [cap.verdict.id for cap in analyzer.read_each("sample_pcaps/connected-ok.pcapng")]
+    ['connected-ok']
+    """
+    from analyzer.capture.archive import captures_in
+
+    wanted = _checked(ports, mtu)
+    for found in captures_in(path, stream=stream, sha256=sha256):
+        try:
+            if found.problem is not None:
+                raise found.problem
+            if found.reader is not None:
+                with found.reader as reader:
+                    capture = _analysed(reader, found.path, wanted, mtu, inside=os.fspath(path))
+        except InputError as error:
+            if problem is None or not found.is_inside:
+                raise
+            problem(error)
+            continue
+        yield capture
+
+
+def _analysed(
+    reader: FileReader, path: str, ports: Sequence[int], mtu: int | None, *, inside: str | None = None
+) -> Capture:
+    """What a reader gives, analysed; ``inside`` is the file that was named, perhaps an archive."""
+    collector = Collector(Ports(ports))
+    for chunk in reader.ahead():
+        collector.feed(chunk, reader.interfaces)
     # What is open at the end is closed first: that, too, can meet a limit.
     wire = collector.finish()
     notes = [*reader.notes, *collector.notes()]
     return Capture(
-        path=os.fspath(path),
+        path=path,
+        inside=inside,
         format=reader.format,
         interfaces=tuple(reader.interfaces),
         notes=tuple(notes),
@@ -92,10 +148,22 @@ def read(
     )
 
 
+def _checked(ports: Iterable[int], mtu: int | None) -> list[int]:
+    if mtu is not None and mtu not in _MTU_RANGE:
+        raise UsageError(f"an MTU lies between {_MTU_RANGE.start} and {_MTU_RANGE.stop - 1} bytes, not at {mtu}")
+    return [_checked_port(port) for port in ports]
+
+
 def _checked_port(port: int) -> int:
     if not 0 < port < 65536:
         raise UsageError(f"a port lies between 1 and 65535, not at {port}")
     return port
+
+
+def _name(path: str, file: str) -> str:
+    """What a capture is called: its file without the folders, and behind that its place in an archive."""
+    base = "standard input" if file == "-" else os.path.basename(file) or file
+    return printable(base + path.removeprefix(file))
 
 
 class Capture:
@@ -104,9 +172,12 @@ class Capture:
     Attributes
     ----------
     path, name : str
-        As given, and made safe for printing.
+        As given, and made safe for printing; of a capture in an archive, the name begins with the archive's.
     format : str
-        ``pcap``, ``pcap-ns`` or ``pcapng``.
+        ``pcap``, ``pcap-ns``, ``pcapng``, ``etl``, ``netmon1``, ``netmon2``, ``snoop``; behind a plus sign, what it was
+        packed with (``pcap+gzip``) or converted by (``pcapng+editcap``).
+    is_inside : bool
+        It lies in an archive.
     notes : tuple of Note
         What is odd about the file.
     wire : Wire
@@ -119,6 +190,7 @@ class Capture:
         self,
         *,
         path: str,
+        inside: str | None = None,
         format: str,
         interfaces: tuple[Interface, ...],
         notes: tuple[Note, ...],
@@ -127,7 +199,8 @@ class Capture:
         sha256: str | None = None,
     ) -> None:
         self.path = path
-        self.name = "standard input" if path == "-" else printable(os.path.basename(path) or path)
+        self.is_inside = inside not in (None, path)
+        self.name = _name(path, path if inside is None else inside)
         self.format = format
         self.interfaces = interfaces
         self.notes = notes

@@ -88,23 +88,35 @@ def analyze(arguments: argparse.Namespace) -> int:
     """``analyze FILE...``: verdict, ladder and findings of each capture."""
     if arguments.plot and len(arguments.files) > 1:
         raise UsageError("--plot draws one capture: give one FILE")
-    statuses = []
+    statuses: list[int] = []
     printed = 0
+
+    def problem(error: InputError) -> None:
+        _complain(error)
+        statuses.append(USAGE_ERROR)
+
     for path in arguments.files:
         try:
-            capture = analyzer.read(path, ports=arguments.port, mtu=arguments.mtu, sha256=arguments.json)
-            if arguments.plot:
-                capture.plot(arguments.plot)
+            captures = analyzer.read_each(
+                path, ports=arguments.port, mtu=arguments.mtu, sha256=arguments.json, problem=problem
+            )
+            for capture in captures:
+                if arguments.plot:
+                    _plot(capture, arguments)
+                _print(capture, arguments, first=printed == 0)
+                printed += 1
+                statuses.append(capture.verdict.exit_status)
         except InputError as error:
             if len(arguments.files) == 1:
                 raise
-            _complain(error)
-            statuses.append(USAGE_ERROR)
-            continue
-        _print(capture, arguments, first=printed == 0)
-        printed += 1
-        statuses.append(capture.verdict.exit_status)
+            problem(error)
     return next(status for status in _GRAVITY if status in statuses)
+
+
+def _plot(capture: Capture, arguments: argparse.Namespace) -> None:
+    if capture.is_inside:
+        raise UsageError("--plot draws one capture, and this is an archive: unpack it and give one FILE")
+    capture.plot(arguments.plot)
 
 
 def explain(arguments: argparse.Namespace) -> int:
@@ -209,7 +221,9 @@ def _parser() -> argparse.ArgumentParser:
     one = verbs.add_parser(
         "analyze", help="say what happened in one or more captures", description=_ANALYZE, epilog=_EXIT_STATUS
     )
-    one.add_argument("files", nargs="+", metavar="FILE", help="pcap or pcapng; - is standard input")
+    one.add_argument(
+        "files", nargs="+", metavar="FILE", help="a capture, or a .zip or .tar with captures; - is standard input"
+    )
     one.add_argument("--json", action="store_true", help="print one JSON object for each file (ike-analyzer/report/1)")
     one.add_argument("--plot", metavar="OUT", help="draw packet size versus MTU into OUT (.png or .svg)")
     one.add_argument("--mtu", type=int, metavar="N", help="the path MTU in bytes, if you know it")

@@ -28,8 +28,8 @@ _PACKAGES = (
 )
 _OLDEST = (3, 11)
 
-READABLE = "pcap (microseconds, nanoseconds, either byte order), pcapng"
-CONVERTIBLE = "Windows ETL (etl2pcapng, or pktmon etl2pcap), NetMon, snoop and others (editcap -F pcapng IN OUT)"
+READABLE = "pcap, pcapng, Windows ETL, NetMon, snoop; packed with gzip, bzip2, xz, zstd; in .zip and .tar archives"
+CONVERTIBLE = "what else Wireshark's editcap reads, by way of it, where it is installed"
 
 
 @dataclass(frozen=True, slots=True)

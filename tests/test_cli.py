@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import gzip
-import io
 import json
 import os
 import subprocess
@@ -112,6 +110,39 @@ class TestAnalyze:
             report = json.loads(process.stdout.read())
         assert process.returncode == FAULT
         assert (report["file"], report["capture"]["packets"]) == ("-", 50)
+
+
+class TestArchives:
+    @pytest.fixture
+    def ticket(self, tmp_path: Path, samples: Path) -> Path:
+        with zipfile.ZipFile(tmp_path / "ticket.zip", "w") as archive:
+            archive.write(samples / "connected-ok.pcapng", "ok.pcapng")
+            archive.writestr("notes.txt", "dear colleague")
+            archive.write(samples / "no-response.pcapng", "../in/silent.pcapng")
+        return tmp_path / "ticket.zip"
+
+    def test_a_report_for_each_capture(self, ticket: Path):
+        done = run("analyze", ticket)
+        assert (done.returncode, done.stderr) == (FAULT, b"")
+        first, second = done.stdout.decode().split("\n" + "=" * 110 + "\n\n")
+        assert first.startswith("ticket.zip/ok.pcapng: ") and "connected-ok" in first
+        assert second.startswith("ticket.zip/in/silent.pcapng: ") and "no-response" in second
+
+    def test_a_line_of_json_for_each_capture(self, ticket: Path):
+        reports = [json.loads(line) for line in run("analyze", "--json", ticket).stdout.splitlines()]
+        assert [report["file"] for report in reports] == [f"{ticket}/ok.pcapng", f"{ticket}/in/silent.pcapng"]
+
+    def test_standard_input(self, ticket: Path):
+        reports = [json.loads(x) for x in run("analyze", "--json", "-", stdin=ticket.read_bytes()).stdout.splitlines()]
+        assert [report["file"] for report in reports] == ["-/ok.pcapng", "-/in/silent.pcapng"]
+
+    def test_a_member_that_cannot_be_read_is_told_and_the_others_are_read(self, ticket: Path, samples: Path):
+        with zipfile.ZipFile(ticket, "a", zipfile.ZIP_LZMA) as archive:
+            archive.write(samples / "connected-ok.pcapng", "rare\n.pcapng")
+        done = run("analyze", ticket)
+        assert done.returncode == USAGE and done.stdout.count(b"VERDICT") == 2
+        assert done.stderr.decode().startswith(f"ike-analyzer: {ticket}/rare\\n.pcapng: is packed in a way")
+        assert done.stderr.count(b"\n") == 1
 
 
 class TestSeveralFiles:
@@ -226,14 +257,16 @@ class TestRefusals:
         out, error = capsys.readouterr()
         assert out == "" and error.count("\n") == 1 and f"ticket.pcap: {words}" in error
 
-    def test_compressed(self, tmp_path: Path, sample: Path):
-        (tmp_path / "t.pcapng.gz").write_bytes(gzip.compress(sample.read_bytes()))
-        refused(run("analyze", tmp_path / "t.pcapng.gz"), "gzip")
-        packed = io.BytesIO()
-        with zipfile.ZipFile(packed, "w") as archive:
+    def test_archives(self, tmp_path: Path, sample: Path):
+        with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+            archive.writestr("notes.txt", "dear colleague")
+        refused(
+            run("analyze", tmp_path / "t.zip"), "t.zip: holds no capture that can be read: notes.txt (looks like text"
+        )
+        with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
             archive.write(sample, "t.pcapng")
-        (tmp_path / "t.zip").write_bytes(packed.getvalue())
-        refused(run("analyze", tmp_path / "t.zip"), "ZIP")
+        refused(run("analyze", tmp_path / "t.zip", "--plot", tmp_path / "t.png"), "--plot draws one capture")
+        refused(run("validate", tmp_path / "t.zip"), "is an archive")
 
     def test_the_same_for_json(self, tmp_path: Path):
         (tmp_path / "ticket.pcap").write_bytes(b"")

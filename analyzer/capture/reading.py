@@ -27,7 +27,7 @@ class FileReader(ABC):
     Attributes
     ----------
     format : str
-        ``pcap``, ``pcap-ns`` or ``pcapng``.
+        ``pcap``, ``pcap-ns``, ``pcapng``, ``netmon1``, ...; behind a plus sign, what it was packed in.
     snaplen : int
         Longest packet that the capturing program kept, bytes; 0 when unlimited or not known yet.
     interfaces, notes : list
@@ -35,7 +35,7 @@ class FileReader(ABC):
     """
 
     def __init__(self, window: Window, format: str, snaplen: int) -> None:
-        self.format = format
+        self.format = format + window.origin
         self.snaplen = snaplen
         self.interfaces: list[Interface] = []
         self.notes: list[Note] = []
@@ -115,3 +115,4 @@ class FileReader(ABC):
             more = f", the first of {self._places} such places" if self._places > 1 else ""
             self.notes.append(Note("capture-damaged", f"the file is damaged {self._first}{more}", self._first_frame))
         self._window.finish()
+        self.notes.extend(self._window.remarks())

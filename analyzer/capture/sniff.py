@@ -4,46 +4,45 @@ from __future__ import annotations
 
 import struct
 
-#: Bytes that :func:`kind_of` and :func:`refusal` like to see.
-HEAD = 512
-
 SECTION_HEADER = b"\x0a\x0d\x0d\x0a"
 
 _PCAP = (b"\xa1\xb2\xc3\xd4", b"\xa1\xb2\x3c\x4d", b"\xa1\xb2\xcd\x34")
 
 _UNPACK = "is {}; unpack it first"
-_EDITCAP = "{} captures cannot be read yet; convert it: editcap -F pcapng IN OUT"
-
 #: First bytes of files that are no capture that can be read, and what to say.
 _REFUSALS = (
-    (b"PK\x03\x04", _UNPACK.format("a ZIP archive")),
-    (b"PK\x05\x06", _UNPACK.format("an empty ZIP archive")),
-    (b"\x1f\x8b", _UNPACK.format("gzip-compressed")),
-    (b"\xfd7zXZ\0", _UNPACK.format("xz-compressed")),
-    (b"\x28\xb5\x2f\xfd", _UNPACK.format("zstd-compressed")),
     (b"\x04\x22\x4d\x18", _UNPACK.format("lz4-compressed")),
-    (b"BZh", _UNPACK.format("bzip2-compressed")),
     (b"7z\xbc\xaf\x27\x1c", _UNPACK.format("a 7z archive")),
     (b"Rar!\x1a\x07", _UNPACK.format("a RAR archive")),
     (b"MSCF", _UNPACK.format("a CAB archive (netsh trace puts its .etl file beside it)")),
     (b"%PDF", "is a PDF document, not a capture"),
     (b"\x7fELF", "is a program, not a capture"),
     (b"MZ", "is a program, not a capture"),
-    (b"GMBU", _EDITCAP.format("NetMon 2")),
-    (b"RTSS", _EDITCAP.format("NetMon 1")),
-    (b"snoop\0\0\0", _EDITCAP.format("snoop")),
-    (b"iptrace ", _EDITCAP.format("AIX iptrace")),
-    (b"TRSNIFF data", _EDITCAP.format("DOS Sniffer")),
-    (b"XCP\0", _EDITCAP.format("NetXray and Windows Sniffer")),
-    (b"btsnoop\0", _EDITCAP.format("btsnoop")),
-    (b"EyeSDN", _EDITCAP.format("EyeSDN")),
-    (b"\x1c\x00\x01\xac", _EDITCAP.format("IXIA")),
-    (b"\xac\x01\x00\x1c", _EDITCAP.format("IXIA")),
 )
+
+#: First bytes of captures that only Wireshark's editcap can read.
+_FOREIGN = (
+    (b"iptrace ", "an AIX iptrace capture"),
+    (b"TRSNIFF data", "a DOS Sniffer capture"),
+    (b"XCP\0", "a NetXray or Windows Sniffer capture"),
+    (b"btsnoop\0", "a btsnoop capture"),
+    (b"EyeSDN", "an EyeSDN capture"),
+    (b"\x1c\x00\x01\xac", "an IXIA capture"),
+    (b"\xac\x01\x00\x1c", "an IXIA capture"),
+)
+
+_NETMON = (b"GMBU", b"RTSS")
+_ZIP = (b"PK\x03\x04", b"PK\x05\x06")
+
+#: Where the checksum of a tar header stands (POSIX.1-1988, ustar): six octal digits, counted as eight spaces.
+_TAR_HEADER, _TAR_SUM = 512, slice(148, 156)
+
+#: What :func:`kind_of` says of what holds captures and is none.
+ARCHIVES = ("zip", "tar")
 
 
 def kind_of(head: bytes) -> str:
-    """``pcap``, ``pcapng``, or empty when it is neither.
+    """``pcap``, ``pcapng``, ``etl``, ``netmon``, ``snoop``, ``zip``, ``tar``, or empty when it is none of them.
 
     Examples
     --------
@@ -53,7 +52,33 @@ def kind_of(head: bytes) -> str:
     magic = head[:4]
     if magic in _PCAP or magic[::-1] in _PCAP:
         return "pcap"
-    return "pcapng" if magic == SECTION_HEADER else ""
+    if magic == SECTION_HEADER:
+        return "pcapng"
+    if magic in _NETMON:
+        return "netmon"
+    if head.startswith(b"snoop\0\0\0"):
+        return "snoop"
+    if magic in _ZIP:
+        return "zip"
+    if is_etl(head):
+        return "etl"
+    return "tar" if is_tar(head) else ""
+
+
+def is_foreign(head: bytes) -> bool:
+    """Whether it is a capture of a format that is not read here, but by editcap.
+
+    Examples
+    --------
+    >>> is_foreign(b"iptrace 2.0"), is_foreign(b"hello")
+    (True, False)
+    """
+    return any(head.startswith(magic) for magic, _ in _FOREIGN)
+
+
+def is_no_capture(head: bytes) -> bool:
+    """Whether it is certainly something else: a program, an archive that is not opened, a web page."""
+    return not head or _is_html(head) or any(head.startswith(magic) for magic, _ in _REFUSALS)
 
 
 def refusal(head: bytes) -> str:
@@ -61,8 +86,8 @@ def refusal(head: bytes) -> str:
 
     Examples
     --------
-    >>> refusal(b"PK\\x03\\x04...")
-    'is a ZIP archive; unpack it first'
+    >>> refusal(b"Rar!\\x1a\\x07...")
+    'is a RAR archive; unpack it first'
     >>> refusal(b"No.  Time  Source")
     'looks like text, not a capture'
     """
@@ -71,8 +96,12 @@ def refusal(head: bytes) -> str:
     for magic, what in _REFUSALS:
         if head.startswith(magic):
             return what
-    if _is_etl(head):
-        return "ETL captures cannot be read yet; convert it: etl2pcapng IN OUT (on Windows also: pktmon etl2pcap IN)"
+    for magic, what in _FOREIGN:
+        if head.startswith(magic):
+            return (
+                f"is {what}, which is read by way of editcap (of Wireshark): that is not installed, or cannot read it; "
+                "where it can, convert it: editcap -F pcapng IN OUT"
+            )
     if _is_html(head):
         return "is a web page (HTML), not a capture: the download did not give the file itself"
     if _is_text(head):
@@ -82,13 +111,22 @@ def refusal(head: bytes) -> str:
     return f"is not a capture that can be read: it starts with the bytes {head[:8].hex(' ')}"
 
 
-def _is_etl(head: bytes) -> bool:
+def is_etl(head: bytes) -> bool:
     """An ETW log starts with a buffer of type "header", whose first event is a system one (domain.md 8.4)."""
     if len(head) < 80:
         return False
     (size,) = struct.unpack_from("<I", head)
     (buffer_type,) = struct.unpack_from("<H", head, 54)
     return size > 0 and size % 1024 == 0 and buffer_type == 4 and head[74] in (1, 2) and head[75] == 0xC0
+
+
+def is_tar(head: bytes) -> bool:
+    """A tar header has a checksum; its magic is younger than some tar programs."""
+    if len(head) < _TAR_HEADER or not head[0]:
+        return False
+    stated = head[_TAR_SUM].strip(b" \0")
+    plain = head[: _TAR_SUM.start] + b" " * 8 + head[_TAR_SUM.stop : _TAR_HEADER]
+    return stated.isdigit() and len(stated) <= 7 and f"{sum(plain):o}".encode() == stated.lstrip(b"0")
 
 
 def _is_html(head: bytes) -> bool:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Callable
 from typing import BinaryIO
 
-from analyzer.capture.pcap import PcapReader
-from analyzer.capture.pcapng import PcapngReader
-from analyzer.capture.sniff import HEAD, kind_of, refusal
+from analyzer.capture.compressed import Budget, packer_of, unpacked
+from analyzer.capture.reading import FileReader
+from analyzer.capture.records import Note
+from analyzer.capture.sniff import ARCHIVES, is_foreign, is_no_capture, kind_of, refusal
 from analyzer.capture.text import printable
 from analyzer.capture.window import Window
 from analyzer.errors import InputError
@@ -22,13 +24,13 @@ def open_capture(
     stream: BinaryIO | None = None,
     sha256: bool = False,
     chunk_bytes: int = CHUNK_BYTES,
-) -> PcapReader | PcapngReader:
+) -> FileReader:
     """Open a capture file for one reading, front to back.
 
     Parameters
     ----------
     path : str or path-like
-        The file; ``"-"`` is standard input. Need not be seekable.
+        The file, packed (gzip, bzip2, xz, zstd) or not; ``"-"`` is standard input. Need not be seekable.
     stream : binary file, optional
         Read this instead; ``path`` is then only the name in messages. It is left open.
     sha256 : bool
@@ -38,7 +40,7 @@ def open_capture(
 
     Returns
     -------
-    PcapReader or PcapngReader
+    FileReader
         A :class:`analyzer.capture.records.Reader` and context manager, with ``snaplen`` and ``sha256`` besides.
 
     Raises
@@ -53,10 +55,44 @@ def open_capture(
     Traceback (most recent call last):
     analyzer.errors.InputError: notes.txt: looks like text, not a capture
     """
+    window = open_window(path, stream=stream, sha256=sha256, chunk_bytes=chunk_bytes)
+    if kind_of(window.head) in ARCHIVES:
+        window.close()
+        what = "is an archive: `ike-analyzer analyze` and analyzer.read_each() read the captures in it"
+        raise InputError(f"{window.name}: {what}")
+    return reader_of(window, chunk_bytes)
+
+
+def open_window(
+    path: str | os.PathLike[str],
+    *,
+    stream: BinaryIO | None = None,
+    sha256: bool = False,
+    chunk_bytes: int = CHUNK_BYTES,
+    budget: Budget | None = None,
+    notes: list[Note] | None = None,
+) -> Window:
+    """Open an input and unpack it, once.
+
+    Parameters
+    ----------
+    path, stream, sha256, chunk_bytes
+        As for :func:`open_capture`.
+    budget : Budget, optional
+        What may be unpacked.
+    notes : list of Note, optional
+        To which whoever gives the stream adds remarks on it; they become the reader's.
+
+    Raises
+    ------
+    InputError
+        The input cannot be opened or unpacked.
+    """
     name = printable(os.fspath(path))
     owned = None
-    if stream is None and name == "-":
+    if name == "-":
         name = "standard input"
+    if stream is None and name == "standard input":
         if sys.stdin is None:
             raise InputError(f"{name}: is closed")
         stream = sys.stdin.buffer
@@ -68,17 +104,74 @@ def open_capture(
         if owned is not None:
             owned.close()
         raise
+    if notes is not None:
+        window.notes = notes
     try:
-        head = window.buffer[: min(window.end, HEAD)].tobytes()
-        kind = kind_of(head)
-        if kind == "pcap":
-            return PcapReader(window)
-        if kind == "pcapng":
-            return PcapngReader(window)
-        raise InputError(f"{name}: {refusal(head)}")
+        packer = packer_of(window.head)
+        if packer:
+            window = unpacked(window, packer, budget or Budget(), chunk_bytes)
+            if packer_of(window.head):
+                raise InputError(f"{name}: is packed twice ({packer_of(window.head)} in {packer}); unpack it first")
     except InputError:
         window.close()
         raise
+    return window
+
+
+def reader_of(window: Window, chunk_bytes: int = CHUNK_BYTES, *, foreign_only: bool = False) -> FileReader:
+    """The reader of what a window shows; the window is closed if there is none.
+
+    Parameters
+    ----------
+    foreign_only : bool
+        Let editcap look only at what begins like a capture; else at whatever may be one.
+
+    Raises
+    ------
+    InputError
+        It is no capture that can be read.
+    """
+    head = window.head
+    kind = kind_of(head)
+    try:
+        if not kind and (is_foreign(head) if foreign_only else not is_no_capture(head)):
+            from analyzer.capture.convert import converted
+
+            made = converted(window, chunk_bytes)
+            if made is not None:
+                window, kind = made, "pcapng"
+        reader = _reader(kind)
+        if reader is None:
+            raise InputError(f"{window.name}: {refusal(head)}")
+        return reader(window)
+    except InputError:
+        window.close()
+        raise
+
+
+def _reader(kind: str) -> Callable[[Window], FileReader] | None:
+    """The reader of a format; only that one is imported."""
+    if kind == "pcap":
+        from analyzer.capture.pcap import PcapReader
+
+        return PcapReader
+    if kind == "pcapng":
+        from analyzer.capture.pcapng import PcapngReader
+
+        return PcapngReader
+    if kind == "etl":
+        from analyzer.capture.etl import EtlReader
+
+        return EtlReader
+    if kind == "netmon":
+        from analyzer.capture.netmon import NetmonReader
+
+        return NetmonReader
+    if kind == "snoop":
+        from analyzer.capture.snoop import SnoopReader
+
+        return SnoopReader
+    return None
 
 
 def _open(path: str | os.PathLike[str], name: str) -> BinaryIO:

@@ -128,10 +128,10 @@ class IkeSa:
 
     @lazy
     def _by_kind(self) -> dict[int, tuple[Exchange, ...]]:
-        found: dict[int, tuple[Exchange, ...]] = {}
+        found: dict[int, list[Exchange]] = {}
         for exchange in self.exchanges:
-            found[exchange.exchange] = (*found.get(exchange.exchange, ()), exchange)
-        return found
+            found.setdefault(exchange.exchange, []).append(exchange)
+        return {kind: tuple(exchanges) for kind, exchanges in found.items()}
 
     def of(self, *kinds: int) -> tuple[Exchange, ...]:
         """Exchanges of the given types, in the order of their first message."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from itertools import islice
 from typing import TYPE_CHECKING, Any
 
 from analyzer.relate.build import KEPT
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 SCHEMA = "ike-analyzer/report/1"
 #: IKE SAs looked at to say from which side the capture was taken.
 _ENOUGH_FOR_SIDE = 50
+#: IKE SAs that are listed: each takes some 10 KB of memory. Of more, the first ones are, and that of the verdict.
+MAX_SAS = 10_000
 
 
 def as_json(capture: Capture) -> str:
@@ -36,7 +39,7 @@ def as_dict(capture: Capture) -> dict[str, Any]:
     not_assessed, sas, spi = [], [], {}
     # One look at each IKE SA: the views of a capture with very many are not kept.
     few = len(capture.sas_seen) <= KEPT
-    for sa in capture.sas_seen:
+    for sa in _listed(capture):
         found, lacking = judgement.assess(sa)
         spi[sa.number] = f"{sa.spi_i:016x}"
         sas.append(_sa(sa, judgement.verdict_among(sa, found)) | (_guesses(sa) if few else _NO_GUESSES))
@@ -52,6 +55,14 @@ def as_dict(capture: Capture) -> dict[str, Any]:
         "findings": [_finding(f, spi) for f in gravest_first(findings)],
         "not_assessed": not_assessed,
     }
+
+
+def _listed(capture: Capture) -> Iterable[IkeSa]:
+    """The IKE SAs that the report holds."""
+    yield from islice(capture.sas_seen, MAX_SAS)
+    number = capture.verdict.sa
+    if number is not None and number >= MAX_SAS:
+        yield capture.sas_seen[number]
 
 
 def _capture(capture: Capture, findings: Iterable[Finding]) -> dict[str, Any]:
@@ -76,6 +87,7 @@ def side(capture: Capture) -> str:
 def quality(capture: Capture, facts: CaptureFacts, findings: Iterable[Finding]) -> list[str]:
     """Ids of what limits the capture, each once."""
     ids = [note.id for note in capture.notes]
+    ids += ["analysis-limit"] if len(capture.sas_seen) > MAX_SAS else []
     ids += [f.id for f in findings if f.rule.startswith("CAP") and f.id != "no-ike-in-capture"]
     if facts.snapped:
         ids.append("capture-truncated")

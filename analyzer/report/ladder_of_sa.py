@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from analyzer.relate.exchange import Attempt
 from analyzer.relate.message import Message
@@ -21,9 +22,11 @@ from analyzer.report.ladder_model import (
 )
 from analyzer.report.ladder_model import Message as What
 from analyzer.report.ladder_words import EXCHANGES, ICMP_NAMES
-from analyzer.wire.icmp import IcmpError
 from analyzer.wire.registry import name, numbers
 from analyzer.wire.tables import EspFlow, IcmpRow
+
+if TYPE_CHECKING:
+    from analyzer.wire.icmp import IcmpError
 
 #: Steps printed; of a long session the first ones tell how it was set up.
 MAX_STEPS = 40
@@ -60,9 +63,13 @@ def ladder_of(sa: IkeSa, *, max_steps: int = MAX_STEPS) -> Ladder:
     steps = [*_messages(sa, zero), *_esp(sa, zero), *_icmp(sa, zero)]
     steps.sort(key=lambda step: step.time)
     shown = steps[:max_steps]
-    named = {step.sender for step in shown} | {_CLIENT, _SERVER}
+    named = {step.sender for step in shown}
     return Ladder(
-        hosts=tuple(Host(key, address) for address, key in _hosts(sa).items() if key in named),
+        hosts=(
+            Host(_CLIENT, sa.initiator),
+            Host(_SERVER, sa.responder),
+            *(Host(key, address) for address, key in _hosts(sa).items() if key in named - {_CLIENT, _SERVER}),
+        ),
         steps=tuple(shown),
         options=Options(start=zero if zero >= 0 else None),
         sas=(Sa(1, f"{sa.spi_i:016x}", f"{sa.spi_r:016x}" if sa.spi_r else ""),),
@@ -71,9 +78,11 @@ def ladder_of(sa: IkeSa, *, max_steps: int = MAX_STEPS) -> Ladder:
 
 def _hosts(sa: IkeSa) -> dict[str, str]:
     """The name of each address: the two sides, then R, R2 and so on that sent ICMP errors about their packets."""
-    names = {sa.initiator: _CLIENT, sa.responder: _SERVER}
+    # Hostile packets go from an address to itself: then it is both.
+    names = {sa.responder: _SERVER} | {sa.initiator: _CLIENT}
+    sides = len(names)
     for row in sa.icmp:
-        routers = len(names) - 1
+        routers = len(names) - sides + 1
         names.setdefault(_address(sa, row.src), _ROUTER if routers == 1 else f"{_ROUTER}{routers}")
     return names
 

@@ -95,7 +95,7 @@ def _what_happened(sa: IkeSa, loss: Loss, request: Attempt) -> str:
         silence = f"came {times(exchange.attempts)} and got no answer"
     if request.skf_total:
         cut = f"went as {request.skf_total} SKF fragments which IP fragmented again"
-    return f"{what} {cut} ({mtu_phrase(sa, 'initiator')}), {silence}"
+    return f"{what} {cut}{mtu_phrase(sa, 'initiator')}, {silence}"
 
 
 def _doubt(sa: IkeSa, request: Attempt) -> str:

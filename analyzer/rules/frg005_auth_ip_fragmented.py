@@ -36,7 +36,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             what = "IP packets" if len(sizes) > 1 else "One IP packet"
             yield Observation(
                 title=title,
-                detail=f"{what} of {', '.join(sizes)} bytes ({mtu_phrase(sa, cut_by)}).",
+                detail=f"{what} of {', '.join(sizes)} bytes{mtu_phrase(sa, cut_by)}.",
                 frames=frames(attempt.frames),
                 confidence=Confidence.STRONG,
             )

@@ -51,7 +51,6 @@ def check(sa: IkeSa) -> Iterator[Observation]:
                 frames=frames(carrier.frames),
                 confidence=Confidence.STRONG,
                 remedies=("not-ikev1-fragmentation", "enable-ike-fragmentation"),
-                is_remark=True,
             )
     cut = [m for m in sa.messages if m.version == 2 and m.payloads[:1] == (numbers.FRAGMENT_CISCO,)]
     if cut:
@@ -65,7 +64,6 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             frames=frames(*(m.frames for m in cut)),
             confidence=Confidence.STRONG,
             remedies=("enable-ike-fragmentation",),
-            is_remark=True,
         )
 
 

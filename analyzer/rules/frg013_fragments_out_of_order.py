@@ -52,7 +52,6 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             frames=frames(*(m.frames for m in reordered)),
             confidence=Confidence.STRONG,
             remedies=("azure-fragments",),
-            is_remark=True,
         )
 
 

@@ -24,7 +24,7 @@ from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.rounds import LOOP, Round, demanding, is_settled, silence_after_demand
-from analyzer.rules.wording import frames, times
+from analyzer.rules.wording import frames, init_frames, times
 from analyzer.wire.registry import name, numbers
 
 #: A client that goes on does so at once; so much silence says that it does not, s.
@@ -40,7 +40,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         return
     last, demand = rounds[-1]
     said = f"{_sent_group(last)} was sent, {_wanted_group(demand)} is wanted"
-    where = frames(*(e.frames for e, _ in rounds), sa.init.frames if sa.init is not None else ())
+    where = frames(*(e.frames for e, _ in rounds), init_frames(sa))
     if is_settled(sa):
         yield Observation(
             title=(

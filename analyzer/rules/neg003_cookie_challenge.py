@@ -22,7 +22,7 @@ from collections.abc import Iterator, Sequence
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.rounds import LOOP, Round, demanding, is_settled
-from analyzer.rules.wording import frames, times
+from analyzer.rules.wording import frames, init_frames, times
 from analyzer.wire.registry import numbers
 
 
@@ -31,7 +31,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     rounds = demanding(sa, numbers.COOKIE)
     if not rounds:
         return
-    where = frames(*(e.frames for e, _ in rounds), sa.init.frames if sa.init is not None else ())
+    where = frames(*(e.frames for e, _ in rounds), init_frames(sa))
     if len(rounds) >= LOOP and not is_settled(sa):
         yield Observation(
             title=(

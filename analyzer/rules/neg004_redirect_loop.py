@@ -24,7 +24,7 @@ from analyzer.capture.text import printable
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.rounds import is_settled
-from analyzer.rules.wording import frames
+from analyzer.rules.wording import frames, init_frames
 from analyzer.wire.registry import numbers
 
 #: Gateway identity types (RFC 5685 section 7.2).
@@ -40,7 +40,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         return
     target = _gateway([d for m in redirects for d in m.notify_data(numbers.REDIRECT)])
     came_from = _gateway([d for m in sa.sent_by("initiator") for d in m.notify_data(numbers.REDIRECTED_FROM)])
-    where = frames(sa.init.frames if sa.init is not None else (), (m.frame for m in redirects))
+    where = frames(init_frames(sa), (m.frame for m in redirects))
     if target and target in (came_from, sa.responder):
         back = "itself" if target == sa.responder else f"{target}, from where the client was sent here"
         yield Observation(

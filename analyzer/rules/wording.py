@@ -60,11 +60,11 @@ def pieces(attempt: Attempt) -> str:
 
 
 def mtu_phrase(sa: IkeSa, sender: str) -> str:
-    """``(first 1,460 bytes, so the sender's MTU is 1,460..1,467)``; empty when no first fragment was seen."""
+    """`` (first 1,460 bytes, so the sender's MTU is 1,460..1,467)``; empty when no first fragment was seen."""
     first = max(
         (m.first_fragment_length or 0 for m in sa.messages if m.is_initiator == (sender == "initiator")), default=0
     )
-    return f"first {first:,} bytes, so the sender's MTU is {first:,}..{first + 7:,}" if first else ""
+    return f" (first {first:,} bytes, so the sender's MTU is {first:,}..{first + 7:,})" if first else ""
 
 
 def announcements(sa: IkeSa) -> str:

@@ -42,8 +42,10 @@ from analyzer.wire.tables import (
 )
 from analyzer.wire.waiting import Waiting
 
-#: IKE messages kept; a capture with more gets a note, and what came first is analysed.
+#: IKE messages kept, and bytes of those that can be read without keys; a capture with more gets a note, and what came
+#: first is analysed.
 MAX_MESSAGES = 1_000_000
+MAX_CLEAR = 256 << 20
 
 #: IKE messages in a chunk that are worth a reading of their own; fewer wait for more.
 _WORTH_READING = 200
@@ -75,6 +77,7 @@ class Collector:
         self._batches: list[Batch] = []
         self._waiting = Waiting()
         self._message_count = 0
+        self._clear_bytes = 0
         self._datagram_frames: dict[int, tuple[int, ...]] = {}
         self._datagram_missing: dict[int, tuple[tuple[int, int], ...]] = {}
         self._message_frames: dict[int, tuple[int, ...]] = {}
@@ -145,7 +148,11 @@ class Collector:
         notes = [*self._link_types.notes, *self._singles.notes]
         if self.over_limit:
             notes.append(
-                Note("analysis-limit", f"{self.over_limit:,} IKE messages beyond {MAX_MESSAGES:,} were not analysed.")
+                Note(
+                    "analysis-limit",
+                    f"{self.over_limit:,} IKE messages were not analysed: {MAX_MESSAGES:,} are, or "
+                    f"{MAX_CLEAR >> 20} MiB of them.",
+                )
             )
         if self._flows.beyond_limit:
             notes.append(
@@ -367,7 +374,7 @@ class Collector:
     # -- the growing tables ------------------------------------------------------------------------------------------
 
     def _room_for(self, count: int) -> bool:
-        if self._message_count + count <= MAX_MESSAGES:
+        if self._message_count + count <= MAX_MESSAGES and self._clear_bytes <= MAX_CLEAR:
             return True
         self.over_limit += count
         return False
@@ -375,11 +382,15 @@ class Collector:
     def _read_waiting(self) -> None:
         batch = self._waiting.read()
         if batch is not None:
-            self._batches.append(batch)
+            self._store(batch)
 
     def _keep(self, batch: Batch) -> None:
-        self._batches.append(batch)
+        self._store(batch)
         self._message_count += len(batch.messages.frame)
+
+    def _store(self, batch: Batch) -> None:
+        self._batches.append(batch)
+        self._clear_bytes += sum(map(len, batch.clear))
 
 
 def _frame(row: EchoRow | HandshakeRow | NameRow) -> int:

@@ -22,10 +22,10 @@ SAMPLE, MAX_SAMPLE = 64, 512
 #: Interfaces that are looked at: a file can describe very many.
 MAX_INTERFACES = 256
 
-#: What frames are taken for, with the names for people.
+#: What frames are taken for, with the names for people; what promises least stands last.
 NAMES = {
     1: "Ethernet", 101: "raw IP", 105: "Wi-Fi", 127: "Wi-Fi with radiotap", 113: "Linux cooked", 276: "Linux cooked v2",
-    0: "BSD loopback", 9: "PPP", 51: "PPPoE",
+    9: "PPP", 51: "PPPoE", 0: "BSD loopback",
 }  # fmt: skip
 
 #: What may stand behind an IPv6 header (RFC 8200; TCP, UDP, ICMPv6, ESP, AH).
@@ -110,7 +110,7 @@ def is_sound(frame: bytes, at: int, wire: int, *, surely: bool = False) -> bool:
 
     Examples
     --------
-    >>> header = bytes.fromhex("45000038 12344000 4011d27d 0a000002 cb007107")
+    >>> header = bytes.fromhex("45000038 12344000 4011e277 0a000002 cb007107")
     >>> is_sound(header + bytes(36), 0, 56), is_sound(header + bytes(36), 0, 55)
     (True, False)
     """

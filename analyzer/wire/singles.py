@@ -22,9 +22,10 @@ from analyzer.wire.tables import MISSING, Addresses, IcmpRow
 from analyzer.wire.tcp import TcpStreams
 from analyzer.wire.tcp_framing import TcpRecord
 
-#: ICMP errors, and datagrams without their first fragment, that are kept.
+#: ICMP errors, and datagrams without their first fragment, that are kept; and fragments of the latter, all together.
 MAX_ICMP = 10_000
 MAX_ORPHANS = 10_000
+MAX_ORPHAN_FRAGMENTS = 50_000
 
 _UDP_HEADER = 8
 
@@ -102,6 +103,8 @@ class Singles:
         self.bystanders = Bystanders(ports, addresses)
         #: Incomplete datagrams whose first fragment never came: whose they are is decided when all peers are known.
         self.orphans: list[LooseDatagram] = []
+        self._orphan_fragments = self._orphans_left_out = 0
+        self._icmp_left_out = 0
         #: Datagrams on the IKE ports cut before the IKE header ends.
         self.headless = 0
         #: Wi-Fi frames whose content is encrypted.
@@ -117,12 +120,16 @@ class Singles:
     @property
     def evicted(self) -> int:
         """Datagrams and TCP connections given up because a limit was reached."""
-        return self._reassembler.evicted + self._reassembler.forgotten + self._streams.evicted
+        given_up = self._reassembler.evicted + self._reassembler.forgotten + self._streams.evicted
+        return given_up + self._orphans_left_out
 
     @property
     def notes(self) -> list[Note]:
-        """Remarks on TCP streams that broke the framing rules."""
-        return self._streams.notes
+        """Remarks on TCP streams that broke the framing rules, and on ICMP errors beyond the limit."""
+        if not self._icmp_left_out:
+            return self._streams.notes
+        left_out = f"{self._icmp_left_out:,} ICMP errors beyond the first {MAX_ICMP:,} were not analysed."
+        return [*self._streams.notes, Note("analysis-limit", left_out)]
 
     def drain(self) -> Drained:
         """Give what is finished, and forget it."""
@@ -283,8 +290,11 @@ class Singles:
             dst=rows[0][_DST],
         )
         if sport == MISSING:
-            if len(self.orphans) < MAX_ORPHANS:
+            if len(self.orphans) < MAX_ORPHANS and self._orphan_fragments + len(datagram.rows) <= MAX_ORPHAN_FRAGMENTS:
                 self.orphans.append(datagram)
+                self._orphan_fragments += len(datagram.rows)
+            else:
+                self._orphans_left_out += 1
             return
         body = data[_UDP_HEADER:]
         wire = _udp_payload_length(data, length, complete=not missing)
@@ -368,7 +378,10 @@ class Singles:
         from analyzer.wire.icmp import parse_error
 
         error = parse_error(packet.ip_version, data)
-        if error is None or len(self.icmp) >= MAX_ICMP:
+        if error is None:
+            return
+        if len(self.icmp) >= MAX_ICMP:
+            self._icmp_left_out += 1
             return
         number = self._addresses.number
         quoted = error.quoted

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import tarfile
+from typing import Literal
+
 import pytest
 
 from analyzer.capture.sniff import kind_of, refusal
@@ -13,8 +16,32 @@ def test_pcap_in_either_byte_order(magic: str) -> None:
     assert kind_of(raw) == kind_of(raw[::-1]) == "pcap"
 
 
-def test_pcapng() -> None:
-    assert kind_of(bytes.fromhex("0a0d0d0a1c000000")) == "pcapng"
+@pytest.mark.parametrize(
+    ("head", "kind"),
+    [
+        (bytes.fromhex("0a0d0d0a1c000000"), "pcapng"),
+        (b"GMBU\0\x02\x01\0", "netmon"),
+        (b"RTSS\0\x01\x01\0", "netmon"),
+        (b"snoop\0\0\0\0\0\0\x02", "snoop"),
+        (b"PK\x03\x04\x14\0", "zip"),
+        (b"PK\x05\x06" + bytes(18), "zip"),
+        (b"PK\x01\x02", ""),
+        (b"a.pcap" + bytes(506), ""),
+    ],
+)
+def test_kinds(head: bytes, kind: str) -> None:
+    assert kind_of(head) == kind
+
+
+@pytest.mark.parametrize("format", [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT])
+def test_tar_is_known_by_its_checksum(format: Literal[0, 1, 2]) -> None:
+    head = tarfile.TarInfo("trace.pcap").tobuf(format)
+    assert kind_of(head) == "tar"
+    assert kind_of(head[:257] + bytes(255)) == "", "the checksum covers the magic"
+    old = bytearray(head[:257] + bytes(255))
+    old[148:156] = b"%06o\0 " % (sum(old[:148]) + 8 * 32 + sum(old[156:]))
+    assert kind_of(bytes(old)) == "tar", "older than the magic"
+    assert kind_of(b"\0" + head[1:]) == ""
 
 
 @pytest.mark.parametrize(
@@ -25,16 +52,13 @@ def test_pcapng() -> None:
         ("Büro\n".encode(), "looks like text"),
         (b"\xff\xfeT\0i\0m\0e\0", "looks like text"),
         (b"\xef\xbb\xbf\r\n <!DOCTYPE html><html>", "web page"),
-        (b"PK\x03\x04\x14\0", "is a ZIP archive; unpack it first"),
-        (b"\x1f\x8b\x08\0", "gzip-compressed; unpack it first"),
-        (b"\xfd7zXZ\0\0", "xz-compressed"),
-        (b"\x28\xb5\x2f\xfd\0", "zstd-compressed"),
-        (b"BZh91AY", "bzip2-compressed"),
+        (b"Rar!\x1a\x07\1\0", "is a RAR archive; unpack it first"),
+        (b"7z\xbc\xaf\x27\x1c", "is a 7z archive; unpack it first"),
+        (b"\x04\x22\x4d\x18", "lz4-compressed; unpack it first"),
         (b"MSCF\0\0\0\0", "CAB archive"),
         (b"%PDF-1.7\n", "PDF"),
-        (b"GMBU\0\x02\x01\0", "NetMon 2 captures cannot be read yet; convert it: editcap -F pcapng IN OUT"),
-        (b"RTSS\0\x01\x01\0", "NetMon 1 captures cannot be read yet"),
-        (b"snoop\0\0\0\0\0\0\x02", "snoop captures cannot be read yet; convert it: editcap -F pcapng IN OUT"),
+        (b"iptrace 2.0", "is an AIX iptrace capture, which is read by way of editcap (of Wireshark)"),
+        (b"XCP\0002.002", "is a NetXray or Windows Sniffer capture"),
         (b"\x01\x02\x03", "is too short for a capture: 3 bytes"),
         (bytes(range(1, 60)), "is not a capture that can be read: it starts with the bytes 01 02 03"),
     ],

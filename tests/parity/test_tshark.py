@@ -103,14 +103,11 @@ def test_every_real_capture_against_the_tables(shared_captures):
 
 #: Formats without IKE in our captures that cannot be read yet.
 UNREAD_FORMATS = {
-    "gzip compressed": "a packed file is not unpacked on the way",
     "Windows ETL": "netsh trace and pktmon write event logs, no capture file",
     "MPEG": "an ETL that capinfos takes for MPEG",
-    "Microsoft NetMon": "a format of its own",
-    "Sun snoop": "a format of its own (RFC 1761)",
-    "Sniffer": "a format of its own, of Network General",
-    "NetXray": "a format of its own",
-    "AIX iptrace": "a format of its own",
+    "Sniffer": "a format of its own, of Network General: by way of editcap only",
+    "NetXray": "the same",
+    "AIX iptrace": "the same",
     "IBM iSeries": "a text report",
     "EyeSDN": "ISDN",
     "pppd log": "a format of its own",

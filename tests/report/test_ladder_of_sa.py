@@ -211,3 +211,10 @@ class TestLongSessions:
         sa = only_sa(INIT, "+1 C > S ESP spi 0x11112222\n+1 C < S ESP spi 0x33334444\n")
         assert len(ladder_of(sa, max_steps=3).steps) == 3
         assert steps_left_out(sa, max_steps=3) == 1
+
+
+def test_an_address_that_talks_to_itself_is_both_sides() -> None:
+    """Spoofed packets have the same source and destination; the ladder is printed and read all the same."""
+    ladder = ladder_of(only_sa("+0 C:500 > S:500 IKE_SA_INIT request\n", hosts="C = 10.0.0.1   S = 10.0.0.1\n"))
+    assert [(host.name, host.address) for host in ladder.hosts] == [("C", "10.0.0.1"), ("S", "10.0.0.1")]
+    assert parse(render(ladder)) == ladder

@@ -74,8 +74,8 @@ def test_mtu_phrase_gives_a_range_for_each_sender() -> None:
         + "+0.075 C:4500 > S:4500 IKE_AUTH request 3468 SK ip-fragments 3\n"
         + "+0.130 C:4500 < S:4500 IKE_AUTH response 3000 SK ip-fragments 3\n"
     )
-    assert wording.mtu_phrase(sa, "initiator") == "first 1,460 bytes, so the sender's MTU is 1,460..1,467"
-    assert wording.mtu_phrase(sa, "responder") == "first 1,500 bytes, so the sender's MTU is 1,500..1,507"
+    assert wording.mtu_phrase(sa, "initiator") == " (first 1,460 bytes, so the sender's MTU is 1,460..1,467)"
+    assert wording.mtu_phrase(sa, "responder") == " (first 1,500 bytes, so the sender's MTU is 1,500..1,507)"
 
 
 def test_mtu_phrase_is_empty_without_fragments() -> None:

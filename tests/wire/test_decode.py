@@ -198,15 +198,18 @@ def run(tshark: Path, *arguments: str | Path) -> bytes:
         ("seladb+PcapPlusPlus/ipv6_opt_fragments.pcap", 4),
         ("seladb+PcapPlusPlus/sll2.pcap", None),
         ("idaholab+Malcolm-Test-Artifacts/Tunnels.pcap", 1624),
+        ("appneta+tcpreplay/test2.replay_unique_ip", None),
+        ("sdaubert+packetgen/ieee802.11-data.pcapng", None),
+        ("zeek+zeek/arp-who-has-radiotap.pcap", None),
     ],
 )
 def test_like_tshark_on_real_captures(shared_captures: Path, tshark: Path, capture: str, packets: int | None) -> None:
     file = shared_captures / "dev" / capture
     reader = dpkt.pcap.Reader(io.BytesIO(run(tshark, "-r", file, "-F", "pcap", "-w", "-")))
-    whole = ("-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE", "-n", "-E", "occurrence=f", "-T", "fields")
+    whole = ("-o", "ip.defragment:FALSE", "-o", "ipv6.defragment:FALSE", "-n", "-E", "aggregator=;", "-T", "fields")
     table = run(tshark, "-r", file, *whole, *itertools.chain(*(("-e", field) for field in FIELDS))).decode()
     frames = [frame for _, frame in reader]
-    rows = [dict(zip(FIELDS, line.split("\t"), strict=True)) for line in table.splitlines()]
+    rows = [innermost(dict(zip(FIELDS, line.split("\t"), strict=True))) for line in table.splitlines()]
     assert len(frames) == len(rows) and len(frames) == (packets or len(frames)) > 0
     for number, (frame, row) in enumerate(zip(frames, rows, strict=True), 1):
         packet = decode(reader.datalink(), frame)
@@ -215,6 +218,25 @@ def test_like_tshark_on_real_captures(shared_captures: Path, tshark: Path, captu
             assert packet.protocol == 17 or (packet.fragment_offset == 0 and packet.mf)
             at = packet.payload_offset if packet.protocol == 17 else packet.payload_offset + 8
             assert int.from_bytes(frame[at : at + 2], "big") == int(row["udp.srcport"]), f"frame {number}"
+
+
+def innermost(row: dict[str, str]) -> dict[str, str]:
+    """A row of fields with all their occurrences, as one of the packet behind GRE, ERSPAN and VXLAN, or the first."""
+    layers = row["frame.protocols"].split(":")
+    ips = [n for n, layer in enumerate(layers) if layer in ("ip", "ipv6")]
+    chosen = 0
+    while chosen + 1 < len(ips):
+        between = layers[ips[chosen] + 1 : ips[chosen + 1]]
+        if between != ["gre"] and between[:3] not in (["udp", "vxlan", "eth"], ["gre", "erspan", "eth"]):
+            break
+        chosen += 1
+    nth = {kind: sum(layers[n] == kind for n in ips[:chosen]) for kind in ("ip", "ipv6")}
+    picked = {"frame.protocols": ":".join(layers[ips[chosen] :]) if ips else row["frame.protocols"]}
+    for field in FIELDS[1:]:
+        every = row[field].split(";")
+        at = nth.get(field.split(".")[0], 0)
+        picked[field] = every[at] if at < len(every) else every[0]
+    return picked
 
 
 def directly_udp(protocols: str) -> bool:

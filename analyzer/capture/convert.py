@@ -1,0 +1,102 @@
+"""Captures of formats that are not read here, by way of Wireshark's editcap where that is installed.
+
+editcap (or tshark, where packets of several link types are in one file) writes a pcapng into a temporary folder, within
+:data:`SECONDS` and :data:`MAX_BYTES`. It is started without a shell, and never sees a file name that it could take for
+an option.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import shutil
+import struct
+import subprocess
+import tempfile
+import time
+from typing import BinaryIO
+
+from analyzer.capture.blocks import ENHANCED
+from analyzer.capture.records import Note
+from analyzer.capture.sniff import is_foreign
+from analyzer.capture.spool import copy_to
+from analyzer.capture.window import InnerWindow, Window
+from analyzer.errors import InputError
+
+#: How long editcap may run, and how much it may write.
+SECONDS = 120.0
+MAX_BYTES = 4 << 30
+
+_LOOK = 0.05  # seconds from look to look at what editcap does
+
+
+def converted(window: Window, chunk_bytes: int) -> Window | None:
+    """A window onto the pcapng that editcap makes of the input; None when it is not installed or cannot.
+
+    The window is used up in either case.
+
+    Examples
+    --------
+    >>> import io
+    >>> converted(Window(io.BytesIO(b"no capture"), "example", 512), 512) is None
+    True
+    """
+    program, head = shutil.which("editcap"), window.head
+    if program is None:
+        return None
+    with tempfile.TemporaryDirectory(prefix="ike-analyzer-") as folder:
+        source, target = os.path.join(folder, "in"), os.path.join(folder, "out.pcapng")
+        try:
+            with open(source, "xb") as copy:
+                copy_to(copy, window)
+            status = _run([program, "-F", "pcapng", source, target], target)
+            if status and not _holds_packet(target) and is_foreign(head):
+                status = _run_tshark(source, target)
+            if not os.path.exists(target) or (status and not _holds_packet(target)):
+                return None
+            stream: BinaryIO = open(target, "rb", buffering=0)  # noqa: SIM115 - the window closes it
+        except OSError as error:
+            raise InputError(f"{window.name}: cannot be converted: {error.strerror or type(error).__name__}") from error
+    inner = InnerWindow(window, stream, "editcap", chunk_bytes)
+    inner.notes.append(Note("capture-converted", "the file was converted to pcapng by editcap before it was read"))
+    if status:
+        what = "editcap did not come to the end: the file is cut off, damaged or too large; the rest was not read"
+        inner.notes.append(Note("capture-damaged", what))
+    return inner
+
+
+def _run_tshark(source: str, target: str) -> int:
+    """Let tshark do it: editcap cannot write packets of several link types into one pcapng, tshark can."""
+    program = shutil.which("tshark")
+    return 1 if program is None else _run([program, "-n", "-r", source, "-F", "pcapng", "-w", target], target)
+
+
+def _run(command: list[str], target: str) -> int:
+    """Run editcap and watch over what it writes; its exit status."""
+    # Formats that keep local time without its zone: told as they are, as if in UTC.
+    environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, env=environment) as process:
+        end = time.monotonic() + SECONDS
+        while process.poll() is None:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_LOOK)
+            if time.monotonic() > end or (os.path.exists(target) and os.path.getsize(target) > MAX_BYTES):
+                process.kill()
+    return process.returncode
+
+
+def _holds_packet(path: str) -> bool:
+    """Whether a pcapng that was perhaps not finished has a packet behind its headers."""
+    try:
+        with open(path, "rb") as file:
+            head = file.read(1 << 16)
+    except OSError:
+        return False
+    at = 0
+    while at + 8 <= len(head):
+        kind, length = struct.unpack_from("=II", head, at)
+        if kind == ENHANCED:
+            return True
+        at += max(length, 12)
+    return False

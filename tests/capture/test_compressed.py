@@ -1,0 +1,204 @@
+"""Unpacking on the way, against the packers of the standard library; and bombs."""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import sys
+from collections.abc import Callable
+from typing import BinaryIO, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from analyzer.capture import compressed, open_capture
+from analyzer.capture.compressed import Budget, Unpacker, packer_of, unpacked
+from analyzer.capture.records import Note
+from analyzer.capture.window import Window
+from analyzer.errors import InputError
+from tests.capture.test_pcap import header, record
+
+zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
+
+Packer = Callable[[bytes], bytes]
+PACKERS: dict[str, Packer] = {
+    "gzip": gzip.compress,
+    "bzip2": bz2.compress,
+    "xz": lzma.compress,
+    "zstd": zstd.compress,
+}
+PCAP = header() + b"".join(record(bytes([n % 256]) * (n % 90), seconds=1_700_000_000 + n) for n in range(400))
+
+
+def packets(raw: bytes, chunk_bytes: int = 1 << 16) -> tuple[list[bytes], list[Note], str]:
+    found = []
+    with open_capture("test", stream=io.BytesIO(raw), chunk_bytes=chunk_bytes) as reader:
+        for chunk in reader.ahead():
+            for begin, size in zip(chunk.start.tolist(), chunk.captured.tolist(), strict=True):
+                found.append(chunk.buffer[begin : begin + size].tobytes())
+    return found, reader.notes, reader.format
+
+
+def refused(raw: bytes) -> str:
+    with pytest.raises(InputError) as error:
+        open_capture("test", stream=io.BytesIO(raw))
+    return str(error.value)
+
+
+PLAIN = packets(PCAP)[0]
+
+
+@pytest.mark.parametrize("chunk_bytes", [1, 3000, 1 << 20])
+@pytest.mark.parametrize("packer", PACKERS)
+def test_packets_are_those_of_the_plain_file(packer: str, chunk_bytes: int) -> None:
+    raw = PACKERS[packer](PCAP)
+    assert packer_of(raw) == packer
+    assert packets(raw, chunk_bytes) == (PLAIN, [], f"pcap+{packer}")
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_several_streams_in_a_row(packer: str) -> None:
+    """As bgzip, pbzip2, pixz and pzstd write them; empty ones too, and padding (tapes; xz format 2.2)."""
+    pack = PACKERS[packer]
+    raw = b"".join(pack(PCAP[at : at + 1000]) + pack(b"") for at in range(0, len(PCAP), 1000))
+    assert packets(raw) == (PLAIN, [], f"pcap+{packer}")
+    assert packets(raw + bytes(8), 512) == (PLAIN, [], f"pcap+{packer}")
+
+
+def test_skippable_frames_of_zstd() -> None:
+    """RFC 8878 3.1.2; pzstd begins each file with one."""
+    skip = b"\x50\x2a\x4d\x18\4\0\0\0abcd"
+    assert packets(skip + zstd.compress(PCAP) + skip)[:2] == (PLAIN, [])
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_the_digest_is_that_of_the_file(packer: str) -> None:
+    raw = PACKERS[packer](PCAP)
+    for more in (b"", b"something else" * 100):
+        with open_capture("test", stream=io.BytesIO(raw + more), sha256=True, chunk_bytes=512) as reader:
+            list(reader.chunks())
+            assert reader.sha256 == hashlib.sha256(raw + more).hexdigest()
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_what_follows_is_told(packer: str) -> None:
+    found, notes, _ = packets(PACKERS[packer](PCAP) + b"something else")
+    assert found == PLAIN
+    assert [note.id for note in notes] == ["capture-damaged"]
+
+
+@pytest.mark.parametrize("packer", ["gzip", "xz"])
+def test_cut_files_are_read_up_to_the_cut(packer: str) -> None:
+    raw = PACKERS[packer](PCAP)
+    found, notes, _ = packets(raw[: len(raw) * 2 // 3])
+    assert 0 < len(found) < len(PLAIN) and PLAIN[: len(found)] == found
+    assert {note.id for note in notes} == {"capture-cut"}
+    assert any(packer in note.detail for note in notes)
+
+
+def test_damaged_files_are_read_up_to_the_damage() -> None:
+    raw = bytearray(b"".join(gzip.compress(PCAP[at : at + 1000], mtime=0) for at in range(0, len(PCAP), 1000)))
+    raw[raw.rindex(b"\x1f\x8b\x08") + 3 :] = b"\xff" * 40
+    found, notes, _ = packets(bytes(raw))
+    assert found and PLAIN[: len(found)] == found
+    assert "capture-damaged" in {note.id for note in notes}
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_nothing_comes_out(packer: str) -> None:
+    raw = PACKERS[packer](PCAP)
+    assert refused(raw[:8]) == f"test: is {packer}-compressed, and cut off or damaged at its very start"
+    assert refused(PACKERS[packer](b"")) == f"test: is {packer}-compressed, and holds nothing"
+
+
+def test_what_is_inside_is_refused_as_ever() -> None:
+    assert refused(gzip.compress(b"dear colleague")) == "test: looks like text, not a capture"
+    assert refused(gzip.compress(bz2.compress(PCAP))) == "test: is packed twice (bzip2 in gzip); unpack it first"
+
+
+def test_without_a_package_for_zstd(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, zstd.__name__, None)
+    said = "test: is zstd-compressed, and the package for that is not installed: pip install backports.zstd"
+    assert refused(zstd.compress(PCAP)) == said
+
+
+# Bombs
+
+
+def unpack(raw: bytes, packer: str) -> tuple[int, list[Note]]:
+    unpacker = Unpacker(Window(io.BytesIO(raw), "test", 1 << 16), packer, Budget())
+    size, room = 0, bytearray(1 << 20)
+    while count := unpacker.readinto(room):
+        size += count
+    return size, unpacker.notes
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_a_bomb_stops_at_the_ratio(monkeypatch: pytest.MonkeyPatch, packer: str) -> None:
+    monkeypatch.setattr(compressed, "ALWAYS", 1 << 16)
+    size, notes = unpack(PACKERS[packer](bytes(32 << 20)), packer)
+    assert 1 << 16 < size <= (1 << 16) + compressed.MOST + compressed.MAX_RATIO * compressed.PIECE * 8
+    assert [note.id for note in notes] == ["analysis-limit"] and "100" in notes[0].detail
+
+
+@pytest.mark.parametrize("packer", PACKERS)
+def test_a_bomb_stops_at_the_end_of_all(monkeypatch: pytest.MonkeyPatch, packer: str) -> None:
+    monkeypatch.setattr(compressed, "MAX_UNPACKED", 1 << 30)
+    monkeypatch.setattr(compressed, "ALWAYS", 1 << 30)
+    budget = Budget()
+    budget.unpacked = (1 << 30) - 5000
+    unpacker = Unpacker(Window(io.BytesIO(PACKERS[packer](bytes(1 << 20))), "test", 1 << 16), packer, budget)
+    read = 0
+    while piece := unpacker.read(1000):
+        read += len(piece)
+    assert 5000 < read <= 6000
+    assert [note.detail for note in unpacker.notes] == ["it unpacks to more than 1 GiB: the rest was not read"]
+
+
+def test_within_the_free_bytes_all_is_read() -> None:
+    assert unpack(gzip.compress(bytes(32 << 20)), "gzip") == (32 << 20, [])
+
+
+def test_only_the_input_itself_counts_as_packed() -> None:
+    """What is packed in an archive went through another unpacker before: its bytes are no measure."""
+    budget = Budget()
+    inner = gzip.compress(b"x" * 1000)
+    outer = Unpacker(Window(io.BytesIO(gzip.compress(inner)), "test", 512), "gzip", budget)
+    assert Unpacker(Window(cast(BinaryIO, outer), "test", 512), "gzip", budget).read() == b"x" * 1000
+    assert budget.packed == len(gzip.compress(inner))
+    assert budget.unpacked == len(inner) + 1000
+
+
+def test_streams_without_content_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compressed, "MAX_TINY_STREAMS", 50)
+    size, notes = unpack(gzip.compress(b"x") * 400, "gzip")
+    assert size == 51 and [note.id for note in notes] == ["analysis-limit"]
+
+
+def test_memory_that_xz_asks_for_is_bounded() -> None:
+    greedy = lzma.compress(PCAP, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 512 << 20}])
+    assert refused(greedy).startswith("test: is xz-compressed, and cut off or damaged")
+
+
+@settings(max_examples=200)
+@given(st.sampled_from(sorted(PACKERS)), st.data())
+def test_mutated_files_never_raise(packer: str, data: st.DataObject) -> None:
+    raw = bytearray(PACKERS[packer](PCAP[:3000]))
+    for _ in range(data.draw(st.integers(0, 4))):
+        raw[data.draw(st.integers(6, len(raw) - 1))] = data.draw(st.integers(0, 255))
+    window = Window(io.BytesIO(bytes(raw[: data.draw(st.integers(6, len(raw)))])), "test", 512)
+    try:
+        inner = unpacked(window, packer, Budget(), 512)
+    except InputError:
+        return
+    while not inner.at_end:
+        inner.advance(inner.end)
+
+
+@given(st.sampled_from(sorted(PACKERS)), st.binary(max_size=200))
+def test_random_bytes_never_raise(packer: str, rest: bytes) -> None:
+    unpack(PACKERS[packer](b"x")[:6] + rest, packer)

@@ -1,0 +1,126 @@
+"""Formats that editcap reads for us; and what is said without it."""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from analyzer.capture import convert, open_capture
+from analyzer.capture.records import NO_TIME, Note
+from analyzer.errors import InputError
+
+#: Formats that keep times in microseconds and packets whole.
+FORMATS = ["5views", "ngwsniffer_2_0", "lanalyzer"]
+
+
+def packets(path: Path, **stream: io.BytesIO) -> tuple[list[bytes], list[Note], str]:
+    found = []
+    with open_capture(path, sha256=True, **stream) as reader:  # type: ignore[arg-type]
+        for chunk in reader.ahead():
+            assert (chunk.time != NO_TIME).all()
+            for begin, size in zip(chunk.start.tolist(), chunk.captured.tolist(), strict=True):
+                found.append(chunk.buffer[begin : begin + size].tobytes())
+    assert reader.sha256 is not None
+    return found, reader.notes, reader.format
+
+
+def fake(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program named editcap, alone on the path but for the shell's own programs."""
+    program = folder / "editcap"
+    program.write_text("#!/bin/sh\n" + script)
+    program.chmod(program.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_like_the_original(tmp_path: Path, samples: Path, tshark: Path, format: str) -> None:
+    source, out = samples / "809-fragments-lost.pcapng", tmp_path / "-F"
+    subprocess.run([tshark.with_name("editcap"), "-F", format, source, out], check=True, stderr=subprocess.DEVNULL)
+    found, notes, name = packets(out)
+    assert found == packets(source)[0]
+    assert name == "pcapng+editcap"
+    assert [note.id for note in notes] == ["capture-converted"]
+    assert packets(Path("-x"), stream=io.BytesIO(out.read_bytes()))[0] == found
+
+
+@pytest.mark.parametrize(
+    "path",
+    [
+        "ajbanjara+Wireshark/dualhome.iptrace",
+        "ajbanjara+Wireshark/cr_ss101.cap",
+        "ajbanjara+Wireshark/iseries.cap",
+        "cisco-system-traffic-generator+trex-core/dns_rxcheck-ex.erf",
+    ],
+)
+def test_real_files(shared_captures: Path, tshark: Path, path: str) -> None:
+    file = shared_captures / "dev" / path
+    table = subprocess.run(
+        [tshark, "-n", "-r", file, "-T", "fields", "-e", "frame.cap_len"], capture_output=True, text=True
+    )
+    found, notes, _ = packets(file)
+    assert len(found) == len(table.stdout.splitlines()) > 0
+    assert [note.id for note in notes] == ["capture-converted"]
+
+
+def test_without_editcap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(InputError) as error:
+        open_capture("old.cap", stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
+    assert str(error.value) == (
+        "old.cap: is an AIX iptrace capture, which is read by way of editcap (of Wireshark): that is not installed, or "
+        "cannot read it; where it can, convert it: editcap -F pcapng IN OUT"
+    )
+
+
+def test_it_is_asked_nothing_about_what_is_no_capture(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(tmp_path, f"touch {tmp_path}/asked\n", monkeypatch)
+    for raw in (b"", b"<html>", b"%PDF-1.7", b"Rar!\x1a\x07" + bytes(50)):
+        with pytest.raises(InputError):
+            open_capture("x", stream=io.BytesIO(raw))
+    assert not (tmp_path / "asked").exists()
+    with pytest.raises(InputError, match="looks like text"):
+        open_capture("x", stream=io.BytesIO(b"dear colleague"))
+    assert (tmp_path / "asked").exists()
+
+
+def test_arguments_and_a_name_like_an_option(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(tmp_path, f'printf "%s\\n" "$#" "$1" "$2" "$3" "$4" "$TZ" > {tmp_path}/said\n', monkeypatch)
+    monkeypatch.chdir(tmp_path)
+    Path("-h;touch pwned").write_bytes(bytes(range(1, 200)))
+    with pytest.raises(InputError):
+        open_capture("-h;touch pwned")
+    count, first, second, source, target, zone = (tmp_path / "said").read_text().splitlines()
+    assert (count, first, second, zone) == ("4", "-F", "pcapng", "UTC")
+    assert os.path.isabs(source) and os.path.isabs(target) and "pwned" not in source
+    assert not os.path.exists(os.path.dirname(source)), "the temporary folder is gone"
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_it_may_not_run_for_long(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(tmp_path, "exec tail -f /dev/null\n", monkeypatch)
+    monkeypatch.setattr(convert, "SECONDS", 0.1)
+    with pytest.raises(InputError, match="AIX iptrace"):
+        open_capture("x", stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
+
+
+def test_it_may_not_write_much(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(tmp_path, 'head -c 100000 /dev/zero > "$4"\nexec tail -f /dev/null\n', monkeypatch)
+    monkeypatch.setattr(convert, "MAX_BYTES", 1000)
+    with pytest.raises(InputError, match="AIX iptrace"):
+        open_capture("x", stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
+
+
+def test_what_it_wrote_of_a_damaged_file_counts(tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sample = samples / "809-fragments-lost.pcapng"
+    fake(tmp_path, f'head -c 5000 {sample} > "$4"\nexit 2\n', monkeypatch)
+    found, notes, _ = packets(Path("x"), stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
+    assert found
+    assert {note.id for note in notes} == {"capture-converted", "capture-damaged", "capture-cut"}
+    fake(tmp_path, f'head -c 60 {sample} > "$4"\nexit 2\n', monkeypatch)
+    with pytest.raises(InputError):
+        open_capture("x", stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
