@@ -19,6 +19,8 @@ SECOND = 1000 * MILLISECOND
 #: What a fragment costs in memory beside its bytes (measured): the object, its row for the packets table, its place in
 #: lists. Without it, a flood of 8-byte fragments would hold far more memory than its bytes count for.
 _FRAGMENT_COST = 640
+#: What a datagram costs besides (measured): its own lists, ranges and key.
+_DATAGRAM_COST = 1024
 
 _Entry = TypeVar("_Entry")
 
@@ -230,6 +232,7 @@ class Reassembler:
             datagram = None
         if datagram is None:
             datagram = self._open[key] = Datagram(key)
+            self._live_bytes += _DATAGRAM_COST
         return datagram
 
     def _starts_another(self, datagram: Datagram, fragment: Fragment) -> bool:
@@ -281,7 +284,7 @@ def _cost(fragment: Fragment) -> int:
 
 
 def _stored(datagram: Datagram) -> int:
-    return sum(_cost(fragment) for fragment in datagram.fragments) + sum(_cost(copy) for copy in datagram.duplicates)
+    return _DATAGRAM_COST + sum(map(_cost, datagram.fragments)) + sum(map(_cost, datagram.duplicates))
 
 
 def _first_frame(datagram: Datagram) -> int:
