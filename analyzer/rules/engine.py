@@ -30,10 +30,14 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(sorted(found, key=lambda r: (r.order, r.code)))
 
 
+#: Severity, confidence and place in the catalogue: the smallest is the gravest.
+Rank = tuple[int, int, int]
+
+
 class Verdicts(Sequence[Verdict]):
     """The verdict of each IKE SA, by its number; worked out when it is first asked for."""
 
-    def __init__(self, related: Related, rules: Sequence[Rule]) -> None:
+    def __init__(self, related: Related, rules: Sequence[tuple[Rank, Rule]]) -> None:
         self._related = related
         self._rules = rules
         self._known: dict[int, Verdict] = {}
@@ -90,7 +94,7 @@ class Judgement:
         self._related = related
         about_sa = [r for r in all_rules() if r.scope == "sa"]
         self._rules = about_sa
-        deciding = sorted((r for r in about_sa if r.is_verdict), key=lambda r: r.best_rank)
+        deciding = sorted(((r.best_rank, r) for r in about_sa if r.is_verdict), key=lambda pair: pair[0])
         self.of_sa = Verdicts(related, deciding)
         self.of_capture = tuple(
             _finding(rule, None, seen)
@@ -181,11 +185,11 @@ def _as_verdict(finding: Finding) -> Verdict:
     )
 
 
-def _verdict_of_sa(sa: IkeSa, rules: Iterable[Rule]) -> Verdict:
-    """The gravest finding; ``rules`` come in the order of the best that each can find."""
+def _verdict_of_sa(sa: IkeSa, rules: Iterable[tuple[Rank, Rule]]) -> Verdict:
+    """The gravest finding; ``rules`` come with the best that each can find, and in the order of that."""
     gravest: Finding | None = None
-    for rule in rules:
-        if gravest is not None and gravest.rank <= rule.best_rank:
+    for best, rule in rules:
+        if gravest is not None and gravest.rank <= best:
             break
         for finding in _assess(sa, (rule,))[0]:
             if finding.is_verdict and (gravest is None or finding.rank < gravest.rank):

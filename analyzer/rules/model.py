@@ -18,7 +18,7 @@ class Severity(Enum):
     @property
     def rank(self) -> int:
         """0 is the most severe."""
-        return _SEVERITIES[self]
+        return _SEVERITIES[self._value_]
 
 
 class Confidence(Enum):
@@ -38,11 +38,12 @@ class Confidence(Enum):
     @property
     def rank(self) -> int:
         """0 is the surest."""
-        return _CONFIDENCES[self]
+        return _CONFIDENCES[self._value_]
 
 
-_SEVERITIES = {severity: rank for rank, severity in enumerate(Severity)}
-_CONFIDENCES = {confidence: rank for rank, confidence in enumerate(Confidence)}
+#: By value: the hash of a text is kept, that of an enumeration member is worked out each time.
+_SEVERITIES = {severity.value: rank for rank, severity in enumerate(Severity)}
+_CONFIDENCES = {confidence.value: rank for rank, confidence in enumerate(Confidence)}
 
 
 @dataclass(frozen=True, slots=True)
