@@ -18,10 +18,11 @@ APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
 # A shell condition: the system's packages can be installed from here.
 CAN_INSTALL := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
 
+FUZZ_SECONDS ?= 60
 FILE ?= sample_pcaps/809-fragments-lost.pcapng
 export FILE
 
-.PHONY: help run test lint tshark bench notebooks docs lab lab-test samples constraints clean
+.PHONY: help run test lint tshark mutation fuzz bench notebooks docs lab lab-test samples constraints clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -46,6 +47,13 @@ tshark:
 		$(APT) install -y --no-install-recommends tshark >/dev/null && exit; \
 	fi; \
 	echo "tshark is not installed; the tests that need it are skipped. To install it: apt-get install tshark (as root)"
+
+mutation: $(VENV)/.test ## put faults into the rules and see the tests notice: make mutation MODULES=frg
+	@$(BIN)/python -m tests.mutation.run $(MODULES)
+
+fuzz: $(VENV)/.test ## look for inputs that break a reader or parser: make fuzz FUZZ_SECONDS=600
+	@$(INSTALL) --editable '.[test,fuzz]'
+	@$(BIN)/python -m tests.fuzz.run --seconds $(FUZZ_SECONDS) $(TARGETS)
 
 bench: $(VENV)/.test ## time and memory beside tshark, tcpdump, dpkt and pyshark: make bench BENCH_ARGS=--full
 	@$(COMPILE)
