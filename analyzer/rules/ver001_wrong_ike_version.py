@@ -30,6 +30,8 @@ _MODES = {numbers.V1_IDENTITY_PROTECTION: "Main Mode", numbers.V1_AGGRESSIVE: "A
 #: Sendings without an answer after which silence is more than bad luck.
 _ENOUGH = 3
 _FIRST_STATUS = 16384
+#: Frames that are listed; more would not be read.
+_LISTED = 20
 _INTENDED = (
     'L2TP/IPsec and XAUTH profiles use IKEv1, and a Windows profile of the type "Automatic" falls back to L2TP. If '
     "IKEv2 was intended, set the tunnel type to IKEv2."
@@ -53,7 +55,7 @@ def _ikev1(sa: IkeSa) -> Iterator[Observation]:
                 "answer: a gateway for IKEv2 only stays silent like that, and so does one that is not there."
             ),
             detail=_detail(sa),
-            frames=frames(m.frame for m in sa.messages[:20]),
+            frames=_frames(sa),
             confidence=Confidence.POSSIBLE,
         )
     else:
@@ -63,7 +65,7 @@ def _ikev1(sa: IkeSa) -> Iterator[Observation]:
                 "IKEv1, and remedies for IKEv2 do not apply."
             ),
             detail=_detail(sa),
-            frames=frames(m.frame for m in sa.messages[:20]),
+            frames=_frames(sa),
             confidence=Confidence.CANNOT_TELL,
             severity=Severity.INFORMATION,
         )
@@ -79,7 +81,7 @@ def _refused_ikev1(sa: IkeSa, refusal: Message) -> Observation:
         f"{sa.initiator} speaks IKEv1 ({_modes(sa)}), and {refusal.src} refuses the first message ({error}): a gateway "
         "for IKEv2 only answers like that, and so does one with other IKEv1 settings."
     )
-    return Observation(title, _detail(sa), frames(m.frame for m in sa.messages[:20]), Confidence.PROBABLE)
+    return Observation(title, _detail(sa), _frames(sa), Confidence.PROBABLE)
 
 
 def _refused(sa: IkeSa) -> Iterator[Observation]:
@@ -99,6 +101,10 @@ def _refused(sa: IkeSa) -> Iterator[Observation]:
         frames=frames(m.frame for m in refusals),
         confidence=Confidence.STRONG,
     )
+
+
+def _frames(sa: IkeSa) -> tuple[int, ...]:
+    return frames(m.frame for m in sa.messages[:_LISTED])
 
 
 def _error(message: Message) -> int:

@@ -70,6 +70,7 @@ def verdict_is_the_gravest_finding(case: Case) -> None:
     capture = capture_of(case)
     for sa in capture.sas_seen:
         verdict = capture.judgement.of_sa[sa.number]
+        assert capture.judgement.verdict_among(sa, [f for f in capture.found if f.sa == sa.number]) == verdict
         deciding = [f for f in capture.found if f.sa == sa.number and f.is_verdict]
         if not deciding:
             assert (verdict.id, verdict.exit_status) == ("cannot-tell", 3)
@@ -79,6 +80,22 @@ def verdict_is_the_gravest_finding(case: Case) -> None:
             key=lambda f: (list(Severity).index(f.severity), list(Confidence).index(f.confidence), _ORDER[f.rule]),
         )[0]
         assert (verdict.rule, verdict.text, verdict.frames) == (gravest.rule, gravest.title, gravest.frames)
+
+
+def findings_come_gravest_first(case: Case) -> None:
+    """Then those on the capture before those on its IKE SAs, and these in their order."""
+    capture = capture_of(case)
+    ranks = [
+        (
+            list(Severity).index(f.severity),
+            list(Confidence).index(f.confidence),
+            _ORDER[f.rule],
+            f.sa is not None,
+            f.sa or 0,
+        )
+        for f in capture.found
+    ]
+    assert ranks == sorted(ranks), _said(capture)
 
 
 def no_rule_is_surer_than_it_says_it_can_be(case: Case) -> None:
@@ -114,6 +131,7 @@ CLAIMS = (
     nothing_else_is_blamed,
     packets_that_the_capture_holds_twice_change_nothing,
     verdict_is_the_gravest_finding,
+    findings_come_gravest_first,
     no_rule_is_surer_than_it_says_it_can_be,
     frames_are_frames_of_the_capture,
     texts_are_whole_sentences,

@@ -16,7 +16,7 @@ from analyzer.remedies import catalogue
 from analyzer.report.ladder import parse
 from analyzer.rules.engine import all_rules
 from analyzer.rules.evidence import EVIDENCE
-from analyzer.rules.model import Rule, Severity, Verdict
+from analyzer.rules.model import Confidence, Rule, Severity, Verdict
 from sample_pcaps.lab.maker import make
 
 FOLDER = Path(analyzer.rules.__file__).parent
@@ -131,9 +131,17 @@ def unknown(start: float, sa: int) -> str:
     return f"+{start:.3f} C:4500 < S:4500 INFORMATIONAL request SK{{D}} mid 4 sa {sa}\n"
 
 
+def accepted(start: float, sa: int, server: str = "S") -> str:
+    """IKE_AUTH answered with the shape of success, and nothing behind it."""
+    return established(start, sa, server).split("INFORMATIONAL")[0].rpartition("\n")[0] + "\n"
+
+
+def read(*parts: str) -> analyzer.Capture:
+    return analyzer.read("ladder", stream=BytesIO(make(parse(HOSTS + "".join(parts)))))
+
+
 def verdict(*parts: str) -> Verdict:
-    ladder = HOSTS + "".join(parts)
-    return analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).verdict
+    return read(*parts).verdict
 
 
 # -- discovery ---------------------------------------------------------------------------------------------------------
@@ -283,6 +291,57 @@ def test_order_of_the_catalogue_breaks_ties() -> None:
 def test_verdict_says_which_sa_and_which_frames() -> None:
     said = verdict(established(0, 1, "T"), refused(9, 2))
     assert (said.sa, said.rule, said.frames) == (1, "NEG001", (7, 8))
+
+
+def test_of_several_successes_the_first_is_told() -> None:
+    """However sure each is: the first has no ESP or liveness check behind it."""
+    said = verdict(accepted(0, 1, "T"), established(9, 2))
+    assert (said.id, said.confidence, said.sa) == ("connected-ok", Confidence.POSSIBLE, 0)
+
+
+def test_a_verdict_that_is_asked_for_twice_is_the_same() -> None:
+    judgement = read(silent(0, 1), refused(9, 2)).judgement
+    assert judgement.of_sa[1] is judgement.of_sa[1]
+    assert list(judgement.of_sa[:]) == [judgement.of_sa[0], judgement.of_sa[1]]
+
+
+@pytest.mark.parametrize("asked_before", [False, True])
+def test_ranks_are_those_of_the_verdicts(asked_before: bool) -> None:
+    """By severity, then confidence; of a plain success it is known without a verdict."""
+    parts = (refused(0, 1), silent(9, 2, "T"), deaf(19, 3), established(50, 4), unknown(60, 5))
+    judgement = read(*parts).judgement
+    verdicts = judgement.of_sa
+    expected = [
+        1 + list(Severity).index(v.severity) * len(Confidence) + list(Confidence).index(v.confidence) for v in verdicts
+    ]
+    again = verdicts if asked_before else read(*parts).judgement.of_sa
+    assert [again.rank(number) for number in range(len(again))] == expected
+    assert len(set(expected)) == len(expected)
+
+
+def test_what_is_not_assessed_is_told_of_each_sa() -> None:
+    requests = "+0 C:500 > S:500 IKE_SA_INIT request sa 1\n+9 C:500 > S:500 IKE_SA_INIT request sa 2\n"
+    ladder = HOSTS + "snaplen 128\n" + requests
+    missing = analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).judgement.not_assessed
+    assert {n.sa for n in missing if n.rule == "FRG003"} == {0, 1}
+
+
+ANSWERED = "+0.000 C:500 > S:500 IKE_SA_INIT request\n+0.030 C:500 < S:500 IKE_SA_INIT response\n"
+
+
+@pytest.mark.parametrize(
+    ("ladder", "piece"),
+    [
+        (ANSWERED, "was answered and nothing of IKE follows"),
+        ("+0 C:4500 > S:4500 IKE_AUTH request 600 SK{IDi} mid 1\n", "does not show how the IKE SA"),
+    ],
+)
+def test_what_cannot_be_told_is_said_in_words(ladder: str, piece: str) -> None:
+    capture = analyzer.read("ladder", stream=BytesIO(make(parse(HOSTS + ladder))))
+    (sa,) = capture.sas_seen
+    said = capture.judgement.verdict_among(sa, ())
+    assert (said.id, said.severity, said.exit_status) == ("cannot-tell", Severity.INFORMATION, 3)
+    assert piece in said.text
 
 
 def test_findings_come_gravest_first() -> None:

@@ -37,6 +37,7 @@ def test_payload_132_is_ciscos_own_fragmentation():
     assert finding.title == "Cisco's own fragmentation is in use: 2 IKEv2 messages with payload 132."
     assert not finding.is_verdict
     assert finding.frames == (3, 4)
+    assert any("RFC 7383" in line or "fragmentation" in line for line in finding.remedies)
 
 
 def test_payload_132_that_does_not_add_up():

@@ -47,3 +47,19 @@ def test_silence_counts_from_the_demand() -> None:
 def test_no_silence_where_the_client_goes_on() -> None:
     sa = only_sa(FIRST + SECOND, GOES_ON)
     assert silence_after_demand(sa, demanding(sa, numbers.COOKIE)[0][0]) == 0.0
+
+
+def test_silence_counts_from_the_last_sending_of_the_demand() -> None:
+    sa = only_sa(FIRST.replace("request", "request x2 at +1").replace("COOKIE 0x01)", "COOKIE 0x01) x2 at +1"), GOES_ON)
+    ((last, _),) = demanding(sa, numbers.COOKIE)
+    assert silence_after_demand(sa, last) == 60 - 1.03
+
+
+def test_no_silence_where_the_client_goes_on_unanswered() -> None:
+    sa = only_sa(FIRST, "+0.040 C:500 > S:500 IKE_SA_INIT request N(COOKIE 0x01)\n", GOES_ON)
+    assert silence_after_demand(sa, demanding(sa, numbers.COOKIE)[0][0]) == 0.0
+
+
+def test_nothing_is_settled_where_only_a_demand_is_in_the_trace() -> None:
+    sa = only_sa("+0.030 C:500 < S:500 IKE_SA_INIT response N(COOKIE 0x01)\n")
+    assert not is_settled(sa)

@@ -73,6 +73,27 @@ class TestReports:
         reports = silence.reports(sas[0], exchange(sas[0], numbers.IKE_AUTH))
         assert bool(reports) is cut
 
+    @pytest.mark.parametrize("odd", ["another protocol", "another IKE SA"])
+    def test_what_is_about_something_else_does_not_hide_what_follows(self, odd):
+        errors = "+0.5 C < S ICMP port-unreachable quoting +0\n+1.5 C < S ICMP port-unreachable quoting +1\n"
+        packets = raw_packets(INIT_REQUESTS, errors)
+        at = next(i for i, (_, data) in enumerate(packets) if data[9] == 1)
+        time, error = packets[at]
+        if odd == "another protocol":
+            packets[at] = time, error[: 28 + 9] + b"\x06" + error[28 + 10 :]
+        else:
+            packets[at] = time, error[:56] + b"\x77" * 8 + error[64:]
+        sa = of_packets(packets).sas_seen[0]
+        assert [r.frame for r in silence.reports(sa, exchange(sa, numbers.IKE_SA_INIT))] == [4]
+
+    def test_a_quote_that_ends_before_the_ports(self):
+        """RFC 792 quotes eight bytes at least; some quote less. The addresses are all that there is."""
+        packets = raw_packets(INIT_REQUESTS, "+0.5 C < S ICMP port-unreachable quoting +0\n")
+        at = next(i for i, (_, data) in enumerate(packets) if data[9] == 1)
+        packets[at] = packets[at][0], packets[at][1][: 20 + 8 + 20]
+        (sa,) = of_packets(packets).sas_seen
+        assert len(silence.reports(sa, exchange(sa, numbers.IKE_SA_INIT))) == 1
+
 
 def test_explained_by_a_drop_or_a_refusal_but_not_by_size():
     error = "+1 C < S ICMP fragmentation-needed mtu 1200 quoting +0\n"
@@ -186,3 +207,55 @@ def test_nothing_lasts_in_a_capture_with_gaps():
     for gap in ({"lost_packets": "some"}, {"cut": True}, {"damaged": True}):
         sa.capture = replace(sound, **gap)
         assert not silence.lasts(sa, asked)
+
+
+ANSWERED = "+0.1 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi}\n+0.2 C:4500 < S:4500 IKE_AUTH response 300 SK{IDr}\n"
+
+
+def test_is_last():
+    vain = only_sa(INIT, AUTH)
+    assert not silence.is_last(vain, exchange(vain, numbers.IKE_SA_INIT))
+    assert silence.is_last(vain, exchange(vain, numbers.IKE_AUTH))
+    # Traffic of the client, or of both, shows that it went on.
+    goes_on = only_sa(INIT, AUTH, "+4 C:4500 > S:4500 ESP spi 0x11223344 count 9\n")
+    assert not silence.is_last(goes_on, exchange(goes_on, numbers.IKE_AUTH))
+    for reached, step in (
+        ("established", "INFORMATIONAL request 80 SK{} mid 0\n"),
+        ("established", "ESP spi 0x11223344 count 9\n"),
+        (
+            "closed",
+            "ESP spi 0x11223344 count 9\n+2 C:4500 < S:4500 INFORMATIONAL request 80 SK{D} mid 0\n"
+            "+2.1 C:4500 > S:4500 INFORMATIONAL response 80 SK{} mid 0\n",
+        ),
+    ):
+        up = only_sa(INIT, ANSWERED, f"+1 C:4500 < S:4500 {step}", GOES_ON)
+        assert up.reached == reached
+        assert not silence.is_last(up, exchange(up, numbers.IKE_AUTH))
+
+
+@pytest.mark.parametrize(
+    ("other", "found"),
+    [
+        ("C:4500 > S:4500 IKE_SA_INIT request sa 2\n-8 C:4500 < S:4500 IKE_SA_INIT response sa 2\n", True),
+        ("C:4500 > S:4500 IKE_SA_INIT request sa 2\n", False),
+        ("C:500 > S:500 IKE_SA_INIT request sa 2\n-8 C:500 < S:500 IKE_SA_INIT response sa 2\n", False),
+        (
+            "C:500 > S:500 IKE_SA_INIT request sa 2\n-8 C:500 < S:500 IKE_SA_INIT response sa 2\n"
+            "-7 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi} sa 2\n"
+            "-6.9 C:4500 < S:4500 IKE_AUTH response 300 SK{IDr} sa 2\n",
+            False,
+        ),
+    ],
+)
+def test_begun_on_4500(other, found):
+    sas = capture(INIT_REQUESTS, f"-9 {other}", GOES_ON).sas_seen
+    (sa,) = [s for s in sas if s.spi_i == max(sas, key=lambda s: s.start).spi_i]
+    assert bool(silence.begun_on_4500(sa)) is found
+
+
+def test_only_500_is_silent_needs_a_silent_500():
+    heard = "+1.5 C:4500 < S:4500 ESP spi 0x11223344\n"
+    begun = only_sa("+0 C:4500 > S:4500 IKE_SA_INIT request x3 at +1 +3\n", heard, GOES_ON)
+    assert not silence.only_500_is_silent(begun, exchange(begun, numbers.IKE_SA_INIT))
+    answered = only_sa(INIT, heard, GOES_ON)
+    assert not silence.only_500_is_silent(answered, exchange(answered, numbers.IKE_SA_INIT))
