@@ -107,7 +107,7 @@ def _is_dismissed(target: str, path: Path) -> bool:
         return False
     if took > SECONDS or memory > MEMORY:
         return False
-    path.unlink()
+    path.unlink(missing_ok=True)
     return True
 
 

@@ -306,17 +306,26 @@ def test_a_verdict_that_is_asked_for_twice_is_the_same() -> None:
 
 
 @pytest.mark.parametrize("asked_before", [False, True])
-def test_ranks_are_those_of_the_verdicts(asked_before: bool) -> None:
-    """By severity, then confidence; of a plain success it is known without a verdict."""
-    parts = (refused(0, 1), silent(9, 2, "T"), deaf(19, 3), established(50, 4), unknown(60, 5))
-    judgement = read(*parts).judgement
-    verdicts = judgement.of_sa
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (refused(0, 1), silent(9, 2, "T"), deaf(19, 3), established(50, 4), unknown(60, 5)),
+        (refused(0, 1, "T"), established(9, 2)),  # a plain success, of which the rank is known without a verdict
+    ],
+)
+def test_ranks_are_those_of_the_verdicts(parts: tuple[str, ...], asked_before: bool) -> None:
+    """By severity, then confidence."""
+    verdicts = read(*parts).judgement.of_sa
     expected = [
         1 + list(Severity).index(v.severity) * len(Confidence) + list(Confidence).index(v.confidence) for v in verdicts
     ]
     again = verdicts if asked_before else read(*parts).judgement.of_sa
     assert [again.rank(number) for number in range(len(again))] == expected
     assert len(set(expected)) == len(expected)
+
+
+def test_a_plain_success_is_one() -> None:
+    assert set(read(refused(0, 1, "T"), established(9, 2)).related.plain_successes) == {1}
 
 
 def test_what_is_not_assessed_is_told_of_each_sa() -> None:
@@ -334,6 +343,25 @@ ANSWERED = "+0.000 C:500 > S:500 IKE_SA_INIT request\n+0.030 C:500 < S:500 IKE_S
     [
         (ANSWERED, "was answered and nothing of IKE follows"),
         ("+0 C:4500 > S:4500 IKE_AUTH request 600 SK{IDi} mid 1\n", "does not show how the IKE SA"),
+        # The client deletes it at once: an act of its own, for several reasons (AUT005.yml).
+        (
+            ANSWERED
+            + """
+            +0.040 C:4500 > S:4500 IKE_AUTH request 1378 SK{IDi}
+            +0.060 C:4500 < S:4500 IKE_AUTH response 1228 SK{IDr}
+            +0.070 C:4500 > S:4500 INFORMATIONAL request 65 SK{D}
+            +0.080 C:4500 < S:4500 INFORMATIONAL response 57 SK{}
+            """,
+            "was granted, and the IKE SA was given up at once",
+        ),
+        (
+            ANSWERED
+            + """
+            +0.040 C:4500 > S:4500 IKE_AUTH request 1378 SK{IDi}
+            +0.060 C:4500 < S:4500 IKE_AUTH response 1228 SK{IDr}
+            """,
+            "does not show how the IKE SA",
+        ),
     ],
 )
 def test_what_cannot_be_told_is_said_in_words(ladder: str, piece: str) -> None:
