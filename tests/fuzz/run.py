@@ -63,10 +63,10 @@ def fuzz(target: str, seconds: int, found: Path = FOUND) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="ike-analyzer-fuzz-") as folder:
         _fill(Path(folder), target)
         while (left := int(end - time.monotonic())) > 0:
-            before = set(found.iterdir())
+            before = set(found.glob(f"{target}-*"))
             log, failed = _one_process(target, folder, left, found)
             executions += max(map(int, _EXECUTIONS.findall(log)), default=0)
-            new = set(found.iterdir()) - before
+            new = set(found.glob(f"{target}-*")) - before
             true = tuple(sorted(path for path in new if not _is_dismissed(target, path)))
             if failed and not new:
                 true = (found / f"{target}-log",)
