@@ -280,7 +280,7 @@ class TestManyIkeSas:
     def test_some_are_shown_and_the_others_counted(self):
         text = as_text(self.many(5), max_sas=3)
         assert len(re.findall(r"^IKE SA \d", text, re.MULTILINE)) == 3
-        assert re.search(r"^2 more IKE SAs \(2 [a-z-]+\) are not shown: --json has all of them\.$", text, re.MULTILINE)
+        assert re.search(r"^2 more IKE SAs \(2 [a-z-]+\) are not shown: --json lists them \(up to 10,000\)\.$", text, re.MULTILINE)
         assert re.search(r"^1 more IKE SA \(1 [a-z-]+\) is not shown", as_text(self.many(5), max_sas=4), re.MULTILINE)
         assert "not shown" not in as_text(self.many(5), max_sas=5)
 
@@ -290,7 +290,7 @@ class TestManyIkeSas:
 
     def test_of_very_many_the_verdicts_are_not_counted(self, monkeypatch):
         monkeypatch.setattr("analyzer.report.text._TALLIED", 1)
-        assert "\n2 more IKE SAs are not shown: --json has all of them.\n" in as_text(self.many(5), max_sas=3)
+        assert "\n2 more IKE SAs are not shown: --json lists them (up to 10,000).\n" in as_text(self.many(5), max_sas=3)
 
     def test_the_gravest_are_shown(self):
         cap = capture(self.GOOD, self.BAD, GOES_ON, hosts=self.THREE)
