@@ -34,7 +34,7 @@ run: $(VENV)/.run ## analyse the sample ticket, or another capture: make run FIL
 	case $$status in 0|1|3) ;; *) exit $$status ;; esac # 1: found what is wrong; 3: the capture cannot tell
 
 test: $(VENV)/.test tshark lint ## install what the tests need, run them all
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8
 
 lint: $(VENV)/.test ## ruff and mypy
 	@$(BIN)/ruff check --quiet

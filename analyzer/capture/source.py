@@ -160,7 +160,7 @@ def _reader(kind: str) -> Callable[[Window], FileReader] | None:
 
         return PcapngReader
     if kind == "etl":
-        from analyzer.capture.etl import EtlReader
+        from analyzer.capture.etl.reader import EtlReader
 
         return EtlReader
     if kind == "netmon":

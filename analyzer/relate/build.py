@@ -18,12 +18,12 @@ from analyzer.relate.duplicates import duplicate_of
 from analyzer.relate.facts import CaptureFacts
 from analyzer.relate.lazy import lazy
 from analyzer.relate.message import Message
+from analyzer.relate.mtu.surroundings import Surroundings
 from analyzer.relate.neighbours import MANY_ATTEMPTS, Neighbour, Neighbourhood
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.settled import settled
 from analyzer.relate.side import partners
 from analyzer.relate.strays import strays
-from analyzer.relate.surroundings import Surroundings
 from analyzer.relate.table import MessageTable
 from analyzer.wire.messages import FLAG_RESPONSE
 from analyzer.wire.registry import numbers

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+from analyzer.relate.mtu.surroundings import Surroundings
 from analyzer.relate.strays import Stray
-from analyzer.relate.surroundings import Surroundings
 from analyzer.wire.tables import EchoRow, HandshakeRow, IcmpRow, NameRow
 
 #: A filter that asks for ports, which only the first fragment carries; and one that lets later fragments pass as well.

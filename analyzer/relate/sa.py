@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from analyzer.relate import fragmentation, nat, one_way, orphans, path_mtu, progress, side
+from analyzer.relate import fragmentation, nat, one_way, orphans, progress, side
 from analyzer.relate.authentication import Authentication
-from analyzer.relate.clue import Clue
 from analyzer.relate.exchange import ROLES, Exchange, Role
 from analyzer.relate.facts import Answer, Bounds, CaptureFacts
 from analyzer.relate.lazy import lazy
 from analyzer.relate.message import Message
+from analyzer.relate.mtu import path_mtu
+from analyzer.relate.mtu.clue import Clue
+from analyzer.relate.mtu.too_big import TooBig, reports
 from analyzer.relate.nat import Hashes, NatView
 from analyzer.relate.neighbours import Neighbour
 from analyzer.relate.pairing import pair
 from analyzer.relate.peers import Guess, guesses
 from analyzer.relate.side import Side
 from analyzer.relate.suite import Suite, agreed
-from analyzer.relate.too_big import TooBig, reports
 from analyzer.relate.what_if import Plan, plans_of
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import EspFlow, IcmpRow
@@ -261,12 +262,12 @@ class IkeSa:
 
     @lazy
     def mtu_clues(self) -> dict[Role, tuple[Clue, ...]]:
-        """All that the trace tells about the MTU, by sender, weak hints included (see :mod:`analyzer.relate.clue`)."""
+        """All that the trace tells about the MTU, by sender, weak hints included (:mod:`analyzer.relate.mtu.clue`)."""
         return {role: path_mtu.clues(self, role) for role in ROLES}
 
     @lazy
     def too_big(self) -> dict[Role, tuple[TooBig, ...]]:
-        """ICMP that says that packets of one side were too large, by that side (see :mod:`analyzer.relate.too_big`)."""
+        """ICMP that says that packets of one side were too large, by that side (:mod:`analyzer.relate.mtu.too_big`)."""
         return {role: reports(self, role) for role in ROLES}
 
     def _given(self, role: Role, mtu: int) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.path_mtu import TOO_BIG
+from analyzer.relate.mtu.path_mtu import TOO_BIG
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
 from analyzer.rules import certainty, silence

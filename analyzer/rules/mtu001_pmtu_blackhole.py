@@ -22,9 +22,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.answered import is_unbroken
-from analyzer.relate.clue import Clue
 from analyzer.relate.exchange import ROLES, Attempt, Exchange, Role
+from analyzer.relate.mtu.answered import is_unbroken
+from analyzer.relate.mtu.clue import Clue
 from analyzer.relate.orphans import only_short_ends
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.skf import skf_sets

@@ -19,8 +19,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.exchange import ROLES, Attempt, Exchange, Role
+from analyzer.relate.mtu.too_big import TooBig
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.too_big import TooBig
 from analyzer.rules.advice import advise
 from analyzer.rules.ip_fragments_lost import is_answered_in_vain
 from analyzer.rules.model import Confidence, Observation, Rule, Severity

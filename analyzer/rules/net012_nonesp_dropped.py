@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.exchange import Exchange
-from analyzer.relate.path_mtu import TOO_BIG
+from analyzer.relate.mtu.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
 from analyzer.rules import certainty
 from analyzer.rules.model import Confidence, Observation, Rule, Severity

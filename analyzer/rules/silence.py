@@ -9,9 +9,9 @@ from collections.abc import Iterable, Sequence
 
 from analyzer.capture.select import NAT_T_PORT
 from analyzer.relate.exchange import Attempt, Exchange, Role
+from analyzer.relate.mtu.path_mtu import TOO_BIG
 from analyzer.relate.neighbours import Neighbour
 from analyzer.relate.pairing import PATIENCE
-from analyzer.relate.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import IcmpRow

@@ -20,7 +20,7 @@ from analyzer.capture.pcapng import PcapngReader
 from analyzer.capture.records import Chunk
 from analyzer.wire import decode
 from analyzer.wire.registry import numbers
-from tests.capture.etl_writer import EtlWriter
+from tests.capture.etl.writer import EtlWriter
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 

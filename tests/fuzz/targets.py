@@ -17,7 +17,8 @@ import numpy as np
 import analyzer
 from analyzer.capture.archive import captures_in
 from analyzer.capture.compressed import Budget, Unpacker
-from analyzer.capture.etl import EtlReader
+from analyzer.capture.etl.reader import EtlReader
+from analyzer.capture.etl.xpress import expand
 from analyzer.capture.links import KNOWN
 from analyzer.capture.netmon import NetmonReader
 from analyzer.capture.pcap import MAGICS, PcapReader
@@ -25,7 +26,6 @@ from analyzer.capture.pcapng import PcapngReader
 from analyzer.capture.reading import FileReader
 from analyzer.capture.snoop import SnoopReader
 from analyzer.capture.window import Window
-from analyzer.capture.xpress import expand
 from analyzer.errors import InputError, UsageError
 from analyzer.relate import suite
 from analyzer.report import comparison_text, ladder, validation_text

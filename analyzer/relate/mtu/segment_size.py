@@ -1,0 +1,103 @@
+"""What TCP handshakes beside IKE hint at: the MSS is the MTU less 40 bytes, or 60 over IPv6 (domain.md 5.6 no. 4).
+
+A host announces the MSS of its own link; boxes on the way lower it where they know that the path carries less. Both are
+hints: the path of the web is not that of the VPN.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from analyzer.relate.mtu.clue import Clue
+from analyzer.wire.tables import HandshakeRow
+
+#: IP and TCP headers without options.
+_IPV4, _IPV6 = 40, 60
+_ETHERNET = 1500
+
+#: Servers that must all answer with less than Ethernet's size before a box near the client is thought of.
+_MANY = 3
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentSizes:
+    """MTUs that the MSS of one host's handshakes stand for, with the first frame of each.
+
+    ``sent``: of its SYNs, the most frequent. ``answers``: of the SYN-ACKs that came to it, by server, the smallest.
+    """
+
+    sent: tuple[int, int] | None
+    answers: Mapping[str, tuple[int, int]]
+
+
+def segment_sizes(handshakes: Iterable[HandshakeRow]) -> Mapping[str, SegmentSizes]:
+    """Sum up TCP handshakes, by the host that began them.
+
+    Parameters
+    ----------
+    handshakes : iterable of HandshakeRow
+        In the order of capture.
+
+    Returns
+    -------
+    mapping of str to SegmentSizes
+    """
+    sent: dict[str, Counter[int]] = defaultdict(Counter)
+    frames: dict[tuple[str, int], int] = {}
+    answers: dict[str, dict[str, tuple[int, int]]] = defaultdict(dict)
+    for row in handshakes:
+        if row.mss is None or row.is_reset:
+            continue
+        mtu = row.mss + (_IPV6 if ":" in row.src else _IPV4)
+        if row.is_answer:
+            known = answers[row.dst].get(row.src)
+            answers[row.dst][row.src] = min(known, (mtu, row.frame)) if known is not None else (mtu, row.frame)
+        else:
+            sent[row.src][mtu] += 1
+            frames.setdefault((row.src, mtu), row.frame)
+    found = {}
+    for host in {**sent, **answers}:
+        often = sent[host].most_common(1) if host in sent else []
+        mine = (often[0][0], frames[host, often[0][0]]) if often else None
+        found[host] = SegmentSizes(mine, answers.get(host, {}))
+    return found
+
+
+def clues(sizes: Mapping[str, SegmentSizes], sender: str, receiver: str, *, at_sender: bool) -> tuple[Clue, ...]:
+    """Hints at the link of a sender and at its path to a receiver; all weak.
+
+    Parameters
+    ----------
+    sizes : mapping of str to SegmentSizes
+    sender, receiver : str
+        Addresses.
+    at_sender : bool
+        The capture was taken at the sender, so that nothing on the way can have changed its SYNs.
+
+    Returns
+    -------
+    tuple of Clue
+    """
+    mine = sizes.get(sender)
+    found = []
+    if mine is not None and mine.sent is not None:
+        mtu, frame = mine.sent
+        if at_sender:
+            text = f"TCP from {sender} announces segments for an MTU of {mtu:,}: its own link"
+            found.append(Clue("tcp-mss", "link", mtu, mtu, (frame,), text, is_weak=True))
+        else:
+            text = f"TCP from {sender} announces segments for an MTU of {mtu:,}, perhaps lowered on the way"
+            found.append(Clue("tcp-mss", "path", None, mtu, (frame,), text, is_weak=True))
+    if mine is not None and receiver in mine.answers and mine.answers[receiver][0] < _ETHERNET:
+        mtu, frame = mine.answers[receiver]
+        text = f"TCP answers of {receiver} announce segments for an MTU of {mtu:,}: a hint at a smaller path"
+        found.append(Clue("tcp-mss", "path", None, mtu, (frame,), text, is_weak=True))
+    elif mine is not None and len(mine.answers) >= _MANY:
+        mtu, frame = max(mine.answers.values())
+        if mtu < _ETHERNET:
+            text = f"TCP answers of all {len(mine.answers)} servers announce segments for an MTU of {mtu:,} at most"
+            text += ": a hint that a box near the client lowers them"
+            found.append(Clue("tcp-mss", "path", None, mtu, (frame,), text, is_weak=True))
+    return tuple(found)
