@@ -7,20 +7,26 @@ several files the gravest counts: 2 before 1 before 3 before 0.
 from __future__ import annotations
 
 import argparse
+import contextlib
+import errno
 import gc
 import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import analyzer
-from analyzer.errors import AnalyzerError, InputError, UsageError
+from analyzer.errors import AnalyzerError, InputError, MissingDependency, UsageError
 
 if TYPE_CHECKING:
+    from _typeshed import SupportsWrite
+
     from analyzer.analysis import Capture
 
 USAGE_ERROR = 2
+#: What a shell calls a process that Ctrl-C ended: 128 and the number of the signal.
+INTERRUPTED = 130
 _ANALYZE = "Prints the verdict, the ladder of each IKE SA, and the findings with frame numbers and remedies."
 _VALIDATE = (
     "The check after the fix: both sides announce IKE fragmentation (16430), IP cuts no IKE_AUTH, IKE_AUTH is "
@@ -33,6 +39,7 @@ _COMPARE = (
 _EXIT_STATUS = "Exit status: 0 healthy, 1 a blocking or degrading finding, 2 usage or input error, 3 cannot tell."
 #: From bad to good; several files end with the first of these that occurred.
 _GRAVITY = (USAGE_ERROR, 1, 3, 0)
+VERBS = ("analyze", "validate", "compare", "explain", "rules", "guide", "doctor")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -45,24 +52,52 @@ def main(argv: Sequence[str] | None = None) -> int:
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     try:
         _prepare_output()
-        arguments = _parser().parse_args(_with_verb(sys.argv[1:] if argv is None else list(argv)))
-        status: int = arguments.run(arguments)
+        status = _run(sys.argv[1:] if argv is None else list(argv))
         sys.stdout.flush()
         return status
     except AnalyzerError as error:
         _complain(error)
-        return USAGE_ERROR
     except BrokenPipeError:
         # The reader of our output left (head, less): not an error, and nothing more can be written.
-        _drop_output()
+        _drop(sys.stdout)
         return 0
     except OSError as error:
-        # Readers and plots turn theirs into an InputError: what is left is our own output, as on a full disk.
-        _drop_output()
-        _complain(UsageError(f"cannot write the report: {error.strerror}"))
-        return USAGE_ERROR
+        _drop(sys.stdout)
+        _complain(_of_the_system(error))
+    except MemoryError:
+        _complain(InputError("not enough memory: allow more (ulimit -v), or cut the capture (editcap -c 99999 IN OUT)"))
+    except ImportError as error:
+        what = str(error).strip().split("\n")[-1]
+        _complain(MissingDependency(f"a package cannot be loaded: {what!r} (see ike-analyzer doctor)"))
     except KeyboardInterrupt:
-        return 130
+        _leave()
+    return USAGE_ERROR
+
+
+def _run(words: list[str]) -> int:
+    try:
+        arguments = _parser().parse_args(_with_verb(words))
+    except SystemExit:  # it printed what --help or --version asks for; all else is a UsageError
+        return 0
+    status: int = arguments.run(arguments)
+    return status
+
+
+def _of_the_system(error: OSError) -> AnalyzerError:
+    """Readers and plots turn theirs into an InputError: what is left is our own output, as on a full disk."""
+    if error.errno in (errno.EMFILE, errno.ENFILE):
+        return InputError("too many open files: allow more (ulimit -n 256)")
+    if error.filename is not None:
+        return InputError(f"{os.fsdecode(error.filename)!r}: {error.strerror}")
+    return UsageError(f"cannot write the report: {error.strerror or error}")
+
+
+def _leave() -> NoReturn:
+    """End at once, by Ctrl-C: a thread may wait for a pipe that brings nothing more, and Python would wait for it."""
+    with contextlib.suppress(OSError):
+        sys.stdout.flush()
+    _complain(UsageError("interrupted"))
+    os._exit(INTERRUPTED)
 
 
 def _prepare_output() -> None:
@@ -74,20 +109,29 @@ def _prepare_output() -> None:
             stream.reconfigure(errors="backslashreplace")
 
 
-def _drop_output() -> None:
+def _drop(stream: TextIO) -> None:
     """What is still in the buffer goes nowhere, so that leaving does not fail on it once more."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    with contextlib.suppress(OSError):
+        # Where no more files may be opened, the place that the stream leaves is free.
+        os.close(stream.fileno())
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        if nowhere != stream.fileno():
+            os.dup2(nowhere, stream.fileno())
 
 
 def _with_verb(words: list[str]) -> list[str]:
-    """``ike-analyzer trace.pcapng``: what is meant is plain."""
-    return ["analyze", *words] if words and os.path.isfile(words[0]) else words
+    """``ike-analyzer trace.pcapng``: what is meant is plain. A file named like a command is analysed as ``./rules``."""
+    if not words or words[0] in VERBS or (words[0].startswith("-") and words[0] != "-"):
+        return words
+    if words[0] == "-" or os.path.lexists(words[0]):
+        return ["analyze", *words]
+    raise UsageError(f"{words[0]!r} is neither a command nor a file (see ike-analyzer --help)")
 
 
 def analyze(arguments: argparse.Namespace) -> int:
     """``analyze FILE...``: verdict, ladder and findings of each capture."""
-    if arguments.plot and len(arguments.files) > 1:
-        raise UsageError("--plot draws one capture: give one FILE")
+    if arguments.plot is not None:
+        _check_plot(arguments.plot, arguments.files)
     statuses: list[int] = []
     printed = 0
 
@@ -101,7 +145,7 @@ def analyze(arguments: argparse.Namespace) -> int:
                 path, ports=arguments.port, mtu=arguments.mtu, sha256=arguments.json, problem=problem
             )
             for capture in captures:
-                if arguments.plot:
+                if arguments.plot is not None:
                     _plot(capture, arguments)
                 _print(capture, arguments, first=printed == 0)
                 printed += 1
@@ -113,9 +157,21 @@ def analyze(arguments: argparse.Namespace) -> int:
     return next(status for status in _GRAVITY if status in statuses)
 
 
+def _check_plot(out: str, files: Sequence[str]) -> None:
+    if len(files) > 1:
+        raise UsageError("--plot draws one capture: give one FILE")
+    with contextlib.suppress(OSError, ValueError):  # one of them does not exist: said later, where it matters
+        if os.path.samefile(out, files[0]):
+            raise UsageError(f"--plot {out!r} would overwrite the capture: give another name")
+
+
 def _plot(capture: Capture, arguments: argparse.Namespace) -> None:
+    import logging
+
     if capture.is_inside:
         raise UsageError("--plot draws one capture, and this is an archive: unpack it and give one FILE")
+    # It remarks on its cache and its settings: nothing that concerns the capture.
+    logging.getLogger("matplotlib").setLevel(logging.ERROR)
     capture.plot(arguments.plot)
 
 
@@ -183,21 +239,28 @@ def guide(arguments: argparse.Namespace) -> int:
 
 def _print(capture: Capture, arguments: argparse.Namespace, *, first: bool) -> None:
     if arguments.json:
-        from analyzer.report.json_report import as_json
+        from analyzer.report.json_report import json_parts
 
-        print(as_json(capture))
+        sys.stdout.writelines(json_parts(capture))
+        sys.stdout.write("\n")
         return
     if not first:
         print("\n" + "=" * 110 + "\n")
     sys.stdout.write(capture.text())
-    if arguments.plot:
+    if arguments.plot is not None:
         from analyzer.capture.text import printable
 
         print(f"\nPlot: {printable(arguments.plot)}")
 
 
 def _complain(error: AnalyzerError) -> None:
-    print(f"ike-analyzer: {error}", file=sys.stderr)
+    """One line; where even that cannot be written, the exit status is left to tell."""
+    if sys.stderr is None:
+        return
+    try:
+        print(f"ike-analyzer: {error}", file=sys.stderr, flush=True)
+    except OSError:
+        _drop(sys.stderr)
 
 
 class _Parser(argparse.ArgumentParser):
@@ -207,6 +270,10 @@ class _Parser(argparse.ArgumentParser):
         from analyzer.capture.text import printable
 
         raise UsageError(f"{printable(message)} (see {self.prog} --help)")
+
+    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
+        """argparse hides that its help cannot be written, as on a full disk."""
+        (file or sys.stdout).write(message)
 
 
 def _parser() -> argparse.ArgumentParser:

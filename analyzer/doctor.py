@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import platform
 import re
 import shutil
+import signal
 import struct
 import subprocess
 import sys
@@ -15,6 +18,7 @@ from io import BytesIO
 from typing import Literal
 
 import analyzer
+from analyzer.capture.text import printable
 
 State = Literal["ok", "missing", "broken"]
 
@@ -27,6 +31,10 @@ _PACKAGES = (
     ("pyshark", "a second opinion on single frames, together with tshark", False),
 )
 _OLDEST = (3, 11)
+
+#: How long tshark may take to tell its version, and how much of what it says is read, bytes.
+SECONDS = 20.0
+_MOST = 1 << 14
 
 READABLE = "pcap, pcapng, Windows ETL, NetMon, snoop; packed with gzip, bzip2, xz, zstd; in .zip and .tar archives"
 CONVERTIBLE = "what else Wireshark's editcap reads, by way of it, where it is installed"
@@ -52,7 +60,7 @@ def examine() -> Iterator[Finding]:
     """
     new_enough = sys.version_info >= _OLDEST
     wanted = ".".join(map(str, _OLDEST))
-    detail = f"{platform.python_version()}, {sys.executable}"
+    detail = f"{platform.python_version()}, {printable(sys.executable)}"
     yield Finding("Python", "ok" if new_enough else "broken", f"{detail} (needs {wanted} or newer)", True)
     yield Finding("ike-analyzer", "ok", analyzer.__version__, True)
     for name, purpose, needed in _PACKAGES:
@@ -95,12 +103,28 @@ def _tshark() -> Finding:
     program = shutil.which("tshark")
     if program is None:
         return Finding("tshark", "missing", "only pyshark needs it; everything else works without", False)
+    where = printable(program)
     try:
-        said = subprocess.run([program, "--version"], capture_output=True, text=True, timeout=20, check=False).stdout
+        version = re.search(rb"\d{1,3}\.\d{1,3}\.\d{1,3}", _said([program, "--version"]))
     except (OSError, subprocess.TimeoutExpired) as error:
-        return Finding("tshark", "broken", f"{program} does not start: {type(error).__name__}", False)
-    version = re.search(r"\d+\.\d+\.\d+", said)
-    return Finding("tshark", "ok", f"{version[0] if version else 'version unknown'}, {program}", False)
+        return Finding("tshark", "broken", f"{where} does not start: {type(error).__name__}", False)
+    return Finding("tshark", "ok", f"{version[0].decode() if version else 'version unknown'}, {where}", False)
+
+
+def _said(command: list[str]) -> bytes:
+    """The first kilobytes that a program prints. It and what it started are ended then, or when it takes too long."""
+    quiet = subprocess.DEVNULL
+    with subprocess.Popen(
+        command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, start_new_session=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            process.wait(SECONDS)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
+        os.set_blocking(process.stdout.fileno(), False)
+        return os.read(process.stdout.fileno(), _MOST)
 
 
 def _trial() -> Finding:

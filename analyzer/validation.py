@@ -13,7 +13,7 @@ from analyzer.relate.build import pair_of
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.evidence import init_request_payloads, init_response_payloads
-from analyzer.rules.model import Severity
+from analyzer.rules.model import Severity, Verdict
 from analyzer.rules.wording import exchange_name, octets, pieces
 from analyzer.wire.registry import numbers
 
@@ -26,6 +26,9 @@ Subject = Literal["client", "server", "both"]
 
 #: Exchanges whose messages grow beyond one packet.
 _LARGE = (numbers.IKE_INTERMEDIATE, numbers.IKE_AUTH)
+
+#: Exit status of a verdict that the trace cannot give.
+_CANNOT_TELL = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,13 +110,14 @@ def _standing(capture: Capture, sas: Sequence[IkeSa]) -> list[IkeSa]:
 
 
 def _checks(capture: Capture, sa: IkeSa) -> tuple[Check, ...]:
+    verdict = capture.judgement.of_sa.of(sa)
     return (
         _client_offers(sa),
         _server_accepts(sa),
         _in_one_piece(sa, "client", [e.request for e in sa.of(*_LARGE) if e.sender == "initiator"]),
         _in_one_piece(sa, "server", [e.response for e in sa.of(*_LARGE) if e.sender == "initiator"]),
-        _answered(sa),
-        _established(capture, sa),
+        _answered(sa, verdict),
+        _established(sa, verdict),
     )
 
 
@@ -183,7 +187,7 @@ def _in_one_piece(sa: IkeSa, subject: Literal["client", "server"], seen: Sequenc
     )
 
 
-def _answered(sa: IkeSa) -> Check:
+def _answered(sa: IkeSa, verdict: Verdict) -> Check:
     setup = [e for e in sa.of(*_LARGE) if e.sender == "initiator"]
     silent = [e for e in setup if e.outcome == "unanswered"]
     result: Result = "cannot-tell"
@@ -199,6 +203,9 @@ def _answered(sa: IkeSa) -> Check:
         result, because, frames = "fail", "IKE_SA_INIT itself got no answer", sa.init.frames
     else:
         because = "no IKE_AUTH is in this trace"
+    if result == "fail" and verdict.exit_status == _CANNOT_TELL:
+        # Where the analysis does not take the silence for a failure, the answer may be what the trace lacks.
+        result, because = "cannot-tell", f"{because}, and this trace cannot show whether there was one"
     return Check("ike-auth-answered", "both", "IKE_AUTH is answered", result, because, frames)
 
 
@@ -206,12 +213,11 @@ def _name(exchange: Exchange) -> str:
     return f"{exchange_name(exchange)} (message ID {exchange.message_id})"
 
 
-def _established(capture: Capture, sa: IkeSa) -> Check:
-    verdict = capture.judgement.of_sa.of(sa)
+def _established(sa: IkeSa, verdict: Verdict) -> Check:
     result: Result = "cannot-tell"
     if verdict.severity is Severity.BLOCKING:
         result = "fail"
-    elif sa.reached in ("established", "closed"):
+    elif sa.reached in ("established", "closed") and verdict.exit_status != _CANNOT_TELL:
         result = "pass"
     return Check(
         "established",

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import struct
 import subprocess
 import sys
 import zipfile
@@ -307,6 +309,39 @@ class TestRefusals:
         assert printed == "" and error.count("\n") == 1 and word in error
         assert list(tmp_path.iterdir()) == []
 
+    @pytest.mark.parametrize("link", [None, os.link, os.symlink])
+    def test_a_plot_over_its_own_capture(self, sample: Path, tmp_path: Path, link):
+        capture = out = tmp_path / "trace.png"
+        capture.write_bytes(sample.read_bytes())
+        if link is not None:
+            out = tmp_path / "other.png"
+            link(capture, out)
+        refused(run("analyze", capture, "--plot", out), "would overwrite the capture")
+        assert capture.read_bytes() == sample.read_bytes() == out.read_bytes()
+
+    def test_a_plot_without_a_name(self, sample: Path):
+        refused(run("analyze", sample, "--plot", ""), ".png or .svg")
+
+    @pytest.mark.parametrize("content", [b"backend: nope\nfont.size: x\n\xff", b"no.such.setting: 1\n"])
+    def test_a_plot_beside_settings_of_somebody_else(self, sample: Path, tmp_path: Path, content):
+        # matplotlib reads a file of this name in the working folder, which may be an unpacked ticket.
+        (tmp_path / "matplotlibrc").write_bytes(content)
+        done = subprocess.run(
+            [sys.executable, "-m", "analyzer", "analyze", str(sample), "--plot", "out.png"],
+            capture_output=True, cwd=tmp_path, env={**os.environ, "PYTHONPATH": str(ROOT)},
+        )  # fmt: skip
+        if b"\xff" in content:
+            refused(done, "matplotlibrc")
+        else:
+            assert (done.returncode, done.stderr) == (FAULT, b"")
+
+    def test_a_plot_with_a_backend_that_is_none(self, sample: Path, tmp_path: Path):
+        refused(run("analyze", sample, "--plot", tmp_path / "out.png", MPLBACKEND="\x1b[2J"), "MPLBACKEND")
+
+    def test_a_plot_where_matplotlib_cannot_keep_its_cache(self, sample: Path, tmp_path: Path):
+        done = run("analyze", sample, "--plot", tmp_path / "out.png", MPLCONFIGDIR="/dev/null/none")
+        assert (done.returncode, done.stderr) == (FAULT, b"")
+
     def test_a_plot_of_several_captures(self, sample: Path, tmp_path: Path):
         refused(run("analyze", sample, sample, "--plot", tmp_path / "out.png"), "one")
         assert not (tmp_path / "out.png").exists()
@@ -314,6 +349,121 @@ class TestRefusals:
     def test_without_a_word_of_python(self, tmp_path: Path):
         done = run("analyze", tmp_path / "missing.pcap", "--mtu", "3")
         assert b"Traceback" not in done.stderr and b"Error" not in done.stderr
+
+
+class TestWhatIsMeant:
+    def test_a_command_beside_a_file_of_its_name(self, sample: Path, tmp_path: Path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        for verb in cli.VERBS:
+            Path(verb).write_bytes(sample.read_bytes())
+        assert cli.main(["guide"]) == HEALTHY
+        assert capsys.readouterr().out.startswith("# How to take a good trace")
+        assert cli.main(["./rules"]) == FAULT
+        assert capsys.readouterr().out.startswith("rules: 50 packets")
+
+    def test_every_command_is_one(self):
+        words = run("--help").stdout.decode()
+        assert all(f"\n    {verb} " in words for verb in cli.VERBS)
+        assert words.split("  COMMAND")[1].count("\n    ") == len(cli.VERBS)
+
+    def test_a_file_alone(self, sample: Path, tmp_path: Path):
+        assert run(sample).stdout == run("analyze", sample).stdout
+        assert run("-", stdin=sample.read_bytes()).returncode == FAULT
+        refused(run(tmp_path), "is a directory")
+        refused(run(tmp_path / "\x1b.pcap"), r"\x1b.pcap' is neither a command nor a file")
+        refused(run(""), "'' is neither")
+
+    def test_a_file_named_like_what_we_call_standard_input(self, sample: Path, tmp_path: Path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        Path("standard input").write_bytes(sample.read_bytes())
+        assert cli.main(["analyze", "standard input"]) == FAULT
+        assert capsys.readouterr().out.startswith("standard input: 50 packets")
+
+    def test_a_file_without_a_name(self):
+        refused(run("analyze", ""), "'': no such file")
+
+
+class TestWhatTheSystemLacks:
+    @staticmethod
+    def shell(script: str, *words: object, **environment: str) -> subprocess.CompletedProcess[bytes]:
+        return subprocess.run(
+            ["sh", "-c", script, sys.executable, *map(str, words)],
+            capture_output=True, cwd=ROOT, env={**os.environ, **environment},
+        )  # fmt: skip
+
+    @pytest.mark.parametrize("raised, words", [
+        (MemoryError(), "not enough memory"),
+        (ImportError("No module named 'dpkt'"), "cannot be loaded"),
+        (ImportError("long\n\nand\nmultiline\n\x1b"), r"\x1b"),
+        (OSError(24, "Too many open files"), "too many open files"),
+        (OSError(5, "Input/output error", "a\x1b"), r"a\x1b': Input/output error"),
+        (OSError("odd"), "cannot write the report: odd"),
+    ])  # fmt: skip
+    def test_one_line(self, raised, words, monkeypatch, capsys):
+        def fail(*_: object, **__: object) -> None:
+            raise raised
+
+        monkeypatch.setattr(analyzer, "read_each", fail)
+        monkeypatch.setattr(cli, "_drop", lambda stream: None)
+        assert cli.main(["analyze", "x"]) == USAGE
+        error = capsys.readouterr().err
+        assert error.startswith("ike-analyzer: ") and error.count("\n") == 1 and words in error
+
+    @pytest.mark.parametrize("files", range(5, 9))
+    def test_few_files_may_be_open(self, sample: Path, tmp_path: Path, files):
+        script = f'ulimit -n {files}; "$0" -m analyzer analyze "$1" --plot "$2"'
+        done = self.shell(script, sample, tmp_path / "out.png", MPLBACKEND="agg")
+        assert b"Traceback" not in done.stderr
+        if done.returncode != FAULT:
+            assert done.returncode == USAGE and done.stderr.count(b"\n") == 1
+
+    def test_nowhere_for_the_error(self, tmp_path: Path):
+        closed = self.shell('"$0" -m analyzer analyze "$1" 2>&-', tmp_path / "missing")
+        assert (closed.returncode, closed.stdout) == (USAGE, b"")
+        if Path("/dev/full").exists():
+            assert self.shell('"$0" -m analyzer analyze "$1" 2>/dev/full', tmp_path / "missing").returncode == USAGE
+
+    @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
+    @pytest.mark.parametrize("option", ["--help", "--version"])
+    def test_a_full_disk_for_the_help(self, option):
+        done = self.shell(f'"$0" -m analyzer {option} >/dev/full')
+        assert (done.returncode, done.stderr.count(b"\n")) == (USAGE, 1)
+
+    @pytest.mark.parametrize("size", [0, 40 << 20], ids=["at once", "a thread waits for more"])
+    def test_ctrl_c_while_a_pipe_brings_nothing(self, size):
+        # More than a window holds, so that a thread reads ahead.
+        record = struct.pack("<IIII", 1, 0, 1000, 1000) + bytes(1000)
+        data = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1) + record * (size // 1016)
+        with subprocess.Popen(
+            [sys.executable, "-u", "-c", _SAYS_WHEN_IT_READS], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE, cwd=ROOT,
+        ) as process:  # fmt: skip
+            assert process.stdin is not None and process.stdout is not None and process.stderr is not None
+            process.stdin.write(data)
+            process.stdin.flush()
+            # Each read of the pipe is told: behind the last one nothing comes.
+            while int(process.stdout.readline()) < len(data):
+                pass
+            process.send_signal(signal.SIGINT)
+            assert process.stderr.read() == b"ike-analyzer: interrupted\n"
+            assert process.wait(60) == 130
+
+
+#: The command, which tells before each read of its input how many bytes it has.
+_SAYS_WHEN_IT_READS = """
+import os, sys
+from analyzer import cli
+class Told:
+    def __init__(self): self.seen = 0
+    def readinto(self, room):
+        print(self.seen, flush=True)
+        count = os.readv(0, [room])
+        self.seen += count
+        return count
+class Stdin: buffer = Told()
+sys.stdin = Stdin()
+sys.exit(cli.main(["analyze", "-"]))
+"""
 
 
 class TestOutput:
@@ -378,7 +528,11 @@ class TestOutput:
         done = run("analyze", os.fsdecode(path))
         assert (done.returncode, done.stderr) == (FAULT, b"")
         assert done.stdout.startswith(rb"\udcff.pcapng: 50 packets")
-        assert run("analyze", "--json", os.fsdecode(path)).stdout.isascii()
+        # RFC 8259 section 8.2: what a lone surrogate in JSON means is not defined, and strict parsers refuse it.
+        for verb, field in (("analyze", "file"), ("validate", "file"), ("compare", "server")):
+            done = run(verb, "--json", *[os.fsdecode(path)] * (1 + (verb == "compare")))
+            assert done.stdout.isascii()
+            assert json.loads(done.stdout)[field].encode("utf-8").endswith(rb"/\udcff.pcapng")
 
     def test_a_terminal_that_knows_ascii_only(self, sample: Path, tmp_path: Path):
         path = tmp_path / "Büro.pcapng"

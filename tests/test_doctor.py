@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from importlib import metadata
 from pathlib import Path
 
@@ -63,16 +62,33 @@ def test_a_tshark_that_does_not_start_is_named(monkeypatch: pytest.MonkeyPatch, 
     assert by_name()["tshark"].state == "broken"
 
 
-def test_a_tshark_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    (tmp_path / "tshark").write_text("", encoding="utf-8")
-    (tmp_path / "tshark").chmod(0o755)
-    monkeypatch.setenv("PATH", str(tmp_path))
+def fake(script: str, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (folder / "tshark").write_text("#!/bin/sh\n" + script, encoding="utf-8")
+    (folder / "tshark").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}:/usr/bin:/bin")
 
-    def run(*_: object, **__: object) -> None:
-        raise subprocess.TimeoutExpired("tshark", 20)
 
-    monkeypatch.setattr(subprocess, "run", run)
+@pytest.mark.parametrize("script", ["exec tail -f /dev/null", "tail -f /dev/null & tail -f /dev/null", "yes"])
+def test_a_tshark_that_hangs_is_named(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str) -> None:
+    fake(script, tmp_path, monkeypatch)
+    monkeypatch.setattr(doctor, "SECONDS", 0.2)
     assert by_name()["tshark"].detail.endswith("TimeoutExpired")
+
+
+@pytest.mark.parametrize(
+    "script, detail",
+    [
+        ("printf 'TShark (Wireshark) 4.0.17 (Git)\\n'", "4.0.17, "),
+        ("printf '\\377\\033[2J'", "version unknown, "),
+        ("exit 3", "version unknown, "),
+        ("printf 4.2.1; tail -f /dev/null &", "4.2.1, "),
+        ("kill -9 $$", "version unknown, "),
+    ],
+)
+def test_what_a_tshark_may_say(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, detail: str) -> None:
+    fake(script, tmp_path, monkeypatch)
+    found = by_name()["tshark"]
+    assert (found.state, found.detail) == ("ok", f"{detail}{tmp_path}/tshark")
 
 
 def test_a_broken_trial_says_what_broke(monkeypatch: pytest.MonkeyPatch) -> None:

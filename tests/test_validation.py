@@ -137,3 +137,19 @@ def test_the_json_says_the_same() -> None:
     (sa,) = report["sas"]
     assert {c["id"]: c["result"] for c in sa["checks"]} == results(capture)
     assert sa["checks"][1]["frames"] == [2]
+
+
+def test_silence_that_the_trace_cannot_show_is_no_failure() -> None:
+    """Only first fragments are in the trace, as with a filter on the ports: what was answered cannot be told."""
+    only_first = "+0.075 C:4500 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 lost 2,3 x3 at +1 +2\n"
+    capture = seen(OFF_OFF, only_first, LATE)
+    assert capture.verdict.exit_status == 3
+    found = results(capture)
+    assert (found["ike-auth-answered"], found["established"]) == ("cannot-tell", "cannot-tell")
+
+
+def test_an_answer_that_only_leaves_the_server_establishes_nothing_yet() -> None:
+    """strongSwan asks again after 4 s (domain.md 4.3): a trace that ends before that does not show that it arrived."""
+    capture = seen("at S\n", ON_ON, SKF, ANSWER, "+0.300 C:40000 > S:9 UDP\n")
+    assert capture.verdict.exit_status == 3
+    assert results(capture)["established"] == "cannot-tell"

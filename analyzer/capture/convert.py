@@ -10,6 +10,8 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import signal
+import stat
 import struct
 import subprocess
 import tempfile
@@ -18,7 +20,7 @@ from typing import BinaryIO
 
 from analyzer.capture.blocks import ENHANCED
 from analyzer.capture.records import Note
-from analyzer.capture.sniff import is_foreign
+from analyzer.capture.sniff import SECTION_HEADER, is_foreign
 from analyzer.capture.spool import copy_to
 from analyzer.capture.window import InnerWindow, Window
 from analyzer.errors import InputError
@@ -26,6 +28,9 @@ from analyzer.errors import InputError
 #: How long editcap may run, and how much it may write.
 SECONDS = 120.0
 MAX_BYTES = 4 << 30
+
+#: So much of a long input is tried first: what editcap does not know then is not copied whole.
+TRIED_FIRST = 1 << 20
 
 _LOOK = 0.05  # seconds from look to look at what editcap does
 
@@ -44,25 +49,38 @@ def converted(window: Window, chunk_bytes: int) -> Window | None:
     program, head = shutil.which("editcap"), window.head
     if program is None:
         return None
-    with tempfile.TemporaryDirectory(prefix="ike-analyzer-") as folder:
-        source, target = os.path.join(folder, "in"), os.path.join(folder, "out.pcapng")
-        try:
-            with open(source, "xb") as copy:
+    try:
+        with tempfile.TemporaryDirectory(prefix="ike-analyzer-", ignore_cleanup_errors=True) as folder:
+            source, target = os.path.join(folder, "in"), os.path.join(folder, "out.pcapng")
+            window.holding(0, TRIED_FIRST)
+            if not window.at_end:
+                with open(source, "xb") as copy:
+                    copy.write(window.buffer[: window.end].data)
+                if _convert(program, source, target, head) is None:
+                    return None
+                os.remove(target)
+            with open(source, "wb") as copy:
                 copy_to(copy, window)
-            status = _run([program, "-F", "pcapng", source, target], target)
-            if status and not _holds_packet(target) and is_foreign(head):
-                status = _run_tshark(source, target)
-            if not os.path.exists(target) or (status and not _holds_packet(target)):
+            status = _convert(program, source, target, head)
+            if status is None:
                 return None
             stream: BinaryIO = open(target, "rb", buffering=0)  # noqa: SIM115 - the window closes it
-        except OSError as error:
-            raise InputError(f"{window.name}: cannot be converted: {error.strerror or type(error).__name__}") from error
+    except OSError as error:
+        raise InputError(f"{window.name}: cannot be converted: {error.strerror or type(error).__name__}") from error
     inner = InnerWindow(window, stream, "editcap", chunk_bytes)
     inner.notes.append(Note("capture-converted", "the file was converted to pcapng by editcap before it was read"))
     if status:
         what = "editcap did not come to the end: the file is cut off, damaged or too large; the rest was not read"
         inner.notes.append(Note("capture-damaged", what))
     return inner
+
+
+def _convert(program: str, source: str, target: str, head: bytes) -> int | None:
+    """Let editcap do it, or else tshark; the exit status, or None where nothing came of it."""
+    status = _run([program, "-F", "pcapng", source, target], target)
+    if status and not _holds_packet(target) and is_foreign(head):
+        status = _run_tshark(source, target)
+    return None if not _is_pcapng(target) or (status and not _holds_packet(target)) else status
 
 
 def _run_tshark(source: str, target: str) -> int:
@@ -72,27 +90,46 @@ def _run_tshark(source: str, target: str) -> int:
 
 
 def _run(command: list[str], target: str) -> int:
-    """Run editcap and watch over what it writes; its exit status."""
+    """Run editcap and watch over what it writes; its exit status. Nothing that it started outlives it."""
     # Formats that keep local time without its zone: told as they are, as if in UTC.
     environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
     quiet = subprocess.DEVNULL
-    with subprocess.Popen(command, stdin=quiet, stdout=quiet, stderr=quiet, env=environment) as process:
+    with subprocess.Popen(
+        command, stdin=quiet, stdout=quiet, stderr=quiet, env=environment, start_new_session=True
+    ) as process:
         end = time.monotonic() + SECONDS
-        while process.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                process.wait(_LOOK)
-            if time.monotonic() > end or (os.path.exists(target) and os.path.getsize(target) > MAX_BYTES):
-                process.kill()
+        try:
+            while process.poll() is None and time.monotonic() < end and _size(target) <= MAX_BYTES:
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(_LOOK)
+        finally:
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     return process.returncode
+
+
+def _size(path: str) -> int:
+    """Bytes of a plain file; -1 for all else, which must not be opened."""
+    try:
+        found = os.lstat(path)
+    except OSError:
+        return -1
+    return found.st_size if stat.S_ISREG(found.st_mode) else -1
+
+
+def _is_pcapng(path: str) -> bool:
+    if _size(path) < len(SECTION_HEADER):
+        return False
+    with open(path, "rb") as file:
+        return file.read(len(SECTION_HEADER)) == SECTION_HEADER
 
 
 def _holds_packet(path: str) -> bool:
     """Whether a pcapng that was perhaps not finished has a packet behind its headers."""
-    try:
-        with open(path, "rb") as file:
-            head = file.read(1 << 16)
-    except OSError:
+    if _size(path) < 0:
         return False
+    with open(path, "rb") as file:
+        head = file.read(1 << 16)
     at = 0
     while at + 8 <= len(head):
         kind, length = struct.unpack_from("=II", head, at)

@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: Bytes of a lane. Fewer bytes: fewer steps, more guesses.
-LANE = 1 << 15
+#: Bytes of a lane. Fewer bytes: fewer steps, more guesses (each of which is a search).
+LANE = 1 << 16
 
 #: With fewer lanes than this, the plain walk is faster (measured).
 MIN_LANES = 48

@@ -19,11 +19,14 @@ PPP, PPP_HDLC, PPPOE = 9, 50, 51
 #: Wi-Fi: plain, and behind a header of the radio (Prism, radiotap, AVS, PPI).
 IEEE802_11, WIFI_TYPES = 105, (105, 119, 127, 163, 192)
 C_HDLC, MPLS = 104, 219
+#: With a header of the program that captured: Endace's cards, macOS (``-i pktap``), Linux' netfilter (``-i nflog``).
+ERF, PKTAP, NFLOG = 197, 258, 239
 #: Raw IP has three numbers in the wild: LINKTYPE_RAW, and the DLT values of BSD and OpenBSD.
 RAW_TYPES = (RAW, 12, 14)
 #: Link types that some part of the program can take apart.
 KNOWN = frozenset(
-    {ETHERNET, NULL, LOOP, IPV4, IPV6, SLL, SLL2, PPP, PPP_HDLC, PPPOE, C_HDLC, MPLS, *RAW_TYPES, *WIFI_TYPES}
+    {ETHERNET, NULL, LOOP, IPV4, IPV6, SLL, SLL2, PPP, PPP_HDLC, PPPOE, C_HDLC, MPLS, ERF, PKTAP, NFLOG}
+    | {*RAW_TYPES, *WIFI_TYPES}
 )
 
 ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_PPPOE = 0x0800, 0x86DD, 0x8864

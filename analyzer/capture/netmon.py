@@ -3,7 +3,7 @@
 All is little-endian. A 128-byte header names the time of the start and the place of the frame table: the offset of each
 frame, which need not follow one another. A frame is a header (time since the start, wire length, captured length), the
 bytes, and from version 2.1 on a trailer with the media type; from 2.3 on also the time in UTC. Before 2.3 the time is
-that of the capturing computer's clock without its zone: it is taken for UTC.
+that of the capturing computer's clock without its zone: it is taken for UTC, and a note says so.
 """
 
 from __future__ import annotations
@@ -36,6 +36,8 @@ READ_AGAIN, READ_AGAIN_ALWAYS = 4, 64 << 20
 #: Media types: Ethernet, token ring, FDDI, Wi-Fi with NetMon's own header, raw IP of tunnels, WWAN and others.
 MEDIA = {0: 1, 1: 1, 2: 6, 3: 10, 6: 105, 7: 101, 8: 101, 9: 101, 0xE080: 105}
 WIFI = 6
+#: Length of the trailer with the time in UTC.
+WITH_UTC = 15
 #: From here on a media type is a LINKTYPE number more than this, but for those of Microsoft's Message Analyzer.
 LINKTYPES, MESSAGE_ANALYZER = 0xE000, range(0xE080, 0xE08B)
 #: From here on a frame is no packet: an event of Windows, or a record about the capture. Those without a frame number
@@ -86,7 +88,7 @@ class NetmonReader(FileReader):
         names = ("delta", "wire", "captured")
         widths = ("<u4", "<u2", "<u2") if self._old else ("<u8", "<u4", "<u4")
         self._layout = np.dtype(list(zip(names, widths, strict=True)))
-        self._trailer = 0 if self._old else (0, 2, 6, 15)[min(minor, 3)]
+        self._trailer = 0 if self._old else (0, 2, 6, WITH_UTC)[min(minor, 3)]
         self._network = network
         self._link_of = _link_types()
         self._interface_of: dict[int, int] = {}
@@ -114,6 +116,9 @@ class NetmonReader(FileReader):
         if self._metadata:
             what = f"{self._metadata} records about the capture or of Windows' event log are no packets: skipped"
             self.notes.append(Note("records-skipped", what))
+        if self._trailer < WITH_UTC and self._frame > 1 and self._start != NO_TIME:
+            what = "times are of the capturing computer's clock, whose time zone the file does not name: told as UTC"
+            self.notes.append(Note("time-zone-unknown", what))
         if self._untimely:
             what = f"{self._untimely} packets have a time beyond what can be told: they count as without time"
             self.notes.append(Note("capture-damaged", what))
@@ -140,6 +145,8 @@ class NetmonReader(FileReader):
         while at + header <= end:
             block = self._read(at, CAREFUL)
             inside = 0
+            if len(block) < header:  # the file became shorter
+                break
             while inside + header <= len(block) and at + inside + header <= end:
                 captured = int(np.frombuffer(block, self._layout, 1, inside)["captured"][0])
                 size = header + captured + self._trailer
@@ -181,7 +188,8 @@ class NetmonReader(FileReader):
             base = int(offsets[done])
             raw = np.frombuffer(self._read(base, block) + bytes(SLACK), np.uint8)
             size = len(raw) - SLACK
-            inside = offsets[done:] - base
+            # A block has no room for more: a table that jumps would else be looked through again for each frame.
+            inside = offsets[done : done + block // self._layout.itemsize + 1] - base
             fits = (inside >= 0) & (inside + self._layout.itemsize <= size)
             heads = np.ndarray((max(size, 0) + 1,), self._layout, raw, 0, (1,))[np.where(fits, inside, 0)]
             captured = heads["captured"].astype(np.int64)

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.capture.lanes import LANE, MIN_LANES, Stride, starts
+from analyzer.capture.lanes import LANE, MIN_LANES, Stride
 from analyzer.capture.links import PACKET_TYPE_DIRECTIONS
-from analyzer.capture.reading import MAX_BREAKS, MAX_RECORD, FileReader
-from analyzer.capture.records import SLACK, Chunk, Interface
+from analyzer.capture.reading import MAX_BREAKS, MAX_RECORD, FileReader, portions, walk
+from analyzer.capture.records import DIRECTION_UNKNOWN, SLACK, Chunk, Interface
 from analyzer.capture.window import Window
 from analyzer.errors import InputError
 
@@ -95,8 +95,9 @@ class PcapReader(FileReader):
         while True:
             limit = window.end - self._header + 1  # no whole header starts here or later
             stop = min(limit, at + self._span)
-            chunk, at, sound = self._records(at, stop)
-            if len(chunk):
+            offsets, at, sound = self._records(at, stop)
+            for some in portions(offsets):
+                chunk = self._chunk(some)
                 self._frame += len(chunk)
                 yield chunk
             if not sound:
@@ -115,26 +116,29 @@ class PcapReader(FileReader):
                 at = 0
         self._finish()
 
-    def _records(self, first: int, stop: int) -> tuple[Chunk, int, bool]:
-        """All whole packets that start in ``[first, stop)``, where the next one does, and if its header is sound."""
+    def _records(self, first: int, stop: int) -> tuple[NDArray[np.int64], int, bool]:
+        """Where whole packets start in ``[first, stop)``, where the next one does, and if its header is sound."""
         window = self._window
-        offsets = starts(window.buffer, first, stop, self._stride, self._guesses(first, stop))
-        headers = self._headers()[offsets]
-        captured = headers["captured"].astype(np.int64)
+        offsets = walk(window.buffer, first, stop, self._stride, self._guesses(first, stop))
+        captured = self._headers()["captured"][offsets].astype(np.int64)
         follows = offsets + captured + self._header
         whole = (captured <= self._longest) & (follows <= window.end)
         count = len(offsets) if whole.all() else int(whole.argmin())
         sound = count == len(offsets) or bool(captured[count] <= self._longest)
         after = int(offsets[count]) if count < len(offsets) else int(follows[-1]) if count else first
-        headers, captured, offsets = headers[:count], captured[:count], offsets[:count]
+        return offsets[:count], after, sound
+
+    def _chunk(self, offsets: NDArray[np.int64]) -> Chunk:
+        """The packets at these offsets."""
+        window, count = self._window, len(offsets)
+        headers = self._headers()[offsets]
         seconds = headers["seconds"].astype(np.int64)
-        if count:
-            self._seconds = int(seconds[-1])
-        chunk = Chunk(
+        self._seconds = int(seconds[-1])
+        return Chunk(
             buffer=window.buffer[: window.end + SLACK],
             first_frame=self._frame,
             start=offsets + self._header,
-            captured=captured,
+            captured=headers["captured"].astype(np.int64),
             wire=headers["wire"].astype(np.int64),
             time=seconds * 1_000_000_000 + headers["fraction"].astype(np.int64) * self._unit,
             interface=np.zeros(count, np.int32),
@@ -142,7 +146,6 @@ class PcapReader(FileReader):
             host_dropped=np.zeros(count, np.bool_),
             packet_id=np.full(count, -1, np.int64),
         )
-        return chunk, after, sound
 
     def _headers(self) -> NDArray[Any]:
         """The standard packet header at every offset of the window."""
@@ -151,7 +154,10 @@ class PcapReader(FileReader):
     def _directions(self, offsets: NDArray[np.int64]) -> NDArray[np.int8]:
         if self._header == 16:
             return np.zeros(len(offsets), np.int8)
-        return PACKET_TYPE_DIRECTIONS[self._window.buffer[offsets + 22]]
+        # Where even the protocol is 0, the file was converted, and what wrote it did not know.
+        buffer = self._window.buffer
+        known = (buffer[offsets + 20] | buffer[offsets + 21]) > 0
+        return np.where(known, PACKET_TYPE_DIRECTIONS[buffer[offsets + 22]], DIRECTION_UNKNOWN).astype(np.int8)
 
     def _guesses(self, first: int, stop: int) -> NDArray[np.int64] | None:
         """A likely packet header near the start of each lane: the upper half of its seconds is the first packet's."""

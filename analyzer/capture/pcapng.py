@@ -24,9 +24,9 @@ from analyzer.capture.blocks import (
     well_sized,
     words,
 )
-from analyzer.capture.lanes import LANE, MIN_LANES, Stride, starts
+from analyzer.capture.lanes import LANE, MIN_LANES, Stride
 from analyzer.capture.packets import Packets
-from analyzer.capture.reading import CAREFUL, MAX_BREAKS, MAX_RECORD, FileReader
+from analyzer.capture.reading import CAREFUL, MAX_BREAKS, MAX_RECORD, FileReader, portions, walk
 from analyzer.capture.records import Chunk, Note
 from analyzer.capture.sections import Sections
 from analyzer.capture.window import Window
@@ -87,12 +87,14 @@ class PcapngReader(FileReader):
             limit = window.end - 7  # no type and length start here or later
             stop = min(limit, at + self._span)
             blocks, at, trouble = self._blocks(at, stop)
-            scopes = self._sections.read(blocks)
-            self.snaplen = self.interfaces[0].snaplen if self.interfaces else 0
-            chunk = self._packets.chunk(blocks, scopes, self._frame)
-            if len(chunk):
-                self._frame += len(chunk)
-                yield chunk
+            for some in portions(np.arange(len(blocks.offsets))):
+                part = blocks.only(some)
+                scopes = self._sections.read(part)
+                self.snaplen = self.interfaces[0].snaplen if self.interfaces else 0
+                chunk = self._packets.chunk(part, scopes, self._frame)
+                if len(chunk):
+                    self._frame += len(chunk)
+                    yield chunk
             if trouble == "order":
                 if not self._turn():
                     break
@@ -125,7 +127,7 @@ class PcapngReader(FileReader):
         """
         window = self._window
         stride = Stride(self._order, field=4, least=12, align=4)
-        offsets = starts(window.buffer, first, stop, stride, self._guesses(first, stop))
+        offsets = walk(window.buffer, first, stop, stride, self._guesses(first, stop))
         kinds, lengths, sound = self._heads(offsets, MAX_RECORD)
         for section in np.flatnonzero(kinds == SECTION).tolist():
             sound[section] &= lengths[section] >= SECTION_HEADER and self._magic(int(offsets[section])) == BYTE_ORDER

@@ -7,6 +7,10 @@ from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
 
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.capture.lanes import MIN_LANES, Stride, starts
 from analyzer.capture.records import Chunk, Interface, Note
 from analyzer.capture.window import Window
 
@@ -19,6 +23,14 @@ MAX_BREAKS = 1000
 #: After such a place, so many bytes are walked at first, then twice as many each time: a walk that the next place makes
 #: useless must not cost a whole window.
 CAREFUL = 1 << 16
+
+
+#: Packets of a chunk. A window of honest traffic holds some tens of thousands, one of empty records above a million;
+#: the work on a chunk takes some 200 bytes for each.
+MAX_ROWS = 1 << 17
+
+#: Bytes walked at once where no lanes can be guessed: the plain walk takes 40 bytes for each record.
+STEP = 2 << 20
 
 
 class FileReader(ABC):
@@ -51,6 +63,11 @@ class FileReader(ABC):
         """SHA-256 of the whole input, hex: after ``chunks()`` is exhausted, and only if it was asked for."""
         return self._window.sha256
 
+    @property
+    def octets(self) -> int:
+        """Bytes of the file that passed so far."""
+        return self._window.offset + self._window.end
+
     @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
         """The packets, a window at a time. Never raises on what the file holds."""
@@ -64,7 +81,8 @@ class FileReader(ABC):
 
         window = self._window
         window.use_two_buffers()
-        with ThreadPoolExecutor(max_workers=1) as worker:
+        worker = ThreadPoolExecutor(max_workers=1)
+        try:
             chunks = self.chunks()
             chunk = next(chunks, None)
             while chunk is not None:
@@ -75,6 +93,9 @@ class FileReader(ABC):
                 finally:
                     window.give_back()
                 chunk = following.result()
+        finally:
+            # Whoever leaves early, by Ctrl-C say, does not wait for a pipe that brings nothing.
+            worker.shutdown(wait=False)
 
     def close(self) -> None:
         """Close the file; harmless when repeated."""
@@ -116,3 +137,36 @@ class FileReader(ABC):
             self.notes.append(Note("capture-damaged", f"the file is damaged {self._first}{more}", self._first_frame))
         self._window.finish()
         self.notes.extend(self._window.remarks())
+
+
+def walk(
+    buffer: NDArray[np.uint8], first: int, stop: int, stride: Stride, guesses: NDArray[np.int64] | None = None
+) -> NDArray[np.int64]:
+    r"""As :func:`analyzer.capture.lanes.starts`, without guesses :data:`STEP` bytes at a time.
+
+    Examples
+    --------
+    >>> raw = np.frombuffer(b"\2\0\0\0ab" b"\3\0\0\0abc" b"\2\0\0\0ab" + bytes(8), np.uint8)
+    >>> walk(raw, 0, 19, Stride("<", field=0, extra=4))
+    array([ 0,  6, 13])
+    """
+    if stop - first <= STEP or (guesses is not None and len(guesses) >= MIN_LANES - 1):
+        return starts(buffer, first, stop, stride, guesses)
+    pieces = [starts(buffer, first, first + STEP, stride)]
+    last = int(pieces[0][-1])
+    for end in range(first + 2 * STEP, stop + STEP, STEP):
+        # The walk goes on from the last record, which is known already.
+        pieces.append(starts(buffer, last, min(end, stop), stride)[1:])
+        last = int(pieces[-1][-1]) if len(pieces[-1]) else last
+    return np.concatenate(pieces)
+
+
+def portions(rows: NDArray[np.int64]) -> Iterator[NDArray[np.int64]]:
+    """A column in pieces of at most :data:`MAX_ROWS`, each for one chunk; none when it is empty.
+
+    Examples
+    --------
+    >>> [len(piece) for piece in portions(np.zeros(MAX_ROWS + 1, np.int64))]
+    [131072, 1]
+    """
+    return (rows[begin : begin + MAX_ROWS] for begin in range(0, len(rows), MAX_ROWS))

@@ -1,7 +1,7 @@
 """Which packets of a chunk can matter for IKE, decided for all of them at once.
 
 Most of a client's trace is web traffic; here it is dropped after a handful of vectorised reads. What is kept: UDP on
-the IKE ports, native ESP and AH (whole, or the first fragment), every IP fragment that can belong to UDP, ICMP errors,
+the IKE ports, native ESP and AH (whole, or the first fragment), every IP fragment of UDP or of a tunnel, ICMP errors,
 TCP on the IKE ports, and whatever the vectorised reads cannot take apart (IPv6 extension headers, odd link layers);
 and of other traffic what tells about the path: pings, TCP handshakes, DNS responses. A property test holds the
 selection equal to decoding everything with dpkt.
@@ -16,7 +16,7 @@ import numpy as np
 
 from analyzer.capture.gather import Bools, Gather, Ints
 from analyzer.capture.links import Located
-from analyzer.capture.tunnels import GRE, VXLAN_PORT, enter
+from analyzer.capture.tunnels import IS_REASSEMBLED, IS_TUNNEL, UDP_PORTS, enter, is_tunnel
 
 ICMP, TCP, UDP, IPV6_FRAGMENT, ESP, AH, ICMPV6 = 1, 6, 17, 44, 50, 51, 58
 #: Next-header values of IPv6 that lead to further headers (RFC 8200 section 4, AH RFC 4302).
@@ -56,7 +56,7 @@ class Ports:
         self._sources = self._wanted.copy()
         self._sources[DNS_PORT] = True
         self._destinations = self._wanted.copy()
-        self._destinations[VXLAN_PORT] = True
+        self._destinations[list(UDP_PORTS)] = True
 
     def __contains__(self, port: object) -> bool:
         return port in self.numbers
@@ -65,7 +65,7 @@ class Ports:
         return self._wanted[sport] | self._wanted[dport]
 
     def either_or_dns(self, sport: Ints, dport: Ints) -> Bools:
-        """The same, or from the port of DNS servers or to that of VXLAN, at no further cost."""
+        """The same, or from the port of DNS servers or to that of a tunnel, at no further cost."""
         return self._sources[sport] | self._destinations[dport]
 
 
@@ -139,26 +139,27 @@ def _sort(
     for rows, pick, fragment_header, icmp in ((four, _ipv4, 0, ICMP), (six, _ipv6, 8, ICMPV6)):
         if len(rows):
             protocol, l4, fragment, is_later, strange = pick(fields, ip[rows])
-            tunnel = _is_tunnel(fields, protocol, l4, end[rows] - l4) & ~fragment & ~strange
+            tunnel = is_tunnel(fields, protocol, l4, end[rows] - l4) & ~fragment & ~strange
             if tunnel.any():
                 if deeper:
                     located.offset[rows[tunnel]] = -1
                     located.odd[rows[tunnel]] = True
                 else:
-                    gre = protocol[tunnel] == GRE
-                    tunnel[tunnel] = enter(fields, located, rows[tunnel], gre, l4[tunnel], end[rows[tunnel]])
+                    outer = protocol[tunnel]
+                    tunnel[tunnel] = enter(fields, located, rows[tunnel], outer, l4[tunnel], end[rows[tunnel]])
                     entered.append(rows[tunnel])
                 rest = ~tunnel
                 rows, protocol, l4, fragment = rows[rest], protocol[rest], l4[rest], fragment[rest]
                 is_later, strange = is_later[rest], strange[rest]
             room = end[rows] - l4
-            found.later.append(rows[is_later & (room >= fragment_header)])
+            # Fragments of a tunnel's packet say nothing of a filter: it saw what is inside.
+            found.later.append(rows[is_later & (room >= fragment_header) & ~IS_TUNNEL[protocol]])
             whole = ~fragment & ~strange
             on_ports = _on_ports(fields, l4, room, ports)
             is_udp = whole & (protocol == UDP) & on_ports
             # The SPI is in the first fragment, which is as good as a packet for counting.
             is_esp = ~is_later & ~strange & ((protocol == ESP) | (protocol == AH))
-            is_odd = strange | (fragment & (protocol == UDP))
+            is_odd = strange | (fragment & IS_REASSEMBLED[protocol])
             is_odd |= whole & (protocol == TCP) & on_ports & (room >= 20)
             is_odd |= whole & _is_icmp_error(fields, icmp, protocol, l4, room)
             found.udp.append(rows[is_udp & (room >= 8)])
@@ -167,13 +168,6 @@ def _sort(
             found.bystanders.append(rows[whole & _is_bystander(fields, icmp, protocol, l4, room, on_ports)])
             found.accepted += int(np.count_nonzero(is_udp | is_esp | (fragment & (protocol == UDP))))
     return _joined(entered)
-
-
-def _is_tunnel(fields: Gather, protocol: Ints, l4: Ints, room: Ints) -> Bools:
-    """GRE, or UDP to the port of VXLAN."""
-    udp = (protocol == UDP) & (room >= 4)
-    found: Bools = (protocol == GRE) | (udp & (fields.u16(np.where(udp, l4 + 2, 0)) == VXLAN_PORT))
-    return found
 
 
 def _may_matter(fields: Gather, located: Located, ports: Ports) -> Bools:

@@ -10,9 +10,10 @@ import struct
 from collections.abc import Iterator
 
 import numpy as np
+from numpy.typing import NDArray
 
-from analyzer.capture.lanes import Stride, starts
-from analyzer.capture.reading import MAX_RECORD, FileReader
+from analyzer.capture.lanes import Stride
+from analyzer.capture.reading import MAX_RECORD, FileReader, portions, walk
 from analyzer.capture.records import SLACK, Chunk, Interface, Note
 from analyzer.capture.window import Window
 from analyzer.errors import InputError
@@ -59,8 +60,9 @@ class SnoopReader(FileReader):
         window = self._window
         at = FILE_HEADER
         while True:
-            chunk, at, sound = self._records(at, window.end - RECORD_HEADER + 1)
-            if len(chunk):
+            offsets, at, sound = self._records(at, window.end - RECORD_HEADER + 1)
+            for some in portions(offsets):
+                chunk = self._chunk(some)
                 self._frame += len(chunk)
                 yield chunk
             if not sound:
@@ -77,21 +79,28 @@ class SnoopReader(FileReader):
             self.notes.append(Note("capture-lost-packets", f"the capturing host lost {self._lost} packets"))
         self._finish()
 
-    def _records(self, first: int, stop: int) -> tuple[Chunk, int, bool]:
-        """All whole packets that start in ``[first, stop)``, where the next one does, and if its header is sound."""
+    def _records(self, first: int, stop: int) -> tuple[NDArray[np.int64], int, bool]:
+        """Where whole packets start in ``[first, stop)``, where the next one does, and if its header is sound."""
         window = self._window
-        offsets = starts(window.buffer, first, stop, Stride(">", field=8, least=RECORD_HEADER))
-        fields = np.ndarray((window.end + 1, 6), ">u4", window.buffer, 0, (1, 4))[offsets].astype(np.int64)
-        captured, length = fields[:, 1], fields[:, 2]
+        offsets = walk(window.buffer, first, stop, Stride(">", field=8, least=RECORD_HEADER))
+        captured, length = self._headers()[offsets, 1:3].astype(np.int64).T
         sane = (length >= RECORD_HEADER + captured) & (length <= MAX_RECORD)
         whole = sane & (offsets + length <= window.end)
         count = len(offsets) if whole.all() else int(whole.argmin())
         sound = count == len(offsets) or bool(sane[count])
         after = int(offsets[count]) if count < len(offsets) else int(offsets[-1] + length[-1]) if count else first
-        fields, offsets = fields[:count], offsets[:count]
-        if count:
-            self._lost = int(fields[-1, 3])
-        chunk = Chunk(
+        return offsets[:count], after, sound
+
+    def _headers(self) -> NDArray[np.uint32]:
+        """The packet header at every offset of the window: a row of six words each."""
+        return np.ndarray((self._window.end + 1, 6), ">u4", self._window.buffer, 0, (1, 4))
+
+    def _chunk(self, offsets: NDArray[np.int64]) -> Chunk:
+        """The packets at these offsets."""
+        window, count = self._window, len(offsets)
+        fields = self._headers()[offsets].astype(np.int64)
+        self._lost = int(fields[-1, 3])
+        return Chunk(
             buffer=window.buffer[: window.end + SLACK],
             first_frame=self._frame,
             start=offsets + RECORD_HEADER,
@@ -103,4 +112,3 @@ class SnoopReader(FileReader):
             host_dropped=np.zeros(count, np.bool_),
             packet_id=np.full(count, -1, np.int64),
         )
-        return chunk, after, sound

@@ -88,11 +88,12 @@ def open_window(
     InputError
         The input cannot be opened or unpacked.
     """
-    name = printable(os.fspath(path))
+    name = printable(os.fspath(path)) or "''"
     owned = None
+    is_standard_input = stream is None and name == "-"
     if name == "-":
         name = "standard input"
-    if stream is None and name == "standard input":
+    if is_standard_input:
         if sys.stdin is None:
             raise InputError(f"{name}: is closed")
         stream = sys.stdin.buffer

@@ -36,7 +36,10 @@ def spooled(window: Window) -> BinaryIO:
         window.finish()
         file.seek(0)
         return file
-    copy = cast(BinaryIO, tempfile.TemporaryFile(prefix="ike-analyzer-"))  # noqa: SIM115 - the caller closes it
+    try:
+        copy = cast(BinaryIO, tempfile.TemporaryFile(prefix="ike-analyzer-"))  # noqa: SIM115 - the caller closes it
+    except OSError as error:
+        raise InputError(f"{window.name}: cannot be copied to a temporary file: {error.strerror}") from error
     try:
         copy_to(copy, window)
     except BaseException:

@@ -21,6 +21,17 @@ def printable(text: str) -> str:
     return "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
 
 
+def encodable(text: str) -> str:
+    """A text as JSON may hold it: a file name whose bytes are no UTF-8 has lone surrogates, which few parsers take.
+
+    Examples
+    --------
+    >>> encodable("B\\udcfcro.pcap")
+    'B\\\\udcfcro.pcap'
+    """
+    return text.encode("utf-8", "backslashreplace").decode("utf-8")
+
+
 def decoded(raw: bytes) -> str:
     """Text of a capture file's string field: UTF-8 (pcapng section 3.5), trailing NULs dropped, cut and escaped.
 

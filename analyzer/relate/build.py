@@ -20,6 +20,7 @@ from analyzer.relate.lazy import lazy
 from analyzer.relate.message import Message
 from analyzer.relate.mtu.surroundings import Surroundings
 from analyzer.relate.neighbours import MANY_ATTEMPTS, Neighbour, Neighbourhood
+from analyzer.relate.progress import ASKS_AGAIN
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.settled import settled
 from analyzer.relate.side import partners
@@ -34,6 +35,12 @@ _AFTER_REKEY = (numbers.CREATE_CHILD_SA, numbers.INFORMATIONAL)
 
 #: Where IKE goes in TCP: its own port, and that of HTTPS, which passes most firewalls (RFC 9329 sections 2, 6).
 TCP_PORTS = frozenset({4500, 443})
+
+#: Remarks on packets that are not here to be read: an absence is then no evidence.
+_AS_GOOD_AS_LOST = ("capture-lost-packets", "wifi-encrypted")
+
+#: IKE lengths up to this go in one IP packet of less than 1,280 bytes, whatever the headers are.
+_SURELY_SMALL = 1200
 
 #: Captures with more IKE SAs than this do not keep the views of all of them: each is made when it is looked at.
 KEPT = 2_000
@@ -106,6 +113,9 @@ class IkeSas(Sequence[IkeSa]):
     def _neighbours(self, number: int) -> tuple[Neighbour, ...]:
         return self._neighbourhood.of(number)
 
+    def _siblings(self, number: int) -> tuple[Neighbour, ...]:
+        return self._neighbourhood.siblings_of(number)
+
     def plain_successes(self) -> Iterator[tuple[int, Pair, int]]:
         """Number, addresses and start of each SA that plainly succeeded (see :mod:`analyzer.relate.settled`)."""
         firsts = self._rows[self._begins[:-1]]
@@ -117,21 +127,29 @@ class IkeSas(Sequence[IkeSa]):
         good[_with_esp_one_way(self._flows)] = False
         # An attempt that its client repeats may have been left without a word; its own ESP tells that it was not.
         repeated = _has_company(m, firsts)
+        # The trace may end before a client that lacks a large answer would ask again; likewise.
+        of_rows = (m.time[self._rows] > self._capture.last - ASKS_AGAIN * 1e9) & (
+            (m.length[self._rows] > _SURELY_SMALL) | (m.skf_total[self._rows] > 0)
+        )
+        repeated |= np.logical_or.reduceat(of_rows, self._begins[:-1])
         repeated[list(self._flows)] = False
         good &= ~repeated
-        for number in np.flatnonzero(good).tolist():
-            row = int(firsts[number])
-            pair = _pair(int(m.src[row]), int(m.dst[row]))
-            if pair in self._icmp or pair in self._orphans or (short[number] and not self._has_room(number)):
+        chosen = np.flatnonzero(good)
+        src, dst = m.src[firsts[chosen]], m.dst[firsts[chosen]]
+        pairs = zip(np.minimum(src, dst).tolist(), np.maximum(src, dst).tolist(), strict=True)
+        columns = chosen.tolist(), pairs, m.time[firsts[chosen]].tolist(), short[chosen].tolist()
+        for number, pair, start, may_be_short in zip(*columns, strict=True):
+            if pair in self._icmp or pair in self._orphans or (may_be_short and not self._has_room(number)):
                 continue
-            yield number, pair, int(m.time[row])
+            yield number, pair, start
 
     def _has_room(self, number: int) -> bool:
         """The last IKE_AUTH answer of an SA has room for a Child SA under its cipher suite."""
+        table = self._table
         rows = self._rows[self._begins[number] : self._begins[number + 1]].tolist()
-        answers = [m for m in (Message(self._table, row) for row in rows) if m.is_response]
-        init = [m for m in answers if m.exchange == numbers.IKE_SA_INIT][-1:]
-        last = [m for m in answers if m.exchange == numbers.IKE_AUTH][-1]
+        answers = {table.exchange[row]: row for row in rows if table.is_response[row]}  # the last of each exchange type
+        init = [Message(table, answers[kind]) for kind in (numbers.IKE_SA_INIT,) if kind in answers]
+        last = Message(table, answers[numbers.IKE_AUTH])
         chosen = b"".join(body for m in init for body in m.payload_bodies(numbers.SA))
         key = chosen, last.inner_payload
         if key not in self._least_grants:
@@ -172,6 +190,7 @@ class IkeSas(Sequence[IkeSa]):
             orphans=self._orphans_of(rows, pairs) if self._orphans else (),
             dropped={row: self._dropped[row] for row in rows if row in self._dropped} if self._dropped else {},
             neighbours_of=self._neighbours,
+            siblings_of=self._siblings,
             rekeyed=begins_anew and any(self._rekeying.get(p, first) < first for p in pairs),
         )
 
@@ -366,7 +385,7 @@ def _facts(
         later_fragments=census.later_fragments,
         rejected=census.rejected,
         snapped=census.snapped,
-        lost_packets="; ".join(note.detail.rstrip(".") for note in notes if note.id == "capture-lost-packets"),
+        lost_packets="; ".join(note.detail.rstrip(".") for note in notes if note.id in _AS_GOOD_AS_LOST),
         cut="capture-cut" in ids,
         damaged="capture-damaged" in ids,
         capture_filter=next((i.filter for i in interfaces if i.filter), ""),

@@ -6,12 +6,13 @@ little.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analyzer.capture.gather import Ints
-from analyzer.relate.table import MessageTable
+from analyzer.relate.table import NO_PACKET, MessageTable
 from analyzer.wire.messages import MALFORMED, TRUNCATED, WHOLE
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import MISSING, Packets
@@ -166,17 +167,21 @@ class Message:
         return bool(self._t.takes_part[self.row])
 
     @property
+    def signs(self) -> int:
+        """What it is a sign of (:class:`analyzer.relate.signs.Sign`), as a number."""
+        return self._t.signs[self.row]
+
+    @property
     def payloads(self) -> tuple[int, ...]:
         """Clear payload types, in order."""
-        m = self._t.wire.messages
-        first = int(m.payload_first[self.row])
-        return tuple(self._t.wire.payload_type[first : first + int(m.payload_count[self.row])].tolist())
+        first = self._t.payload_first[self.row]
+        return tuple(self._t.payload_type[first : first + self._t.payload_count[self.row]])
 
     @property
     def notifies(self) -> tuple[int, ...]:
         """Clear notify message types, in order."""
         first = self._t.notify_first[self.row]
-        return tuple(self._t.wire.notify_type[first : first + self._t.notify_count[self.row]].tolist())
+        return tuple(self._t.notify_type[first : first + self._t.notify_count[self.row]])
 
     @property
     def ip_fragments(self) -> int:
@@ -240,6 +245,18 @@ class Message:
         return (int(ttl[packets[0]]),) if len(packets) == 1 else tuple(ttl[packets].tolist())
 
     @property
+    def first_ttl(self) -> int | None:
+        """TTL or hop limit of its first packet; None over TCP."""
+        ttl: int = self._t.first_ttl[self.row]
+        return None if ttl == NO_PACKET else ttl
+
+    @property
+    def first_direction(self) -> int | None:
+        """Which way its first packet passed the capturing host (``DIRECTION_IN`` ...); None over TCP."""
+        direction: int = self._t.first_direction[self.row]
+        return None if direction == NO_PACKET else direction
+
+    @property
     def ip_id(self) -> int:
         """IP identification of its first packet; 0 where there is none (IPv6 in one packet, TCP)."""
         packets = self.packets
@@ -275,27 +292,18 @@ class Message:
 
     def notify_data(self, kind: int) -> list[bytes]:
         """Data of each clear Notify payload of a type (IKEv2: after protocol, SPI size, type and SPI)."""
-        data = self._t.wire.clear[self.row]
-        found = []
-        for payload, at, length in self._payload_places():
-            body = data[at + 4 : at + length]
-            if payload == numbers.N and len(body) >= 4 and int.from_bytes(body[2:4], "big") == kind:
-                found.append(body[4 + body[1] :])
-        return found
+        data, wanted = self._t.wire.clear[self.row], kind.to_bytes(2, "big")
+        return [
+            data[min(at + 8 + data[at + 5], at + length) : at + length]
+            for payload, at, length in self._payload_places()
+            if payload == numbers.N and length >= 8 and data[at + 6 : at + 8] == wanted
+        ]
 
-    def _payload_places(self) -> list[tuple[int, int, int]]:
+    def _payload_places(self) -> Iterator[tuple[int, int, int]]:
         """Type, offset in the message and length of each clear payload."""
-        m, wire = self._t.wire.messages, self._t.wire
-        first = int(m.payload_first[self.row])
-        rows = slice(first, first + int(m.payload_count[self.row]))
-        return list(
-            zip(
-                wire.payload_type[rows].tolist(),
-                wire.payload_offset[rows].tolist(),
-                wire.payload_length[rows].tolist(),
-                strict=True,
-            )
-        )
+        t, first = self._t, self._t.payload_first[self.row]
+        rows = slice(first, first + t.payload_count[self.row])
+        return zip(t.payload_type[rows], t.payload_offset[rows], t.payload_length[rows], strict=True)
 
     def parsed(self) -> IKE | None:
         """The message taken apart; None when its payloads are encrypted and nothing more than the header is clear."""

@@ -99,8 +99,8 @@ def read_hashes(requests: Sequence[Message], responses: Sequence[Message]) -> Ha
     requests, responses : sequences of Message
         Of one IKE SA; only those with their payloads captured count, and of responses those that choose a proposal.
     """
-    asked = [m for m in requests if m.clear_complete]
-    answered = [m for m in responses if m.clear_complete and numbers.SA in m.payloads]
+    asked = _once([m for m in requests if m.clear_complete])
+    answered = _once([m for m in responses if m.clear_complete and numbers.SA in m.payloads])
     return Hashes(
         initiator=_own(asked, requests),
         responder=_own(answered, answered),
@@ -109,14 +109,24 @@ def read_hashes(requests: Sequence[Message], responses: Sequence[Message]) -> Ha
     )
 
 
+def _once(messages: Sequence[Message]) -> Sequence[Message]:
+    """Without repeats: the same bytes between the same ends say nothing new."""
+    if len(messages) < 2:
+        return messages
+    return list({(m.digest, m.address_numbers, m.sport, m.dport): m for m in reversed(messages)}.values())[::-1]
+
+
 def _own(readable: Sequence[Message], sent: Sequence[Message]) -> Own:
     fits: list[bool] = []
     faked = several = False
     for m in readable:
         hashes = m.notify_data(numbers.NAT_DETECTION_SOURCE_IP)
         if hashes:
-            fits.append(detection_hash(m.spi_i, m.spi_r, m.src, m.sport) in hashes)
-            faked = faked or detection_hash(m.spi_i, m.spi_r, m.src, 0) in hashes
+            true = detection_hash(m.spi_i, m.spi_r, m.src, m.sport)
+            fits.append(true in hashes)
+            # A true hash that stands alone leaves no room for a false one.
+            if hashes != [true] or m.sport == 0:
+                faked = faked or detection_hash(m.spi_i, m.spi_r, m.src, 0) in hashes
             several = several or len(hashes) > 1
     return Own(
         fits=any(fits) if fits else None,

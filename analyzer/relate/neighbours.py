@@ -132,6 +132,17 @@ class Neighbourhood:
         chosen += self._nearest(number, list(rest), MAX_NEIGHBOURS - len(chosen))
         return tuple([self._neighbour(i) for i in sorted(chosen, key=self._start.data.__getitem__)])
 
+    def siblings_of(self, number: int) -> tuple[Neighbour, ...]:
+        """Those of the neighbours that are between the same two hosts; none are made where there is no other."""
+        if self._ways[0].is_alone(number):
+            return ()
+        initiator, responder = self._initiator[number], self._responder[number]
+        return tuple(
+            n
+            for n in self.of(number)
+            if self._responder[n.number] == responder and self._initiator[n.number] == initiator
+        )
+
     def _nearest(self, number: int, candidates: list[int], count: int) -> list[int]:
         """The nearest in time to the start of an SA among others, at most ``count``."""
         start = self._start.data
@@ -184,6 +195,11 @@ class _Way:
         self._lower, self._upper = edges[group], edges[group + 1]
         self._place = np.full(len(start), MISSING, dtype=np.int64)
         self._place[order] = np.arange(len(order))
+
+    def is_alone(self, number: int) -> bool:
+        """No other SA shares it with this one."""
+        place = self._place[number]
+        return bool(place == MISSING or self._upper[place] - self._lower[place] == 1)
 
     def around(self, number: int, count: int) -> list[int]:
         """The SAs that share it with this one, at most ``count`` before and ``count`` after it in time."""

@@ -15,6 +15,8 @@ Reached = Literal["init-sent", "init-answered", "auth-sent", "auth-answered", "e
 #: Notify types from here on are status, below are errors (RFC 7296 section 3.10.1).
 _FIRST_STATUS = 16384
 
+#: Seconds after which any known client that has no answer has asked again (strongSwan waits longest: domain.md 4.3).
+ASKS_AGAIN = 4.0
 
 #: Status notifies with which a responder negotiates nothing: asks for a cookie, sends elsewhere, refuses a ticket.
 _TURNS_AWAY = (numbers.COOKIE, numbers.REDIRECT, numbers.TICKET_NACK)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 
-from analyzer.relate import fragmentation, nat, one_way, orphans, progress, side
+from analyzer.relate import fragmentation, nat, one_way, orphans, progress, side, signs
 from analyzer.relate.authentication import Authentication
 from analyzer.relate.exchange import ROLES, Exchange, Role
 from analyzer.relate.facts import Answer, Bounds, CaptureFacts
@@ -63,6 +63,7 @@ class IkeSa:
         orphans: tuple[tuple[int, str, str], ...] = (),
         dropped: Mapping[int, tuple[int, ...]] | None = None,
         neighbours_of: Callable[[int], tuple[Neighbour, ...]] | None = None,
+        siblings_of: Callable[[int], tuple[Neighbour, ...]] | None = None,
         rekeyed: bool = False,
     ) -> None:
         self.number = number
@@ -73,6 +74,7 @@ class IkeSa:
         self.orphans = orphans
         self.dropped = dropped or {}
         self._neighbours_of = neighbours_of
+        self._siblings_of = siblings_of
         self.rekeyed = rekeyed
         first = messages[0]
         self.spi_i = first.spi_i
@@ -289,6 +291,11 @@ class IkeSa:
         return tuple(plans_of(self))
 
     @lazy
+    def signs(self) -> int:
+        """What is in it at all (:class:`analyzer.relate.signs.Sign`), as a number."""
+        return signs.of_sa(self)
+
+    @lazy
     def suite(self) -> Suite | None:
         """Encryption and integrity of the IKE SA, as far as sizes go; None when the trace does not show them."""
         return agreed(self.messages)
@@ -297,6 +304,11 @@ class IkeSa:
     def neighbours(self) -> tuple[Neighbour, ...]:
         """Other IKE SAs that share an address with this one, the nearest in time; at most 64 (``MAX_NEIGHBOURS``)."""
         return self._neighbours_of(self.number) if self._neighbours_of is not None else ()
+
+    @lazy
+    def siblings(self) -> tuple[Neighbour, ...]:
+        """Those :attr:`neighbours` that are of the same initiator with the same responder."""
+        return self._siblings_of(self.number) if self._siblings_of is not None else ()
 
     @lazy
     def _side(self) -> tuple[Side, str]:

@@ -143,7 +143,7 @@ def _direction(sent: Mapping[Role, Sequence[Message]]) -> Clue | None:
 
 
 def _recorded(messages: Sequence[Message]) -> set[int]:
-    return {int(m.packet_table.direction[row]) for m in messages for row in m.packets[:1]}
+    return {direction for m in messages if (direction := m.first_direction) is not None}
 
 
 def _ttl(sent: Mapping[Role, Sequence[Message]]) -> Clue | None:
@@ -161,7 +161,7 @@ def _ttl(sent: Mapping[Role, Sequence[Message]]) -> Clue | None:
 def _is_fresh(messages: Sequence[Message]) -> bool | None:
     """Are all packets of one end unrouted? None without any packet of it."""
     # Only its first packet: behind it there may be copies from the other side of a router.
-    ttls = {int(m.packet_table.ttl[row]) for m in messages for row in m.packets[:1]}
+    ttls = {ttl for m in messages if (ttl := m.first_ttl) is not None}
     return ttls <= _INITIAL_TTLS if ttls else None
 
 

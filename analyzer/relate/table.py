@@ -14,9 +14,13 @@ from numpy.typing import NDArray
 
 from analyzer.capture.gather import Bools, Ints
 from analyzer.relate.lazy import lazy
+from analyzer.relate.signs import of_messages
 from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE
 from analyzer.wire.registry import numbers
-from analyzer.wire.tables import Wire
+from analyzer.wire.tables import MISSING, Narrow, Wire
+
+#: Stands for a value of the first packet where there is none: of no header field, and not ``MISSING``.
+NO_PACKET = -2
 
 
 class MessageTable:
@@ -46,6 +50,12 @@ class MessageTable:
         self.digest = m.digest.data
         self.notify_first = m.notify_first.data
         self.notify_count = m.notify_count.data
+        self.notify_type = wire.notify_type.data
+        self.payload_first = m.payload_first.data
+        self.payload_count = m.payload_count.data
+        self.payload_type = wire.payload_type.data
+        self.payload_offset = wire.payload_offset.data
+        self.payload_length = wire.payload_length.data
         self.fragments = wire.datagrams.fragments.data
         self.largest = wire.datagrams.largest.data
         self.first_fragment = wire.datagrams.first_fragment_length.data
@@ -73,18 +83,42 @@ class MessageTable:
         order = np.argsort(datagram, kind="stable")
         return order, np.searchsorted(datagram[order], np.arange(len(self.fragments) + 1))
 
+    @lazy
+    def signs(self) -> memoryview:
+        """For each message the signs that it bears (:class:`analyzer.relate.signs.Sign`), as a number."""
+        return of_messages(self).data
+
+    @lazy
+    def first_direction(self) -> memoryview:
+        """For each message the direction of its first packet; ``NO_PACKET`` over TCP."""
+        return self._of_first_packet(self.wire.packets.direction)
+
+    @lazy
+    def first_ttl(self) -> memoryview:
+        """For each message the TTL of its first packet; ``NO_PACKET`` over TCP."""
+        return self._of_first_packet(self.wire.packets.ttl)
+
+    def _of_first_packet(self, column: Narrow) -> memoryview:
+        order, begins = self.packet_rows
+        datagram = self.wire.messages.datagram
+        found = np.full(len(datagram), NO_PACKET, dtype=np.int32)
+        has_packet = np.flatnonzero(datagram != MISSING)
+        has_packet = has_packet[begins[datagram[has_packet]] < begins[datagram[has_packet] + 1]]
+        found[has_packet] = column[order[begins[datagram[has_packet]]]]
+        return found.data
+
 
 def having_payload(wire: Wire, kind: int) -> Bools:
     """For each message: does it hold a clear payload of this type?"""
-    return _having(wire.payload_type == kind, wire.messages.payload_first, wire.messages.payload_count)
+    return having(wire.payload_type == kind, wire.messages.payload_first, wire.messages.payload_count)
 
 
 def having_notify(wire: Wire, kind: int) -> Bools:
     """For each message: does it hold a clear Notify of this type?"""
-    return _having(wire.notify_type == kind, wire.messages.notify_first, wire.messages.notify_count)
+    return having(wire.notify_type == kind, wire.messages.notify_first, wire.messages.notify_count)
 
 
-def _having(hits: Bools, first: Ints, count: NDArray[Any]) -> Bools:
+def having(hits: Bools, first: Ints, count: NDArray[Any]) -> Bools:
     """Which messages have at least one hit among their ``count`` elements from ``first`` on."""
     before = np.concatenate([[0], np.cumsum(hits)])
     found: Bools = before[first + count] > before[first]

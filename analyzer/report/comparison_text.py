@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
+from analyzer.capture.text import encodable
 from analyzer.comparison.cause import Leg
 from analyzer.comparison.clock import ClockOffset
 from analyzer.comparison.compare import ComparedSa, Comparison
@@ -110,8 +111,8 @@ def as_json(comparison: Comparison) -> str:
     return json.dumps(
         {
             "schema": SCHEMA,
-            "client": c.client.path,
-            "server": c.server.path,
+            "client": encodable(c.client.path),
+            "server": encodable(c.server.path),
             "swapped": c.swapped,
             "clock_offset": None
             if clock is None

@@ -1,12 +1,17 @@
-"""The JSON report: schema ``ike-analyzer/report/1`` (names and meanings are a contract; see docs in the README)."""
+"""The JSON report: schema ``ike-analyzer/report/1`` (names and meanings are a contract; see docs in the README).
+
+It is written part by part: as one dictionary, the report of a capture with very many IKE SAs takes ten times the memory
+of its text.
+"""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
+from analyzer.capture.text import encodable
 from analyzer.relate.build import KEPT
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.facts import Bounds, CaptureFacts
@@ -14,7 +19,7 @@ from analyzer.relate.sa import IkeSa
 from analyzer.relate.what_if import plan_text
 from analyzer.report.timestamp import iso
 from analyzer.rules.engine import gravest_first
-from analyzer.rules.model import Finding, Verdict
+from analyzer.rules.model import Finding, NotAssessed, Verdict
 from analyzer.wire.registry import name
 
 if TYPE_CHECKING:
@@ -23,37 +28,69 @@ if TYPE_CHECKING:
 SCHEMA = "ike-analyzer/report/1"
 #: IKE SAs looked at to say from which side the capture was taken.
 _ENOUGH_FOR_SIDE = 50
-#: IKE SAs that are listed: each takes some 10 KB of memory. Of more, the first ones are, and that of the verdict.
+#: The parts of the report that are lists of any length.
+_LISTS = ("sas", "findings", "not_assessed")
+#: IKE SAs that are listed: each takes some 5 KB of the report. Of more, the first ones are, and that of the verdict.
 MAX_SAS = 10_000
 
 
 def as_json(capture: Capture) -> str:
     """The report as one line of JSON (ASCII only: nothing in it can steer a terminal)."""
-    return json.dumps(as_dict(capture), separators=(", ", ": "))
+    return "".join(json_parts(capture))
+
+
+def json_parts(capture: Capture) -> Iterator[str]:
+    """What :func:`as_json` gives, in parts to be written one after another. All is known before the first one."""
+    report = _report(capture, _text)
+    between = "{"
+    for key, value in report.items():
+        yield f'{between}"{key}": '
+        between = ", "
+        if key not in _LISTS:
+            yield _text(value)
+            continue
+        opening = "["
+        for entry in value:
+            # Entries that are kept as texts are not made once more.
+            yield opening + (entry if isinstance(entry, str) else _text(entry))
+            opening = ", "
+        yield "]" if opening != "[" else "[]"
+    yield "}"
 
 
 def as_dict(capture: Capture) -> dict[str, Any]:
     """The report as plain dictionaries, lists, texts and numbers."""
+    report = _report(capture, lambda sa: sa)
+    return {key: list(value) if key in _LISTS else value for key, value in report.items()}
+
+
+def _text(value: Any) -> str:
+    return json.dumps(value, separators=(", ", ": "))
+
+
+def _report(capture: Capture, keep: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+    """The report, its long lists as iterables; ``keep`` makes of each IKE SA what is kept of it."""
     judgement = capture.judgement
     findings = list(judgement.of_capture)
-    not_assessed, sas, spi = [], [], {}
+    not_assessed: list[NotAssessed] = []
+    sas, spi = list[object](), dict[int, str]()
     # One look at each IKE SA: the views of a capture with very many are not kept.
     few = len(capture.sas_seen) <= KEPT
     for sa in _listed(capture):
         found, lacking = judgement.assess(sa)
         spi[sa.number] = f"{sa.spi_i:016x}"
-        sas.append(_sa(sa, judgement.verdict_among(sa, found)) | (_guesses(sa) if few else _NO_GUESSES))
+        sas.append(keep(_sa(sa, judgement.verdict_among(sa, found)) | (_guesses(sa) if few else _NO_GUESSES)))
         findings += found
-        not_assessed += [{"rule": n.rule, "sa": spi[sa.number], "because": n.because} for n in lacking]
+        not_assessed += lacking
     return {
         "schema": SCHEMA,
-        "file": capture.path,
+        "file": encodable(capture.path),
         "sha256": capture.sha256,
         "capture": _capture(capture, findings),
         "verdict": _verdict(capture.verdict),
         "sas": sas,
-        "findings": [_finding(f, spi) for f in gravest_first(findings)],
-        "not_assessed": not_assessed,
+        "findings": (_finding(f, spi) for f in gravest_first(findings)),
+        "not_assessed": (_not_assessed(n, spi) for n in not_assessed),
     }
 
 
@@ -189,3 +226,7 @@ def _finding(finding: Finding, spi: dict[int, str]) -> dict[str, Any]:
         "filter": finding.filter,
         "remedies": list(finding.remedies),
     }
+
+
+def _not_assessed(lacking: NotAssessed, spi: dict[int, str]) -> dict[str, Any]:
+    return {"rule": lacking.rule, "sa": None if lacking.sa is None else spi[lacking.sa], "because": lacking.because}

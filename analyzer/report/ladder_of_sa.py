@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from analyzer.relate.exchange import Attempt
@@ -33,6 +34,7 @@ MAX_STEPS = 40
 
 _MILLISECOND = 1_000_000
 _CLIENT, _SERVER, _ROUTER = "C", "S", "R"
+_ORDER = {_CLIENT: 0, _SERVER: 1, _ROUTER: 2}
 #: Of one ICMP error on one line.
 _MOST_SENDINGS = 8
 _OUTCOMES = {
@@ -60,16 +62,17 @@ def ladder_of(sa: IkeSa, *, max_steps: int = MAX_STEPS) -> Ladder:
         Steps kept, in time.
     """
     zero = sa.start
-    steps = [*_messages(sa, zero), *_esp(sa, zero), *_icmp(sa, zero)]
+    hosts = _hosts(sa)
+    steps = [*_messages(sa, hosts, zero), *_esp(sa, zero), *_icmp(sa, hosts, zero)]
     steps.sort(key=lambda step: step.time)
     shown = steps[:max_steps]
-    named = {step.sender for step in shown}
+    named = {name for step in shown for name in (step.sender, step.receiver)}
+    shown_hosts = {_CLIENT: sa.initiator, _SERVER: sa.responder}
+    shown_hosts |= {key: address for address, key in hosts.items() if key in named}
+    # The client's addresses stand on the left of an arrow; those of one letter in the order in which they appear.
+    order = sorted(shown_hosts, key=lambda key: _ORDER[key[0]])
     return Ladder(
-        hosts=(
-            Host(_CLIENT, sa.initiator),
-            Host(_SERVER, sa.responder),
-            *(Host(key, address) for address, key in _hosts(sa).items() if key in named - {_CLIENT, _SERVER}),
-        ),
+        hosts=tuple(Host(key, shown_hosts[key]) for key in order),
         steps=tuple(shown),
         options=Options(start=zero if zero >= 0 else None),
         sas=(Sa(1, f"{sa.spi_i:016x}", f"{sa.spi_r:016x}" if sa.spi_r else ""),),
@@ -77,39 +80,56 @@ def ladder_of(sa: IkeSa, *, max_steps: int = MAX_STEPS) -> Ladder:
 
 
 def _hosts(sa: IkeSa) -> dict[str, str]:
-    """The name of each address: the two sides, then R, R2 and so on that sent ICMP errors about their packets."""
+    """The name of each address: the two sides, where they moved to, and who sent ICMP errors about their packets.
+
+    A side that goes on from another address (MOBIKE, a NAT that forgot it) is C2 or S2 there; routers are R, R2.
+    """
     # Hostile packets go from an address to itself: then it is both.
     names = {sa.responder: _SERVER} | {sa.initiator: _CLIENT}
-    sides = len(names)
-    for row in sa.icmp:
-        routers = len(names) - sides + 1
-        names.setdefault(_address(sa, row.src), _ROUTER if routers == 1 else f"{_ROUTER}{routers}")
+    numbers_of = Counter(names.values())
+    for address, letter in _others(sa):
+        if address not in names:
+            numbers_of[letter] += 1
+            names[address] = letter if numbers_of[letter] == 1 else f"{letter}{numbers_of[letter]}"
     return names
+
+
+def _others(sa: IkeSa) -> Iterable[tuple[str, str]]:
+    """Addresses, each with the letter of what is there: who talks with the server is the client, wherever it is."""
+    for message in sa.messages:
+        src, dst = message.src, message.dst
+        outward = src == sa.initiator or dst == sa.responder
+        if {src, dst}.isdisjoint((sa.initiator, sa.responder)):
+            outward = message.is_initiator
+        yield src, _CLIENT if outward else _SERVER
+        yield dst, _SERVER if outward else _CLIENT
+    for row in sa.icmp:
+        yield _address(sa, row.src), _ROUTER
 
 
 def _address(sa: IkeSa, index: int) -> str:
     return sa.messages[0].address_text(index)
 
 
-def _messages(sa: IkeSa, zero: int) -> Iterable[Step]:
+def _messages(sa: IkeSa, hosts: Mapping[str, str], zero: int) -> Iterable[Step]:
     if sa.version < 2:
         for message in sa.messages:
-            yield _step(sa, zero, (Attempt((message,)),), "", is_response=message.src != sa.initiator)
+            yield _step(hosts, zero, (Attempt((message,)),), "", is_response=message.src != sa.initiator)
         return
     for exchange in sa.exchanges:
         if exchange.requests:
             outcome = _OUTCOMES.get(exchange.outcome, "")
-            yield _step(sa, zero, exchange.requests, outcome, is_response=False)
+            yield _step(hosts, zero, exchange.requests, outcome, is_response=False)
         if exchange.responses:
             outcome = "response-only" if not exchange.requests else ""
-            yield _step(sa, zero, exchange.responses, outcome, is_response=True)
+            yield _step(hosts, zero, exchange.responses, outcome, is_response=True)
 
 
-def _step(sa: IkeSa, zero: int, attempts: Sequence[Attempt], outcome: str, *, is_response: bool) -> Step:
+def _step(hosts: Mapping[str, str], zero: int, attempts: Sequence[Attempt], outcome: str, *, is_response: bool) -> Step:
     """One line: all sendings of one message."""
     attempt = max(attempts, key=lambda a: (a.complete, a.length))
     first = attempt.messages[0]
-    sender, receiver = (_CLIENT, _SERVER) if first.src == sa.initiator else (_SERVER, _CLIENT)
+    sender, receiver = hosts[first.src], hosts[first.dst]
     # Clocks jump: in the ladder the first sending is the earliest.
     begin, *again = sorted(a.time for a in attempts)
     return Step(
@@ -216,16 +236,15 @@ def _span(flow: EspFlow) -> tuple[int, ...]:
     return (flow.first_frame,) if flow.packets == 1 else (flow.first_frame, flow.last_frame)
 
 
-def _icmp(sa: IkeSa, zero: int) -> Iterable[Step]:
+def _icmp(sa: IkeSa, hosts: Mapping[str, str], zero: int) -> Iterable[Step]:
     """One line for the same error again and again, up to some length."""
-    names = _hosts(sa)
     same: dict[tuple[str, bool, Icmp], list[IcmpRow]] = {}
     for row in sa.icmp:
         said = _icmp_name(row.error)
         if said:
             to_client = _address(sa, row.quoted_src) == sa.initiator
             what = Icmp(name=said, mtu=row.error.mtu)
-            same.setdefault((names[_address(sa, row.src)], to_client, what), []).append(row)
+            same.setdefault((hosts[_address(sa, row.src)], to_client, what), []).append(row)
     for (sender, to_client, what), unsorted in same.items():
         rows = sorted(unsorted, key=lambda row: row.time)
         for first in range(0, len(rows), _MOST_SENDINGS):
@@ -252,5 +271,5 @@ def steps_left_out(sa: IkeSa, max_steps: int = MAX_STEPS) -> int:
     """Steps that :func:`ladder_of` does not show."""
     messages = sum(bool(e.requests) + bool(e.responses) for e in sa.exchanges) if sa.version >= 2 else len(sa.messages)
     flows = sum(bool(flow.spi) for flow in sa.flows)
-    reports = sum(1 for _ in _icmp(sa, sa.start))
+    reports = sum(1 for _ in _icmp(sa, _hosts(sa), sa.start))
     return max(messages + flows + reports - max_steps, 0)

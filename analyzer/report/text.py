@@ -87,7 +87,7 @@ def _not_shown(capture: Capture, shown: Sequence[IkeSa]) -> Iterable[str]:
     if not rest:
         return
     verb = "is" if len(rest) == 1 else "are"
-    ids = Counter(capture.judgement.of_sa[number].id for number in rest) if len(rest) <= _TALLIED else Counter()
+    ids = Counter(map(capture.judgement.of_sa.id, rest)) if len(rest) <= _TALLIED else Counter()
     which = f" ({', '.join(f'{count} {name}' for name, count in ids.most_common())})" if ids else ""
     told = f"{_count(len(rest), 'more IKE SA')}{which} {verb} not shown"
     yield wrapped(f"{told}: --json lists them (up to 10,000).", "") + "\n"

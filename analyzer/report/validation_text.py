@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from analyzer.capture.text import encodable
 from analyzer.report.text import wrapped
 from analyzer.report.timestamp import iso, utc
 from analyzer.validation import Check, CheckedSa, Validation
@@ -77,7 +78,7 @@ def as_json(capture: Capture, validation: Validation) -> str:
     return json.dumps(
         {
             "schema": SCHEMA,
-            "file": capture.path,
+            "file": encodable(capture.path),
             "exit_status": validation.exit_status,
             "superseded": validation.superseded,
             "sas": [_sa(one) for one in validation.checked],

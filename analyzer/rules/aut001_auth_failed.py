@@ -21,6 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames
 from analyzer.wire.registry import numbers
@@ -69,6 +70,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=22,
     check=check,
+    signs=Sign.AUTH_ANSWER,
     ceiling=Confidence.STRONG,
     remedies=("read-server-log",),
     topics=("client-certificate", "credentials"),

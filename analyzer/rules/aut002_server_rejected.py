@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.relate.authentication import LONG_ANSWER
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
@@ -54,7 +55,15 @@ def _rejected(sa: IkeSa, last: Exchange, rejection: Exchange) -> Observation:
     after = (rejection.requests[0].time - answered) / 1e6
     is_notify = rejection.requests[0].inner_payload == numbers.N
     act = "a short notify, as AUTHENTICATION_FAILED is" if is_notify else "a Delete"
+    # Without the cipher suite nobody knows what a short answer had room for (domain.md 1.4.6).
+    is_short = last.response is not None and last.response.length <= LONG_ANSWER
+    may_lack_child = is_short and sa.authentication.suite is None
     doubt = "" if is_notify else " A user who hangs up at once looks the same."
+    if may_lack_child and not is_notify:
+        doubt += (
+            " Which algorithms were chosen is not in the trace, so the answer may as well have refused the tunnel "
+            "(Child SA) only."
+        )
     return Observation(
         title=(
             f"The server accepted IKE_AUTH ({_answer(last)}), and the client ended it {after:,.0f} ms later with "
@@ -66,7 +75,9 @@ def _rejected(sa: IkeSa, last: Exchange, rejection: Exchange) -> Observation:
             f"root is not trusted, its chain is not sent, its revocation list cannot be fetched.{doubt}"
         ),
         frames=frames(init_frames(sa), last.frames, rejection.frames),
-        confidence=Confidence.STRONG if is_notify else Confidence.PROBABLE,
+        confidence=(
+            Confidence.STRONG if is_notify else Confidence.POSSIBLE if may_lack_child else Confidence.PROBABLE
+        ),
         remedies=("server-certificate",),
     )
 

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules import certainty
 from analyzer.rules.advice import advise
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
@@ -157,6 +158,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=24,
     check=check,
+    signs=Sign.EAP,
     ceiling=Confidence.PROBABLE,
     topics=("credentials", "eap-radius", "open-udp-4500"),
 )

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules.advice import advise
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames
@@ -90,6 +91,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=25,
     check=check,
+    signs=Sign.EAP,
     ceiling=Confidence.STRONG,
     topics=("credentials", "eap-radius"),
 )

@@ -26,6 +26,7 @@ from collections.abc import Iterator
 from analyzer.relate.authentication import AT_ONCE
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames
 from analyzer.wire.registry import numbers
@@ -112,6 +113,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=26,
     check=check,
+    signs=Sign.AUTH_ANSWER,
     ceiling=Confidence.STRONG,
     remedies=("child-sa", "read-server-log"),
 )

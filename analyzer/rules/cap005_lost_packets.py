@@ -3,8 +3,9 @@
 What it means
     Something that is absent from the trace may have been on the wire: every verdict that rests on silence is less sure.
 Seen as
-    Drop counters in the file (pcapng interface statistics, per-packet drop counts), or packets cut so short that what
-    they carried cannot be told.
+    Drop counters in the file (pcapng interface statistics, per-packet drop counts), or packets of which what they
+    carried cannot be told: cut too short, encrypted on Wi-Fi, or of a tunnel whose packets came in fragments of which
+    some are missing.
 Not to be confused with
     Packets lost on the network.
 Certain when

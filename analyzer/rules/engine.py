@@ -30,6 +30,9 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(sorted(found, key=lambda r: (r.order, r.code)))
 
 
+#: The verdict of every IKE SA that plainly succeeded (:mod:`analyzer.relate.settled`; a property test holds that).
+PLAIN_SUCCESS = "connected-ok"
+
 #: Severity, confidence and place in the catalogue: the smallest is the gravest.
 Rank = tuple[int, int, int]
 
@@ -40,6 +43,8 @@ class Verdicts(Sequence[Verdict]):
     def __init__(self, related: Related, rules: Sequence[tuple[Rank, Rule]]) -> None:
         self._related = related
         self._rules = rules
+        #: Those of the rules that can say something of an IKE SA with such signs.
+        self._by_signs: dict[int, Sequence[tuple[Rank, Rule]]] = {}
         self._known: dict[int, Verdict] = {}
         #: Severity and confidence of what was worked out once, a byte each: of a flood of SAs no more is kept.
         self._ranks = bytearray(len(related.sas))
@@ -62,11 +67,22 @@ class Verdicts(Sequence[Verdict]):
         """The verdict of a view that is at hand."""
         verdict = self._known.get(sa.number)
         if verdict is None:
-            verdict = _verdict_of_sa(sa, self._rules)
+            verdict = _verdict_of_sa(sa, self._worth_asking(sa.signs))
             self._ranks[sa.number] = 1 + verdict.severity.rank * len(Confidence) + verdict.confidence.rank
             if len(self) <= KEPT:
                 self._known[sa.number] = verdict
         return verdict
+
+    def _worth_asking(self, signs: int) -> Sequence[tuple[Rank, Rule]]:
+        found = self._by_signs.get(signs)
+        if found is None:
+            found = [(best, rule) for best, rule in self._rules if rule.signs is None or rule.signs & signs]
+            self._by_signs[signs] = found
+        return found
+
+    def id(self, number: int) -> str:
+        """For counting: which verdict it is, without working it out for what plainly succeeded."""
+        return PLAIN_SUCCESS if number in self._related.plain_successes else self[number].id
 
     def rank(self, number: int) -> int:
         """For sorting by severity and confidence, the gravest first, without a verdict for what plainly succeeded."""
@@ -154,7 +170,7 @@ def _assess(sa: IkeSa, rules: Iterable[Rule]) -> tuple[list[Finding], list[NotAs
     for rule in rules:
         if sa.version not in rule.versions:
             continue
-        missing = next((reason for need in rule.needs if (reason := EVIDENCE[need](sa))), "")
+        missing = _lacking(sa, rule)
         if missing:
             lacking.append(NotAssessed(rule.code, sa.number, missing))
         else:
@@ -170,7 +186,7 @@ def _finding(rule: Rule, sa: int | None, seen: Observation) -> Finding:
         severity=seen.severity or rule.severity,
         confidence=seen.confidence,
         title=seen.title,
-        detail=seen.detail,
+        detail=seen.detail if seen.more is None else f"{seen.detail} {seen.more()}".strip(),
         frames=seen.frames,
         # Both sides may be given the same advice: once is enough.
         remedies=tuple(dict.fromkeys(text for key in (*rule.remedies, *seen.remedies) for text in remedy(key))),
@@ -187,14 +203,35 @@ def _as_verdict(finding: Finding) -> Verdict:
 
 def _verdict_of_sa(sa: IkeSa, rules: Iterable[tuple[Rank, Rule]]) -> Verdict:
     """The gravest finding; ``rules`` come with the best that each can find, and in the order of that."""
-    gravest: Finding | None = None
+    gravest: tuple[Rule, Observation] | None = None
+    rank: Rank = _LEAST
     for best, rule in rules:
-        if gravest is not None and gravest.rank <= best:
+        if rank <= best:
             break
-        for finding in _assess(sa, (rule,))[0]:
-            if finding.is_verdict and (gravest is None or finding.rank < gravest.rank):
-                gravest = finding
-    return _as_verdict(gravest) if gravest is not None else _undecided(sa)
+        if sa.version not in rule.versions or _lacking(sa, rule):
+            continue
+        for seen in rule.check(sa):
+            if not seen.is_remark and (found := _rank(rule, seen)) < rank:
+                gravest, rank = (rule, seen), found
+    if gravest is None:
+        return _undecided(sa)
+    rule, seen = gravest
+    severity = seen.severity or rule.severity
+    return Verdict(rule.id, severity, seen.confidence, seen.title, sa.number, rule.code, seen.frames)
+
+
+#: Behind every finding.
+_LEAST: Rank = (len(Severity), 0, 0)
+
+
+def _rank(rule: Rule, seen: Observation) -> Rank:
+    """That of the finding which it becomes."""
+    return (seen.severity or rule.severity).rank, seen.confidence.rank, rule.order
+
+
+def _lacking(sa: IkeSa, rule: Rule) -> str:
+    """What evidence is missing for a rule; empty when it is all there."""
+    return next((reason for need in rule.needs if (reason := EVIDENCE[need](sa))), "")
 
 
 def _open_question(sa: IkeSa) -> str:

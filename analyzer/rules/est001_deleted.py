@@ -104,11 +104,16 @@ def _client_deletes_too(sa: IkeSa, deletion: Exchange) -> bool:
 
 
 def _is_rekeyed(sa: IkeSa, deletion: Exchange) -> bool:
-    """A CREATE_CHILD_SA that begins with SA both ways was answered shortly before: the old IKE SA is deleted then."""
+    """A CREATE_CHILD_SA was answered shortly before, and what it replaced is deleted then.
+
+    One that begins with SA both ways makes a new IKE SA; one that begins with N(REKEY_SA) a new Child SA. The Delete of
+    an old Child SA is answered with a Delete: where that answer is seen to be empty, it was for the IKE SA.
+    """
     begun = deletion.requests[0].time
+    replaced = (numbers.SA,) if deletion.responses else (numbers.SA, numbers.N)
     return any(
         e.request is not None
-        and e.request.inner_payload == numbers.SA
+        and e.request.inner_payload in replaced
         and (e.response is None or e.response.inner_payload == numbers.SA)
         and e.outcome == "answered"
         and 0 <= begun - e.requests[-1].time <= _REKEYED * 1e9

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules.advice import against_ip_fragments
 from analyzer.rules.ip_fragments_lost import LARGE, Loss, lost_requests
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
@@ -134,6 +135,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=8,
     check=check,
+    signs=Sign.IP_FRAGMENTS,
     needs=("later-fragments",),
     topics=("enable-ike-fragmentation", "permit-ip-fragments", "shrink-ike-auth", "not-interface-mtu"),
 )

@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 from analyzer.relate.exchange import Attempt
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules.advice import against_ip_fragments
 from analyzer.rules.ip_fragments_lost import Loss, lost_responses, repeats_after_answer
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
@@ -95,6 +96,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=9,
     check=check,
+    signs=Sign.IP_FRAGMENTS,
     needs=("later-fragments",),
     topics=("enable-ike-fragmentation", "permit-ip-fragments", "shrink-server-chain", "not-interface-mtu"),
 )

@@ -23,6 +23,7 @@ from itertools import chain
 
 from analyzer.relate.exchange import Attempt, Exchange, Role
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules.advice import Hand, advise
 from analyzer.rules.ip_fragments_lost import LARGE, Loss, is_split, lost_requests, lost_responses
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
@@ -106,6 +107,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=12,
     check=check,
+    signs=Sign.IP_FRAGMENTS,
     topics=("lower-ike-fragment-size",),
     needs=("later-fragments",),
 )

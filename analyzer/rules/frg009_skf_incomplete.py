@@ -25,6 +25,7 @@ from collections.abc import Iterator, Sequence
 from analyzer.capture.select import NAT_T_PORT
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.relate.skf import SkfSets, skf_sets
 from analyzer.rules import silence
 from analyzer.rules.advice import Hand, advise
@@ -219,6 +220,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=13,
     check=check,
+    signs=Sign.SKF,
     topics=("lower-ike-fragment-size", "gateway-trace", "path-mtu"),
     ceiling=Confidence.STRONG,
 )

@@ -23,6 +23,7 @@ from collections.abc import Iterator
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.relate.skf import skf_sets
 from analyzer.relate.suite import COMMON, SKF_HEADER
 from analyzer.rules import silence
@@ -136,6 +137,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=14,
     check=check,
+    signs=Sign.SKF,
     ceiling=Confidence.STRONG,
     topics=("fragment-count-limit",),
 )

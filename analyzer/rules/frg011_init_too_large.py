@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules import certainty, silence
 from analyzer.rules.ip_fragments_lost import of_part, repeats_after_answer
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
@@ -172,6 +173,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=15,
     check=check,
+    signs=Sign.IP_FRAGMENTS,
     needs=("later-fragments",),
     remedies=("shrink-ike-sa-init", "permit-ip-fragments", "not-fragmentation-for-ike-sa-init"),
 )

@@ -125,11 +125,11 @@ def _of_request(sa: IkeSa, exchange: Exchange, about: Sequence[IcmpRow], *, seen
     meanings = {i.error.meaning for i in about}
     if "reassembly-timeout" in meanings:
         return Confidence.PROVED
-    if meanings & set(TOO_BIG):
+    silent = certainty.of_silence(sa, exchange)
+    # A router speaks of what it could not pass; that what was sent after that was lost as well, only the silence says.
+    if meanings & set(TOO_BIG) and silent is Confidence.PROBABLE:
         return Confidence.STRONG
-    if not seen_whole:
-        return of_part(sa, at_sender=sa.side == "initiator")
-    return certainty.of_silence(sa, exchange)
+    return silent if seen_whole else of_part(sa, at_sender=sa.side == "initiator")
 
 
 def of_part(sa: IkeSa, *, at_sender: bool) -> Confidence:

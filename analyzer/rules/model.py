@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
 
+from analyzer.relate.signs import Sign
+
 
 class Severity(Enum):
     """How bad: ``blocking`` ends the connection attempt, ``degrading`` hurts, ``information`` is to be known."""
@@ -50,6 +52,7 @@ _CONFIDENCES = {confidence.value: rank for rank, confidence in enumerate(Confide
 class Observation:
     """What a rule found in one IKE SA or capture. Text from the capture in it is escaped already.
 
+    ``more``: makes the rest of the detail, where that costs something: a verdict does without.
     ``is_remark``: worth knowing, but no answer to "why did it fail" (a group retry that went well, say).
     """
 
@@ -60,6 +63,7 @@ class Observation:
     severity: Severity | None = None
     remedies: tuple[str, ...] = ()
     is_remark: bool = False
+    more: Callable[[], str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +87,8 @@ class Rule:
     topics : tuple of str
         Topics of remedies that its findings draw from (:func:`analyzer.remedies.for_topic`), whose every remedy its
         page lists; and ids of what does not help.
+    signs : Sign or None
+        It can be the verdict only on an IKE SA that bears one of these; None: on any.
     versions : tuple of int
         Major IKE versions of the SAs that it is about.
     ceiling : Confidence
@@ -100,6 +106,7 @@ class Rule:
     needs: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
+    signs: Sign | None = None
     versions: tuple[int, ...] = (2,)
     ceiling: Confidence = Confidence.PROVED
     is_verdict: bool = True

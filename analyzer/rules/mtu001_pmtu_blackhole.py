@@ -27,6 +27,7 @@ from analyzer.relate.mtu.answered import is_unbroken
 from analyzer.relate.mtu.clue import Clue
 from analyzer.relate.orphans import only_short_ends
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.relate.skf import skf_sets
 from analyzer.rules import silence
 from analyzer.rules.advice import advise
@@ -247,6 +248,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=16,
     check=check,
+    signs=Sign.IP_FRAGMENTS | Sign.SKF | Sign.ICMP | Sign.SIZES,
     topics=("lower-ike-fragment-size", "path-mtu", "enable-ike-fragmentation"),
     ceiling=Confidence.STRONG,
 )

@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames
 from analyzer.wire.registry import number, numbers
@@ -102,6 +103,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=18,
     check=check,
+    signs=Sign.ERROR,
     ceiling=Confidence.STRONG,
     remedies=("align-proposals",),
 )

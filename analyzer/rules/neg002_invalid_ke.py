@@ -22,6 +22,7 @@ from collections.abc import Iterator, Sequence
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.rounds import LOOP, Round, demanding, is_settled, silence_after_demand
 from analyzer.rules.wording import frames, init_frames, times
@@ -126,6 +127,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=20,
     check=check,
+    signs=Sign.ERROR,
     ceiling=Confidence.STRONG,
     topics=("align-key-exchange-group",),
 )

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.rounds import LOOP, Round, demanding, is_settled
 from analyzer.rules.wording import frames, init_frames, times
@@ -80,6 +81,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=21,
     check=check,
+    signs=Sign.ERROR,
     ceiling=Confidence.STRONG,
     topics=("cookie-loop",),
 )

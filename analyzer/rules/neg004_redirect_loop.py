@@ -22,6 +22,7 @@ from collections.abc import Iterator
 
 from analyzer.capture.text import printable
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.rounds import is_settled
 from analyzer.rules.wording import frames, init_frames
@@ -90,6 +91,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=36,
     check=check,
+    signs=Sign.ERROR,
     ceiling=Confidence.STRONG,
     topics=("redirect",),
 )

@@ -24,6 +24,7 @@ from collections.abc import Iterator
 from analyzer.relate.authentication import SHORT_ANSWER
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules import certainty, silence
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames, init_frames, octets, offsets, pieces, silence_after, times
@@ -117,6 +118,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=37,
     check=check,
+    signs=Sign.INTERMEDIATE | Sign.ERROR,
     ceiling=Confidence.STRONG,
     topics=("pq-intermediate", "read-server-log"),
 )

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.rounds import is_settled
 from analyzer.rules.wording import frames
@@ -62,6 +63,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=111,
     check=check,
+    signs=Sign.ERROR,
     ceiling=Confidence.STRONG,
     remedies=("read-server-log",),
 )

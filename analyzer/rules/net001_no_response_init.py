@@ -66,7 +66,8 @@ def _silent(sa: IkeSa, exchange: Exchange) -> Observation:
     about = silence.reports(sa, exchange)
     return Observation(
         title=title,
-        detail=f"{_sent(exchange)}; {silence_after(sa, exchange)}. {_others(sa)}{icmp_phrase(sa, about)}".strip(),
+        detail=f"{_sent(exchange)}; {silence_after(sa, exchange)}.",
+        more=lambda: f"{_others(sa)}{icmp_phrase(sa, about)}",
         frames=frames(exchange.frames, (i.frame for i in about)),
         confidence=Confidence.POSSIBLE if too_big else certainty.of_silence(sa, exchange),
         remedies=("reach-gateway", "open-udp-500"),
@@ -81,9 +82,8 @@ def _silent_at_responder(sa: IkeSa, exchange: Exchange) -> Observation:
             f"{times(exchange.attempts)}, and the gateway sends no answer: no IKE service takes it, or the service "
             "ignores this client."
         ),
-        detail=(
-            f"{_sent(exchange)}; {silence_after(sa, exchange)}. The trace was taken at the gateway. {_others(sa)}"
-        ).strip(),
+        detail=f"{_sent(exchange)}; {silence_after(sa, exchange)}. The trace was taken at the gateway.",
+        more=lambda: _others(sa),
         frames=frames(exchange.frames),
         confidence=Confidence.STRONG if sure else Confidence.POSSIBLE,
         remedies=("gateway-service", "read-server-log"),

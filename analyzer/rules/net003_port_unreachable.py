@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules import refusal
 from analyzer.rules.model import Observation, Rule, Severity
 from analyzer.rules.silence import PORT_UNREACHABLE
@@ -43,5 +44,6 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=3,
     check=check,
+    signs=Sign.ICMP,
     topics=("gateway-service", "reach-gateway"),
 )

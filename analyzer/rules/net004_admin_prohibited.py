@@ -18,6 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules import refusal
 from analyzer.rules.model import Observation, Rule, Severity
 from analyzer.rules.silence import ADMIN_PROHIBITED
@@ -41,5 +42,6 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=4,
     check=check,
+    signs=Sign.ICMP,
     topics=("admin-prohibited",),
 )

@@ -19,6 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules import refusal
 from analyzer.rules.model import Observation, Rule, Severity
 from analyzer.rules.silence import UNROUTED
@@ -54,5 +55,6 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=5,
     check=check,
+    signs=Sign.ICMP,
     topics=("routing",),
 )

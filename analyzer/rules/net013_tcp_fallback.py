@@ -40,9 +40,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         f"{exchange_name(exchange)} over UDP port {exchange.requests[0].messages[0].dport} was sent "
         f"{times(exchange.attempts)} without an answer"
     )
-    begun = [
-        n for n in silence.siblings(sa) if n.over_tcp and exchange.times[0] <= n.start <= exchange.times[-1] + _SOON
-    ]
+    begun = [n for n in sa.siblings if n.over_tcp and exchange.times[0] <= n.start <= exchange.times[-1] + _SOON]
     answered = [n for n in begun if n.answered]
     if answered:
         yield _remark(

@@ -20,6 +20,7 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.silence import dropped_frames, lasts
 from analyzer.rules.wording import exchange_name, frames, times
@@ -99,5 +100,6 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=40,
     check=check,
+    signs=Sign.DROPPED,
     remedies=("host-firewall",),
 )

@@ -20,6 +20,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.neighbours import MANY_ATTEMPTS
+from analyzer.relate.progress import ASKS_AGAIN
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import announcements, frames
@@ -27,6 +28,8 @@ from analyzer.wire.registry import numbers
 
 #: Seconds within which a client that begins anew repeats the attempt; likewise from the attempt before to this one.
 _ANEW, _AT_ONCE = 60.0, 10.0
+#: Larger packets may be lost for their size on some path (IPv6's minimum MTU).
+_SMALL = 1280
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
@@ -71,6 +74,8 @@ def _abandoned(sa: IkeSa) -> str:
     authentication = sa.authentication
     if authentication.later or authentication.last is None or sa.esp_i_to_r or sa.esp_r_to_i:
         return ""
+    if reason := _may_not_have_arrived(sa):
+        return reason
     same_server = [n for n in sa.neighbours if n.responder == sa.responder]
     first = sa.messages[0]
     port = first.sport if first.is_initiator else first.dport
@@ -85,6 +90,23 @@ def _abandoned(sa: IkeSa) -> str:
     if before and min(before) <= _AT_ONCE:
         return f"it repeats one that was answered as well and left {min(before):.3f} s before, and nothing follows it"
     return ""
+
+
+def _may_not_have_arrived(sa: IkeSa) -> str:
+    """At the server a large answer is only seen to leave; a client that lacks it asks again, a little later."""
+    answered, last = sa.authentication.answered_at, sa.authentication.last
+    response = last.response if last is not None else None
+    if sa.side != "responder" or answered is None or response is None:
+        return ""
+    if not (response.is_ip_fragmented or response.skf_total or response.largest_ip_packet > _SMALL):
+        return ""
+    waited = (sa.capture.last - answered) / 1e9
+    if not 0 <= waited < ASKS_AGAIN:
+        return ""
+    return (
+        f"the trace, taken at the server, ends {waited:.1f} s after the answer left, before a client that lacks it "
+        "would ask again"
+    )
 
 
 def _in_doubt(sa: IkeSa, abandoned: str) -> Observation:

@@ -106,18 +106,12 @@ def is_eap_round(sa: IkeSa, exchange: Exchange) -> bool:
     )
 
 
-def siblings(sa: IkeSa) -> list[Neighbour]:
-    """Other IKE SAs of the same initiator with the same responder."""
-    initiator, responder = sa.initiator, sa.responder
-    return [n for n in sa.neighbours if n.responder == responder and n.initiator == initiator]
-
-
 def answered_meanwhile(sa: IkeSa, exchange: Exchange) -> tuple[Neighbour, ...]:
     """Other IKE SAs between the same two hosts that began, and were answered, while this one asked in vain."""
     since, until = exchange.times[0] - _SAME_TIME, exchange.times[-1]
     return tuple(
         n
-        for n in siblings(sa)
+        for n in sa.siblings
         if n.init_answered is not None and n.asked and not n.over_tcp and since <= n.start <= n.init_answered <= until
     )
 
@@ -130,7 +124,7 @@ def is_one_of_many(sa: IkeSa, exchange: Exchange) -> bool:
 def begun_on_4500(sa: IkeSa) -> tuple[Neighbour, ...]:
     """IKE SAs between the same two hosts that began on UDP 4500 and were answered there."""
     return tuple(
-        n for n in siblings(sa) if n.init_answered is not None and n.heard_on_4500 and n.responder_port == NAT_T_PORT
+        n for n in sa.siblings if n.init_answered is not None and n.heard_on_4500 and n.responder_port == NAT_T_PORT
     )
 
 

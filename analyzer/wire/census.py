@@ -9,10 +9,14 @@ from analyzer.capture.gather import Gather, Ints
 from analyzer.capture.links import KNOWN, distinct
 from analyzer.capture.records import NO_TIME, Chunk
 from analyzer.capture.select import AH, ESP, IPV6_FRAGMENT, UDP, Ports, Selection
+from analyzer.capture.tunnels import PROTOCOLS
+from analyzer.wire.datagram import Datagram
 from analyzer.wire.ip_packet import IpPacket
 from analyzer.wire.tables import MISSING, Census
 
 _UDP_HEADER = 8
+#: Places in a row of the packets table, which each fragment refers to.
+_IP_VERSION, _PROTOCOL = 6, 15
 #: Ethernet and an IPv6 header; and all headers down to UDP with some tags. A packet cut behind them can be told.
 _LINK_AND_IP, _HEADERS = 54, 94
 
@@ -55,19 +59,51 @@ def count_unlocated(census: Census, packets: list[tuple[IpPacket, bytes]], ports
     """Correct the census by the packets of a frame whose IP headers only the general decoder found."""
     census.ip_packets += bool(packets)
     for packet, data in packets:
-        later = packet.fragment_offset > 0
-        if later:
-            census.later_fragments += 1
-            first = census.first_later_fragment
-            census.first_later_fragment = frame if first == MISSING else min(first, frame)
-        if packet.protocol == UDP:
-            known = {int.from_bytes(data[0:2], "big"), int.from_bytes(data[2:4], "big")} if len(data) >= 4 else set()
-            accepted = later or packet.mf or any(port in ports for port in known)
-        else:
-            accepted = packet.protocol in (ESP, AH) and not later
-        if accepted:
+        _count_later(census, packet, frame)
+        if _passes(packet, data, ports):
             census.rejected -= 1
             return
+
+
+def count_reassembled(census: Census, outer: Datagram, packet: IpPacket, data: bytes, ports: Ports) -> None:
+    """Correct the census by a tunnel's packet that came in fragments: they say nothing of a filter, what it held does.
+
+    Parameters
+    ----------
+    census : Census
+        Is changed.
+    outer : Datagram
+        The tunnel's packet.
+    packet, data : IpPacket, bytes
+        What it carried, and what is behind its headers.
+    ports : Ports
+        Where IKE is looked for.
+    """
+    pieces = [*outer.fragments, *outer.duplicates]
+    four, protocol = pieces[0].ref[_IP_VERSION] == 4, pieces[0].ref[_PROTOCOL]
+    if not (four and protocol in PROTOCOLS):
+        census.later_fragments -= sum(piece.offset > 0 for piece in pieces)
+        if census.later_fragments <= 0:
+            census.later_fragments, census.first_later_fragment = 0, MISSING
+    _count_later(census, packet, outer.fragments[-1].frame)
+    let_through, counted_so = _passes(packet, data, ports), four and protocol == UDP
+    census.rejected += len(pieces) * (counted_so - let_through)
+
+
+def _count_later(census: Census, packet: IpPacket, frame: int) -> None:
+    if packet.fragment_offset:
+        census.later_fragments += 1
+        first = census.first_later_fragment
+        census.first_later_fragment = frame if first == MISSING else min(first, frame)
+
+
+def _passes(packet: IpPacket, data: bytes, ports: Ports) -> bool:
+    """Whether a filter on the ports of IKE, and on ESP, lets it through, taken that it knows of fragments."""
+    later = packet.fragment_offset > 0
+    if packet.protocol != UDP:
+        return packet.protocol in (ESP, AH) and not later
+    known = {int.from_bytes(data[0:2], "big"), int.from_bytes(data[2:4], "big")} if len(data) >= 4 else set()
+    return later or packet.mf or any(port in ports for port in known)
 
 
 def _headless(fields: Gather, chunk: Chunk, ip_of: Ints) -> int:

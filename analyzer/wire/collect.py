@@ -17,7 +17,7 @@ from analyzer.capture.links import KNOWN, cooked_directions, locate_ip
 from analyzer.capture.records import Chunk, Interface, Note
 from analyzer.capture.select import AH, UDP, Ports, select
 from analyzer.wire import natt
-from analyzer.wire.census import count, count_unlocated
+from analyzer.wire.census import count, count_reassembled, count_unlocated
 from analyzer.wire.conversations import Conversations
 from analyzer.wire.flows import Flows
 from analyzer.wire.headers import address_numbers, ip_ends, ipv4_headers
@@ -171,6 +171,9 @@ class Collector:
         if headless:
             detail = f"{headless:,} packets were cut so short that what they carried cannot be told: as good as lost"
             notes.append(Note("capture-lost-packets", detail))
+        if self._singles.torn:
+            what = "packets of tunnels came in IP fragments that are not all here: what they carried cannot be told"
+            notes.append(Note("capture-lost-packets", f"{self._singles.torn:,} {what}"))
         if self._singles.encrypted:
             detail = f"{self._singles.encrypted:,} Wi-Fi frames are encrypted: what they carried cannot be seen"
             notes.append(Note("wifi-encrypted", detail))
@@ -304,7 +307,11 @@ class Collector:
         for row, is_plain in zip(rows.tolist(), plain.tolist(), strict=True):
             if not is_plain:
                 packets = self._singles.add(chunk, row, int(links[row]))
-                if ip_of[row] < 0:
+                outer = int(ip_of[row] - chunk.start[row])
+                # Behind the extension headers of IPv6 may be a tunnel: only now its packet is there to be counted.
+                inside = outer >= 0 and any(packet.l3_offset > outer for packet, _ in packets)
+                self.census.ip_packets -= inside
+                if outer < 0 or inside:
                     count_unlocated(self.census, packets, self.ports, chunk.first_frame + row)
                 continue
             packet = next(headers)
@@ -317,6 +324,9 @@ class Collector:
     def _take_singles(self) -> None:
         """Move the finished datagrams and messages of the one-at-a-time path into the tables."""
         drained = self._singles.drain()
+        for unwrapped in self._singles.unwrapped:
+            count_reassembled(self.census, *unwrapped, self.ports)
+        self._singles.unwrapped.clear()
         loose = drained.messages
         if not loose or not self._room_for(len(loose)):
             return

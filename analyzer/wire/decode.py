@@ -15,7 +15,7 @@ import dpkt
 from analyzer.wire.fixed_header import read_header
 from analyzer.wire.ip_packet import IpPacket
 from analyzer.wire.link_headers import find_ip_headers
-from analyzer.wire.tunnels import MAX_TUNNELS, find_inner_header
+from analyzer.wire.tunnels import MAX_TUNNELS, find_inner_header, find_inner_header_at
 
 #: RFC 8200 section 4.1 allows seven extension headers in a packet.
 _MAX_EXTENSION_HEADERS = 16
@@ -25,7 +25,7 @@ _EXTENSION_HEADERS = frozenset({_HOP_BY_HOP, _ROUTING, _FRAGMENT, _AUTHENTICATIO
 
 
 def decode(link_type: int, frame: bytes) -> IpPacket | None:
-    """Decode a frame as far as the payload of its IP packet; of a tunnel's (GRE, VXLAN), the packet inside.
+    """Decode a frame as far as the payload of its IP packet; of a tunnel's (GRE, VXLAN, ...), the packet inside.
 
     Parameters
     ----------
@@ -58,8 +58,23 @@ def decode_each(link_type: int, frame: bytes) -> Iterator[IpPacket]:
             yield _innermost(frame, packet)
 
 
+def decode_inside(protocol: int, payload: bytes) -> IpPacket | None:
+    """Decode what a tunnel's packet carries, put together from fragments: offsets are those in ``payload``.
+
+    Examples
+    --------
+    >>> inner = bytes.fromhex("4500001c00010000401100000a000002cb007107" "01f401f400080000")
+    >>> packet = decode_inside(47, bytes.fromhex("00000800") + inner)
+    >>> packet.l3_offset, packet.payload_offset, packet.protocol
+    (4, 24, 17)
+    """
+    start = find_inner_header_at(payload, protocol, 0)
+    packet = None if start is None else _packet_at(payload, start)
+    return None if packet is None else _innermost(payload, packet)
+
+
 def _innermost(frame: bytes, packet: IpPacket) -> IpPacket:
-    """The packet inside GRE or VXLAN, if that is what it is."""
+    """The packet inside a tunnel, if that is what it is."""
     for _ in range(MAX_TUNNELS):
         start = find_inner_header(frame, packet)
         inner = None if start is None else _packet_at(frame, start)

@@ -1,4 +1,5 @@
-"""From a frame to its IP header, by link type: Ethernet and its tags, PPP, loopback, Linux cooked mode, raw IP, Wi-Fi.
+"""From a frame to its IP header, by link type: Ethernet and its tags, PPP, loopback, Linux cooked mode, raw IP, Wi-Fi,
+and what a capturing program puts before them.
 
 The general way, for whatever :mod:`analyzer.capture.links` calls odd. Only what stands in front of the IP header is
 read here, and its version; the header itself is read in :mod:`analyzer.wire.decode`.
@@ -7,6 +8,7 @@ read here, and its version; the header itself is read in :mod:`analyzer.wire.dec
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Literal
 
 import dpkt
 
@@ -28,8 +30,17 @@ _SNAP, _LLC_IP = b"\xaa\xaa\x03", 0x06
 _PPP_IPV4, _PPP_IPV6, _PPP_MPLS = 0x0021, 0x0057, 0x0281
 _AF_IPV4, _AF_IPV6 = frozenset({2}), frozenset({24, 28, 30})
 
+#: ERF, of the type field: a bit for further headers, of which each has it in its first byte; and what a record is, by
+#: kind of link: Ethernet, HDLC, IP (Endace Extensible Record Format).
+_ERF_MORE = 0x80
+_ERF_ETHERNET, _ERF_HDLC, _ERF_IP = (2, 11, 16, 20), (1, 10, 15, 19), (22, 23)
+#: NFLOG: the attribute that is the packet (linux/netfilter/nfnetlink_log.h).
+_NFLOG_PACKET = 9
+
 #: Tags and labels nest without limit on paper; no network stacks this many.
 _MAX_TAGS = 16
+#: Attributes of NFLOG before the packet; there are some twenty.
+_MAX_ATTRIBUTES = 32
 
 #: Where an IP header starts, and the version that the layer below promised (0: it promised none).
 _Start = tuple[int, int]
@@ -43,7 +54,7 @@ def find_ip_header(link_type: int, frame: bytes) -> tuple[int, int] | None:
     link_type : int
         LINKTYPE of the interface. Known: Ethernet 1 (VLAN tags, MPLS, PPPoE, LLC/SNAP), NULL 0, LOOP 108, raw IP 12,
         14, 101, 228, 229, PPP 9 and 50, PPPoE 51, Linux cooked 113 and 276, Cisco HDLC 104, MPLS 219, Wi-Fi 105, 119,
-        127, 163 and 192.
+        127, 163 and 192, ERF 197, NFLOG 239, PKTAP 258.
     frame : bytes
         The captured bytes; may be cut short.
 
@@ -95,9 +106,10 @@ def _ethernet(frame: bytes, offset: int = 0) -> _Start | None:
     return _ethertype(frame, offset + ethernet.__hdr_len__, ethernet.type) if ethernet else None
 
 
-def _cisco_hdlc(frame: bytes) -> _Start | None:
+def _cisco_hdlc(frame: bytes, at: int = 0) -> _Start | None:
     """Address, control, and an Ethernet type."""
-    return _ethertype(frame, 4, int.from_bytes(frame[2:4], "big")) if len(frame) >= 4 else None
+    ethertype = int.from_bytes(frame[at + 2 : at + 4], "big")
+    return _ethertype(frame, at + 4, ethertype) if len(frame) >= at + 4 else None
 
 
 def _sll(frame: bytes) -> _Start | None:
@@ -169,9 +181,9 @@ def _pppoe(frame: bytes, offset: int = 0) -> _Start | None:
     return _ppp_protocol(frame, offset + session.__hdr_len__)
 
 
-def _ppp(frame: bytes) -> _Start | None:
+def _ppp(frame: bytes, at: int = 0) -> _Start | None:
     """RFC 1662 section 3.1; address and control may be compressed away (RFC 1661 section 6.6)."""
-    return _ppp_protocol(frame, 2 if frame.startswith(b"\xff\x03") else 0)
+    return _ppp_protocol(frame, at + 2 if frame.startswith(b"\xff\x03", at) else at)
 
 
 def _ppp_protocol(frame: bytes, offset: int) -> _Start | None:
@@ -195,6 +207,48 @@ def _loopback(frame: bytes) -> _Start | None:
     return 4, 6 if families & _AF_IPV6 else 0
 
 
+def _erf(frame: bytes) -> _Start | None:
+    """16 bytes, further headers of eight, and before Ethernet two of padding."""
+    if len(frame) < 16:
+        return None
+    at, kind = 16, frame[8] & ~_ERF_MORE
+    more = bool(frame[8] & _ERF_MORE)
+    for _ in range(_MAX_TAGS):
+        if not more or at >= len(frame):
+            break
+        at, more = at + 8, bool(frame[at] & _ERF_MORE)
+    if kind in _ERF_ETHERNET:
+        return _ethernet(frame, at + 2)
+    if kind in _ERF_HDLC:
+        return _ppp(frame, at) if frame[at : at + 2] == b"\xff\x03" else _cisco_hdlc(frame, at)
+    return (at, 0) if kind in _ERF_IP else None
+
+
+def _pktap(frame: bytes) -> _Start | None:
+    """Apple's header tells its own length, and the link type inside (xnu bsd/net/pktap.h)."""
+    at, link = int.from_bytes(frame[0:4], "little"), int.from_bytes(frame[8:12], "little")
+    inner = _LINKS.get(link)
+    if len(frame) < 12 or at < 12 or inner is None or inner is _pktap:
+        return None
+    found = inner(frame[at:])
+    return None if found is None else (at + found[0], found[1])
+
+
+def _nflog(frame: bytes) -> _Start | None:
+    """Attributes in the byte order of the capturing host: length, type, value, padded to four bytes."""
+    at = 4
+    # The first one is short: one of the two bytes of its length is 0.
+    order: Literal["little", "big"] = "big" if frame[at : at + 1] == b"\0" else "little"
+    for _ in range(_MAX_ATTRIBUTES):
+        size = int.from_bytes(frame[at : at + 2], order)
+        if size < 4 or at + 4 >= len(frame):
+            return None
+        if int.from_bytes(frame[at + 2 : at + 4], order) & 0x7FFF == _NFLOG_PACKET:
+            return at + 4, 0
+        at += size + -size % 4
+    return None
+
+
 def _raw(frame: bytes) -> _Start:
     return 0, 0
 
@@ -215,4 +269,7 @@ _LINKS: dict[int, Callable[[bytes], _Start | None]] = {
     229: _raw,
     113: _sll,
     276: _sll2,
+    197: _erf,
+    239: _nflog,
+    258: _pktap,
 }

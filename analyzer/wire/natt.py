@@ -45,18 +45,30 @@ def classify(fields: Gather, at: Ints, captured: Ints, length: Ints, sport: Ints
     """
     marked = (fields.u32(at) == 0) & (captured >= MARKER)
     on_500: Bools = (sport == IKE_PORT) | (dport == IKE_PORT)
-    behind = _looks_like_ike(fields, at + MARKER, captured - MARKER)
     bare = _looks_like_ike(fields, at, captured)
-    fits_behind = behind & (fields.u32(at + MARKER + 24) == length - MARKER)
-    fits_bare = bare & (fields.u32(at + 24) == length)
-    marked_ike = marked & behind & (fits_behind | ~fits_bare)
+    fits_bare = _fits(fields, at, length, bare)
+    # Of many packets nearly all are ESP: the header behind the marker is looked for where there is a marker.
+    marked_ike = np.zeros(len(at), dtype=np.bool_)
+    rows = np.flatnonzero(marked)
+    inner = at[rows] + MARKER
+    behind = _looks_like_ike(fields, inner, captured[rows] - MARKER)
+    marked_ike[rows] = behind & (_fits(fields, inner, length[rows] - MARKER, behind) | ~fits_bare[rows])
     bare_ike = ~marked_ike & bare & (fits_bare | (on_500 & ~marked))
     kinds = np.full(len(at), OTHER, dtype=np.int8)
     kinds[~marked & ~on_500 & (captured >= MARKER) & (length >= _ESP_HEADER)] = ESP
     kinds[bare_ike] = IKE
     kinds[marked_ike] = IKE_BEHIND_MARKER
-    kinds[(length == 1) & (captured >= 1) & (fields.u8(at) == 0xFF)] = KEEPALIVE
+    single = np.flatnonzero((length == 1) & (captured >= 1))
+    kinds[single[fields.u8(at[single]) == 0xFF]] = KEEPALIVE
     return kinds
+
+
+def _fits(fields: Gather, at: Ints, length: Ints, among: Bools) -> Bools:
+    """Of some payloads, those that the length in the IKE header fits."""
+    found = among.copy()
+    rows = np.flatnonzero(among)
+    found[rows] = fields.u32(at[rows] + 24) == length[rows]
+    return found
 
 
 def _looks_like_ike(fields: Gather, at: Ints, captured: Ints) -> Bools:

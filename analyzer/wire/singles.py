@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 
 from analyzer.capture.records import Chunk, Note
 from analyzer.capture.select import AH, ESP, ICMP, ICMPV6, IPV6_EXTENSIONS, TCP, UDP, Ports
+from analyzer.capture.tunnels import PROTOCOLS, UDP_PORTS
 from analyzer.wire import natt
 from analyzer.wire.bystanders import Bystanders
 from analyzer.wire.datagram import Datagram, Fragment
@@ -26,8 +27,12 @@ from analyzer.wire.tcp_framing import TcpRecord
 MAX_ICMP = 10_000
 MAX_ORPHANS = 10_000
 MAX_ORPHAN_FRAGMENTS = 50_000
+#: Tunnels in tunnels whose fragments are put together, each time.
+MAX_NESTED = 4
 
 _UDP_HEADER = 8
+#: Bytes of a tunnel's packet that are enough to tell what it carries: all headers down to UDP with some tags.
+_TELLING = 128
 
 #: A row of the packets table without its ports and datagram, in the order of the table's columns.
 PacketRow = tuple[int, ...]
@@ -107,6 +112,8 @@ class Singles:
         self._icmp_left_out = 0
         #: Datagrams on the IKE ports cut before the IKE header ends.
         self.headless = 0
+        #: Packets of tunnels in fragments, some of which are not in the capture, that may have held IKE.
+        self.torn = 0
         #: Wi-Fi frames whose content is encrypted.
         self.encrypted = 0
         self._ports = ports
@@ -116,6 +123,8 @@ class Singles:
         self._streams = TcpStreams()
         self._complete: list[Datagram] = []
         self._drained = Drained()
+        #: Packets of tunnels that came in fragments, since the last time: with what each carried.
+        self.unwrapped: list[tuple[Datagram, IpPacket, bytes]] = []
 
     @property
     def evicted(self) -> int:
@@ -163,22 +172,35 @@ class Singles:
 
     def take(self, chunk: Chunk, row: int, packet: IpPacket, data: bytes) -> None:
         """Take one packet whose headers are read already; ``data`` is what was captured behind them."""
+        done = self._take(chunk, row, packet, data)
+        for _ in range(MAX_NESTED):
+            inside = None if done is None else _inside(done)
+            if done is None or inside is None:
+                break
+            self.unwrapped.append((done, *inside))
+            done = self._take(chunk, row, *inside)
+        if done is not None:
+            self._complete.append(done)
+
+    def _take(self, chunk: Chunk, row: int, packet: IpPacket, data: bytes) -> Datagram | None:
+        """As :meth:`take`; the datagram that the packet completes, if it is a fragment."""
         fragment = packet.mf or packet.fragment_offset > 0
         extended = packet.ip_version == 6 and packet.protocol in IPV6_EXTENSIONS
         if not fragment:
             self.bystanders.take(chunk, row, packet, data)
-        if packet.protocol == UDP or (fragment and extended):
-            self._udp(self._fragment_of(chunk, row, packet, data), packet)
-        elif packet.protocol in (ESP, AH) and packet.fragment_offset == 0 and len(data) >= 8:
+        if packet.protocol == UDP or (fragment and (extended or packet.protocol in PROTOCOLS)):
+            return self._piece(self._fragment_of(chunk, row, packet, data), packet)
+        if packet.protocol in (ESP, AH) and packet.fragment_offset == 0 and len(data) >= 8:
             # The SPI of AH stands behind its first word (RFC 4302 section 2).
             spi_first = data[4:] if packet.protocol == AH else data
             self._esp(packet, 0, 0, spi_first, int(chunk.time[row]), chunk.first_frame + row)
         elif fragment:
-            return
+            return None
         elif packet.protocol == TCP:
             self._tcp(chunk, row, packet, data)
         elif packet.protocol == (ICMP if packet.ip_version == 4 else ICMPV6):
             self._icmp_error(chunk, row, packet, data)
+        return None
 
     # -- UDP, whole or in fragments ----------------------------------------------------------------------------------
 
@@ -215,7 +237,8 @@ class Singles:
             int(chunk.host_dropped[row]),
         )
 
-    def _udp(self, fragment: Fragment, packet: IpPacket) -> None:
+    def _piece(self, fragment: Fragment, packet: IpPacket) -> Datagram | None:
+        """UDP, whole or a fragment; or a fragment of a tunnel's packet. The datagram that it completes."""
         key = (packet.src, packet.dst, packet.protocol, packet.ip_id)
         alone = fragment.offset == 0 and not fragment.more
         if fragment.offset == 0 and packet.protocol == UDP and len(fragment.data) >= 4:
@@ -226,18 +249,29 @@ class Singles:
                 self._esp(packet, sport, dport, fragment.data[_UDP_HEADER:], fragment.time, fragment.frame)
             self.headless += wanted and kind == natt.OTHER and _is_cut_early(fragment)
             wanted = wanted and kind != natt.ESP
-            if not wanted:
+            if not wanted and not (fragment.more and dport in UDP_PORTS and self._may_hold_ike(packet, fragment)):
                 if not alone:
                     self._reassembler.discard(key, fragment)
-                return
-        if alone and len(fragment.data) < _UDP_HEADER:
-            return
+                return None
+        elif fragment.offset == 0 and packet.protocol in PROTOCOLS and not self._may_hold_ike(packet, fragment):
+            self._reassembler.discard(key, fragment)
+            return None
         if alone:
-            self._finished([fragment], [], fragment.data, fragment.length, (), overlap=False)
-            return
-        done = self._reassembler.add(key, fragment)
-        if done is not None:
-            self._complete.append(done)
+            if len(fragment.data) >= _UDP_HEADER:
+                self._finished([fragment], [], fragment.data, fragment.length, (), overlap=False)
+            return None
+        return self._reassembler.add(key, fragment)
+
+    def _may_hold_ike(self, packet: IpPacket, first: Fragment) -> bool:
+        """Whether the packet inside a tunnel's, by its first fragment, is more than traffic on other ports."""
+        from analyzer.wire.decode import decode_inside
+
+        inner = decode_inside(packet.protocol, first.data)
+        if inner is None:
+            return len(first.data) < _TELLING
+        if inner.mf or inner.fragment_offset or inner.protocol not in (TCP, UDP):
+            return True
+        return any(port in self._ports for port in _ports(first.data[inner.payload_offset :][:4]))
 
     def _esp(self, packet: IpPacket, sport: int, dport: int, data: bytes, time: int, frame: int) -> None:
         src, dst = self._addresses.number(packet.src), self._addresses.number(packet.dst)
@@ -249,6 +283,9 @@ class Singles:
         length = total if total is not None else max(f.offset + f.length for f in datagram.fragments)
         data = datagram.data
         protocol = datagram.fragments[0].ref[_PROTOCOL]
+        if not datagram.complete and _is_tunnel(protocol, data):
+            self.torn += 1
+            return
         if protocol != UDP:
             # Destination options may stand behind an IPv6 fragment header (RFC 8200 section 4.1).
             from analyzer.wire.decode import skip_extension_headers
@@ -391,6 +428,34 @@ class Singles:
 
 def _ports(header: bytes) -> tuple[int, int]:
     return int.from_bytes(header[0:2], "big"), int.from_bytes(header[2:4], "big")
+
+
+def _is_tunnel(protocol: int, payload: bytes) -> bool:
+    """Most fragments are no tunnel's, and what follows them needs dpkt."""
+    if protocol == UDP and int.from_bytes(payload[2:4], "big") not in UDP_PORTS:
+        return False
+    from analyzer.wire.tunnels import is_tunnel
+
+    return is_tunnel(protocol, payload)
+
+
+def _inside(datagram: Datagram) -> tuple[IpPacket, bytes] | None:
+    """The packet that a tunnel's carried, and what is behind its headers; None where the datagram is no tunnel's."""
+    protocol, payload = datagram.fragments[0].ref[_PROTOCOL], datagram.data
+    if protocol in IPV6_EXTENSIONS:
+        from analyzer.wire.decode import skip_extension_headers
+
+        protocol, at = skip_extension_headers(protocol, payload)
+        payload = payload[at:]
+    if not _is_tunnel(protocol, payload):
+        return None
+    from analyzer.wire.decode import decode_inside
+
+    packet = decode_inside(protocol, payload)
+    if packet is None:
+        return None
+    at = packet.payload_offset
+    return packet, payload[at : at + packet.payload_length]
 
 
 def _kind_of_first(first: Fragment, sport: int, dport: int) -> int:

@@ -6,6 +6,7 @@ import io
 import os
 import stat
 import subprocess
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -123,4 +124,62 @@ def test_what_it_wrote_of_a_damaged_file_counts(tmp_path: Path, samples: Path, m
     assert {note.id for note in notes} == {"capture-converted", "capture-damaged", "capture-cut"}
     fake(tmp_path, f'head -c 60 {sample} > "$4"\nexit 2\n', monkeypatch)
     with pytest.raises(InputError):
+        open_capture("x", stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
+
+
+@pytest.mark.parametrize(
+    "script",
+    [
+        'mkfifo "$4"',
+        'mkdir "$4"',
+        'ln -s /dev/zero "$4"',
+        ': > "$4"',
+        'printf "not a pcapng, but long enough to be one" > "$4"',
+        'rm -r "$(dirname "$4")"',
+    ],
+)
+def test_what_it_leaves_is_not_believed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str) -> None:
+    fake(tmp_path, script + "\nexit 0\n", monkeypatch)
+    with pytest.raises(InputError, match="AIX iptrace"):
+        open_capture("x", stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
+
+
+@pytest.mark.parametrize("ends", ["exit 0", "exec tail -f /dev/null"])
+def test_nothing_that_it_started_outlives_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, ends: str) -> None:
+    # Whoever still runs holds the pipe open: its end is the proof that nobody does.
+    os.mkfifo(tmp_path / "alive")
+    reader = os.open(tmp_path / "alive", os.O_RDONLY | os.O_NONBLOCK)
+    fake(tmp_path, f"tail -f /dev/null > {tmp_path}/alive & printf x > {tmp_path}/alive\n{ends}\n", monkeypatch)
+    monkeypatch.setattr(convert, "SECONDS", 1.0)
+    with pytest.raises(InputError, match="AIX iptrace"):
+        open_capture("x", stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
+    os.set_blocking(reader, True)
+    assert os.read(reader, 10) == b"x"
+    assert os.read(reader, 10) == b""
+    os.close(reader)
+
+
+def test_of_a_long_file_that_it_does_not_know_little_is_copied(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(tmp_path, f'wc -c < "$3" >> {tmp_path}/sizes\nexit 1\n', monkeypatch)
+    with pytest.raises(InputError, match="not a capture that can be read"):
+        open_capture("x", stream=io.BytesIO(bytes(9 << 20)), chunk_bytes=4096)
+    (size,) = map(int, (tmp_path / "sizes").read_text().split())
+    assert convert.TRIED_FIRST <= size <= 2 * convert.TRIED_FIRST
+
+
+def test_of_a_long_file_that_it_knows_all_is_given(
+    tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = samples / "809-fragments-lost.pcapng"
+    fake(tmp_path, f'wc -c < "$3" >> {tmp_path}/sizes\ncp {sample} "$4"\n', monkeypatch)
+    raw = b"iptrace 2.0" + bytes(9 << 20)
+    found, _, _ = packets(Path("x"), stream=io.BytesIO(raw))
+    assert found == packets(sample)[0]
+    assert int((tmp_path / "sizes").read_text().split()[-1]) == len(raw)
+
+
+def test_no_room_for_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    fake(tmp_path, "exit 1\n", monkeypatch)
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
+    with pytest.raises(InputError, match="x: cannot be converted: No such file"):
         open_capture("x", stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))

@@ -63,11 +63,20 @@ def packets(raw: bytes, chunk_bytes: int = 1 << 16) -> tuple[list[Packet], list[
                 data = chunk.buffer[begin : begin + size].tobytes()
                 link = reader.interfaces[int(chunk.interface[index])].link_type
                 found.append((len(found) + 1, int(chunk.time[index]), int(chunk.wire[index]), link, data))
-    return found, reader.notes
+    return found, [note for note in reader.notes if note.id != "time-zone-unknown"]
 
 
 def ids(notes: list[Note]) -> list[str]:
     return [note.id for note in notes]
+
+
+@pytest.mark.parametrize(("minor", "ids"), [(0, ["time-zone-unknown"]), (2, ["time-zone-unknown"]), (3, [])])
+def test_the_time_zone_is_not_known_before_2_3(minor: int, ids: list[str]) -> None:
+    """domain.md 8.6: the start is local time; from 2.3 on each frame has its time in UTC as well."""
+    trailer = struct.pack("<HIQB", 1, 0, 133_444_736_000_000_000, 0)[: (0, 2, 6, 15)[minor]]
+    with open_capture("test", stream=io.BytesIO(netmon_file(frame(b"x", trailer=trailer), minor=minor))) as reader:
+        assert sum(len(chunk) for chunk in reader.chunks()) == 1
+    assert [note.id for note in reader.notes] == ids
 
 
 def test_version_2_0() -> None:

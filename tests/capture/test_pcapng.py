@@ -399,12 +399,12 @@ def test_a_cut_file_gives_a_prefix(data: st.DataObject, w: Writer) -> None:
 @both
 @pytest.mark.parametrize("kind", ["small", "large", "adversarial"])
 def test_lanes_change_nothing(w: Writer, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Three megabytes: enough for lanes. The adversarial payloads are full of whole fake packet blocks."""
+    """3.5 MB: enough for lanes. The adversarial payloads are full of whole fake packet blocks."""
     random = np.random.default_rng(7)
     fake = w.packet(b"f" * 17) * 20
     raw, payloads = [w.section() + w.interface()], []
     size = 0
-    while size < 3_000_000:
+    while size < 3_500_000:
         length = int(random.integers(0, 90 if kind == "small" else 1400))
         payloads.append(fake[:length] if kind == "adversarial" else random.bytes(length))
         raw.append(w.packet(payloads[-1], *(((1, b"c"),) if size % 3 == 0 else ())))

@@ -1,6 +1,7 @@
 """Captures that an attacker would send: floods, loops, lengths beyond all measure. Made byte by byte, with no parser.
 
-Every function gives the bytes of a pcap file of raw IP packets; ``count`` says how much of it there is.
+Every function gives the bytes of a capture, a pcap file of raw IP packets if nothing else is said; ``count`` says how
+much of it there is.
 """
 
 from __future__ import annotations
@@ -217,6 +218,45 @@ def auth_sas(count: int) -> bytes:
     return pcap(packets)
 
 
+def empty_records(count: int) -> bytes:
+    """Packets without a byte: a pcap file has room for a million of them in 16 MiB."""
+    return pcap(b"" for _ in range(count))
+
+
+def block(kind: int, body: bytes = b"") -> bytes:
+    """A pcapng block."""
+    size = struct.pack("<I", 12 + len(body))
+    return struct.pack("<I", kind) + size + body + size
+
+
+#: A section of pcapng, and an interface in it.
+SECTION = block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1))
+INTERFACE = block(1, struct.pack("<HHI", RAW, 0, 0))
+
+
+def empty_blocks(count: int) -> bytes:
+    """The shortest blocks of a pcapng that count as packets: simple ones, and those that Wireshark numbers, too."""
+    return SECTION + INTERFACE + (block(3, bytes(4)) + block(9)) * (count // 2)
+
+
+def sections(count: int) -> bytes:
+    """A pcapng of sections, each with an interface that no packet uses."""
+    return (SECTION + INTERFACE) * count
+
+
+def odd_clocks(count: int) -> bytes:
+    """A pcapng with ticks of 2^-127 and 10^-127 seconds, from the beginning and the end of all time."""
+    begins = ((255, 0), (127, 0), (255, -(2**63)), (127, 2**63 - 1), (0, 2**63 - 1), (0, -(2**63)))
+    parts = [SECTION]
+    for resolution, begin in begins:
+        options = struct.pack("<HHB3xHHq", 9, 1, resolution, 14, 8, begin)
+        parts.append(block(1, struct.pack("<HHI", RAW, 0, 0) + options))
+    packet = ip(udp(b""))
+    for n in range(count):
+        parts.append(block(6, struct.pack("<5I", n % 6, 0xFFFFFFFF, n, len(packet), len(packet)) + packet))
+    return b"".join(parts)
+
+
 #: Every flood by name.
 FLOODS: dict[str, Callable[[int], bytes]] = {
     function.__name__: function
@@ -224,5 +264,6 @@ FLOODS: dict[str, Callable[[int], bytes]] = {
         fragment_flood, later_fragments, orphans_in_pieces, overlapping_fragments, lengths_beyond, many_sas, spoofed,
         one_sa, repeats, changed_repeats, vendor_ids, notifies, proposals, skf_totals, skf_sets, icmp_flood,
         dns_loops, pings, syn_flood, tcp_gaps, esp_flows, ikev1_flood, same_pair, auth_sas,
+        empty_records, empty_blocks, sections, odd_clocks,
     )
 }  # fmt: skip

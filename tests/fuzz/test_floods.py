@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import io
+import json
 import struct
+import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -68,6 +71,38 @@ def test_a_flood_says_something_in_one_sentence(name):
     capture = read(FLOODS[name](300))
     assert capture.verdict.text
     assert "\n" not in capture.verdict.text
+
+
+# -- memory -----------------------------------------------------------------------------------------------------------
+
+#: Runs the command, then tells its peak resident size. What getrusage tells can be that of the process that started it.
+_MEASURED = """
+import sys
+from analyzer.cli import main
+main(sys.argv[1:])
+sys.stdout.flush()
+with open("/proc/self/status") as status:
+    print(next(line.split()[1] for line in status if line.startswith("VmHWM")), file=sys.stderr)
+"""
+
+#: What one window of the readers holds the most of, and what takes the most memory afterwards; a second or two each.
+LARGE: dict[str, bytes] = {
+    "empty_records": hostile.pcap([]) + bytes(32 << 20),
+    "empty_blocks": hostile.SECTION + hostile.INTERFACE + hostile.block(9) * (3 << 20),
+    "simple_blocks": hostile.SECTION + hostile.INTERFACE + hostile.block(3, bytes(4)) * (1 << 21),
+    "interfaces": hostile.SECTION + hostile.INTERFACE * (1 << 20),
+    "snoop": b"snoop\0\0\0" + struct.pack(">II", 2, 4) + struct.pack(">6I", 60, 0, 24, 0, 1, 5) * (1 << 20),
+}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the kernel does not tell")
+@pytest.mark.parametrize("name", LARGE)
+def test_the_command_takes_less_than_300_mb(tmp_path, name):
+    path = tmp_path / "flood"
+    path.write_bytes(LARGE[name])
+    ran = subprocess.run([sys.executable, "-c", _MEASURED, "analyze", path], capture_output=True, text=True, check=True)
+    assert ran.stdout
+    assert int(ran.stderr) * 1024 < 300_000_000
 
 
 # -- limits that hold, made small -------------------------------------------------------------------------------------
@@ -135,6 +170,12 @@ def test_the_json_report_lists_ike_sas_up_to_a_number_and_that_of_the_verdict(mo
     assert "analysis-limit" in report["capture"]["quality"]
     late = read(hostile.many_sas(20) + hostile.auth_sas(0)[24:])
     assert late.verdict.sa is None or len(late.report()["sas"]) in (10, 11)
+
+
+def test_the_json_report_in_parts_is_the_report():
+    for flood in (hostile.auth_sas, hostile.empty_records):
+        capture = read(flood(40))
+        assert as_json(capture) == json.dumps(capture.report(), separators=(", ", ": "))
 
 
 def test_payloads_of_a_message_are_bounded():

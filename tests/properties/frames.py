@@ -17,7 +17,7 @@ IPV4, IPV6 = 0x0800, 0x86DD
 ADDRESSES4 = [bytes([10, 0, 0, i]) for i in (1, 2, 3)]
 ADDRESSES6 = [bytes.fromhex("20010db8000000000000000000000000")[:-1] + bytes([i]) for i in (1, 2, 3)]
 PORTS = st.sampled_from([500, 4500, 500, 4500, 53, 443, 10500])
-LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 119, 127, 163, 192, 219, 228, 229, 276)
+LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 119, 127, 163, 192, 197, 219, 228, 229, 239, 258, 276)
 
 _SPI = st.sampled_from([bytes(8), bytes(range(1, 9))])
 
@@ -182,6 +182,26 @@ def _linked(draw: st.DrawFn, link: int, kind: int, packet: bytes) -> bytes:
     if link == 219:
         label = struct.pack("!I", (16 << 12) | 0x100 | 64)
         return label + draw(st.sampled_from([packet, bytes(16) + struct.pack("!H", kind) + packet]))
+    ethernet = bytes(12) + struct.pack("!H", kind) + packet
+    if link == 197:
+        kinds = {
+            2: bytes(2) + ethernet,
+            1: b"\x0f\0" + ethernet[12:],
+            10: b"\xff\3" + ppp + packet,
+            22: packet,
+            27: packet,
+        }
+        record, further = (
+            draw(st.sampled_from(list(kinds))),
+            draw(st.sampled_from([b"", bytes(8), b"\x83" + bytes(15)])),
+        )
+        return struct.pack("<QBB6x", 1, record | (0x80 if further else 0), 4) + further + kinds[record]
+    if link == 239:
+        order, mark = draw(st.sampled_from("<>")), draw(st.sampled_from([0, 1, 4]))
+        body = struct.pack(order + "HH", 4 + mark, 3) + bytes(mark + -mark % 4)
+        return b"\2\0\0\7" + body + struct.pack(order + "HH", 4 + len(packet), 9) + packet
+    if link == 258:
+        return struct.pack("<III", 108, 1, draw(st.sampled_from([1, 1, 1, 12, 258]))) + bytes(96) + ethernet
     if link in (105, 119, 127, 163, 192):
         return draw(_wifi(link, kind, packet))
     return packet
@@ -210,18 +230,50 @@ def _wifi(draw: st.DrawFn, link: int, kind: int, packet: bytes) -> bytes:
     return radio + header + inner
 
 
+def _vxlan(frame: bytes) -> st.SearchStrategy[tuple[int, bytes]]:
+    flags, last = st.sampled_from([8, 8, 8, 0]), st.sampled_from([0, 0, 0, 1])
+    body = st.builds(lambda flag, end: bytes([flag, 0, 0, 0, 0, 0, 7, end]) + frame, flags, last)
+    return st.tuples(st.sampled_from([4789, 4789, 8472, 4790]), body)
+
+
+def _geneve(kind: int, packet: bytes, frame: bytes) -> st.SearchStrategy[tuple[int, bytes]]:
+    """RFC 8926 section 3.4: version and options, flags, what is carried, network, reserved."""
+    carried = st.sampled_from(
+        [(kind, packet), (0x6558, frame), (0x6558, frame), (IPV4 + IPV6 - kind, packet), (0x0806, packet)]
+    )
+    first = st.sampled_from([0, 0, 1, 3, 0x40])
+    return st.builds(
+        lambda word, flag, what, end: (
+            6081, bytes([word, flag]) + struct.pack("!HI", what[0], 7 << 8 | end) + bytes(4 * (word & 0x3F)) + what[1]
+        ),
+        first, st.sampled_from([0, 0, 0x40, 0x80]), carried, st.sampled_from([0, 0, 0, 1]),
+    )  # fmt: skip
+
+
+def _gtp(packet: bytes) -> st.SearchStrategy[tuple[int, bytes]]:
+    """3GPP TS 29.281 section 5: flags, message type, length, tunnel; optional bytes, further headers."""
+    further = st.lists(st.sampled_from([b"\1\x10\5", b"\2" + bytes(6), b"\0\0\0"]), max_size=6)
+
+    def build(flags: int, kind: int, headers: list[bytes]) -> tuple[int, bytes]:
+        headers = headers if flags & 4 else []
+        optional = bytes(3) + bytes([0x85 if headers else 0]) if flags & 7 else b""
+        last = len(headers) - 1
+        chain = b"".join(each + bytes([0 if i == last else 0x85]) for i, each in enumerate(headers))
+        return 2152, struct.pack("!BBHI", flags, kind, len(packet), 7) + optional + chain + packet
+
+    return st.builds(
+        build, st.sampled_from([0x30, 0x30, 0x34, 0x36, 0x32, 0x50]), st.sampled_from([255, 255, 1]), further
+    )
+
+
 @st.composite
 def _tunnelled(draw: st.DrawFn, kind: int, packet: bytes) -> bytes:
-    """An IPv4 packet that carries another in GRE, ERSPAN or VXLAN, rightly or nearly so."""
+    """An IPv4 packet that carries another in a tunnel, rightly or nearly so."""
     frame = bytes(12) + draw(_behind_ethertype(kind, packet))
-    if draw(st.booleans()):
-        flags, last = draw(st.sampled_from([8, 8, 8, 0])), draw(st.sampled_from([0, 0, 0, 1]))
-        port = draw(st.sampled_from([4789, 4789, 4789, 4790]))
-        body = (
-            struct.pack("!HHHH", draw(PORTS), port, 16 + len(frame), 0) + bytes([flags, 0, 0, 0, 0, 0, 7, last]) + frame
-        )
-        protocol = 17
-    else:
+    shape = draw(st.sampled_from(["ip", "gre", "gre", "vxlan", "geneve", "gtp"]))
+    if shape == "ip":
+        protocol, body = (4 if kind == IPV4 else draw(st.sampled_from([41, 41, 4]))), packet
+    elif shape == "gre":
         flags = draw(st.sampled_from([0, 0x8000, 0x2000, 0x1000, 0xB000, 0x4000, 1]))
         words = bytes(4 * bin(flags & 0xB000).count("1"))
         third = bytes(11) + draw(st.sampled_from([b"\0", b"\1" + bytes(8)]))
@@ -237,6 +289,10 @@ def _tunnelled(draw: st.DrawFn, kind: int, packet: bytes) -> bytes:
             )
         )
         protocol = 47
+    else:
+        port, body = draw({"vxlan": _vxlan(frame), "geneve": _geneve(kind, packet, frame), "gtp": _gtp(packet)}[shape])
+        body = struct.pack("!HHHH", draw(st.one_of(PORTS, st.just(50_000))), port, 8 + len(body), 0) + body
+        protocol = 17
     fragment = draw(st.sampled_from([0, 0, 0, 0x4000, 0x2000]))
     head = struct.pack("!BBHHHBBH", 0x45, 0, 20 + len(body), 1, fragment, 64, protocol, 0)
     return head + ADDRESSES4[0] + ADDRESSES4[1] + body

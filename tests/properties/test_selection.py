@@ -28,7 +28,7 @@ def matters(packet: IpPacket | None, frame: bytes) -> str:
     if packet is None:
         return ""
     captured = frame[packet.payload_offset :]
-    if (packet.mf or packet.fragment_offset) and packet.protocol == 17:
+    if (packet.mf or packet.fragment_offset) and packet.protocol in (17, 4, 41, 47):
         return "fragment"
     if packet.protocol in (50, 51) and len(captured) >= 8 and packet.fragment_offset == 0:
         return "esp"

@@ -218,3 +218,18 @@ def test_an_address_that_talks_to_itself_is_both_sides() -> None:
     ladder = ladder_of(only_sa("+0 C:500 > S:500 IKE_SA_INIT request\n", hosts="C = 10.0.0.1   S = 10.0.0.1\n"))
     assert [(host.name, host.address) for host in ladder.hosts] == [("C", "10.0.0.1"), ("S", "10.0.0.1")]
     assert parse(render(ladder)) == ladder
+
+
+def test_a_client_that_moved_is_shown_where_it_is_then():
+    """RFC 4555: after the move every message goes between the new address and the server, both ways."""
+    steps = """
+        +0.1  C:4500 > S:4500   IKE_AUTH       request   306  SK{IDi}
+        +0.11 C:4500 < S:4500   IKE_AUTH       response  252  SK{IDr}
+        +0.3  C2:4500 > S:4500  INFORMATIONAL  request   57   SK{}  mid 2
+        +0.31 C2:4500 < S:4500  INFORMATIONAL  response  57   SK{}  mid 2
+        +0.4  C2:4500 < S:4500  INFORMATIONAL  request   57   SK{}
+    """
+    ladder = ladder_of(only_sa(INIT, steps, hosts="C = 10.0.0.2   C2 = 10.0.0.77   S = 203.0.113.7\n"))
+    assert [host.name for host in ladder.hosts] == ["C", "C2", "S"]
+    assert [(s.sender, s.receiver) for s in ladder.steps[3:]] == [("S", "C"), ("C2", "S"), ("S", "C2"), ("S", "C2")]
+    assert parse(render(ladder)) == ladder

@@ -201,6 +201,13 @@ def run(tshark: Path, *arguments: str | Path) -> bytes:
         ("appneta+tcpreplay/test2.replay_unique_ip", None),
         ("sdaubert+packetgen/ieee802.11-data.pcapng", None),
         ("zeek+zeek/arp-who-has-radiotap.pcap", None),
+        ("zeek+zeek/gtp_ext_header.pcap", 2),
+        ("arkime+arkime/ipv6-gtp6.pcap", 1),
+        ("arkime+arkime/nflog.pcap", 10),
+        ("zeek+zeek/nflog-http.pcap", 13),
+        ("the-tcpdump-group+tcpdump/LINKTYPE_PKTAP.pcap", 1),
+        ("cisco-system-traffic-generator+trex-core/dns_rxcheck-ex.erf", 2),
+        ("cisco-system-traffic-generator+trex-core/stl_single_stream_mac11-0-ex.erf", 10),
     ],
 )
 def test_like_tshark_on_real_captures(shared_captures: Path, tshark: Path, capture: str, packets: int | None) -> None:
@@ -220,23 +227,37 @@ def test_like_tshark_on_real_captures(shared_captures: Path, tshark: Path, captu
             assert int.from_bytes(frame[at : at + 2], "big") == int(row["udp.srcport"]), f"frame {number}"
 
 
+#: Layers between two IP headers, where a tunnel carries IP, and where it carries Ethernet frames.
+DIRECT: tuple[list[str], ...] = ([], ["gre"], ["udp", "gtp"], ["udp", "geneve"])
+FRAMED = (["udp", "vxlan", "eth"], ["gre", "erspan", "eth"], ["udp", "geneve", "eth"])
+
+
 def innermost(row: dict[str, str]) -> dict[str, str]:
-    """A row of fields with all their occurrences, as one of the packet behind GRE, ERSPAN and VXLAN, or the first."""
+    """A row of fields with all their occurrences, as one of the packet behind all tunnels, or the first."""
     layers = row["frame.protocols"].split(":")
     ips = [n for n, layer in enumerate(layers) if layer in ("ip", "ipv6")]
     chosen = 0
     while chosen + 1 < len(ips):
-        between = layers[ips[chosen] + 1 : ips[chosen + 1]]
-        if between != ["gre"] and between[:3] not in (["udp", "vxlan", "eth"], ["gre", "erspan", "eth"]):
+        between = [layer for layer in layers[ips[chosen] + 1 : ips[chosen + 1]] if not layer.startswith("ipv6.")]
+        if (between not in DIRECT and between[:3] not in FRAMED) or is_first_fragment(row, layers[: ips[chosen]]):
             break
+        if layers[ips[chosen + 1]] == "ip" and not row["ip.src"]:
+            break  # bytes that only begin like an IP header
         chosen += 1
     nth = {kind: sum(layers[n] == kind for n in ips[:chosen]) for kind in ("ip", "ipv6")}
+    nth["udp"] = layers[: ips[chosen]].count("udp") if ips else 0
     picked = {"frame.protocols": ":".join(layers[ips[chosen] :]) if ips else row["frame.protocols"]}
     for field in FIELDS[1:]:
         every = row[field].split(";")
         at = nth.get(field.split(".")[0], 0)
         picked[field] = every[at] if at < len(every) else every[0]
     return picked
+
+
+def is_first_fragment(row: dict[str, str], before: list[str]) -> bool:
+    """tshark looks into the first fragment of a tunnel's packet, which is looked into here when it is whole."""
+    more = row["ip.flags.mf"].split(";")
+    return more[min(before.count("ip"), len(more) - 1)] == "1"
 
 
 def directly_udp(protocols: str) -> bool:

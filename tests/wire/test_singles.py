@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from analyzer.capture.select import Ports
-from analyzer.wire.singles import Singles
+from analyzer.wire.singles import MAX_NESTED, Singles
 from analyzer.wire.tables import Addresses
 from tests.properties.frames import chunk_of
 from tests.wire.ike_messages import message
@@ -225,3 +225,42 @@ def test_icmp_error_and_what_it_quotes():
 
 def test_icmp_of_the_other_ip_version_is_none():
     assert Taken(ipv6(bytes([3, 4]) + bytes(30), 1), ipv4(bytes([2, 0]) + bytes(30), 58)).singles.icmp == []
+
+
+def nested(depth: int) -> list[bytes]:
+    """Fragments of a tunnel's packet, each level of which holds the last fragment of the next; other ones before."""
+    first, inner = [], ipv4(MARKED[800:], fragment=100, identification=100)
+    first.append(ipv4(MARKED[:800], fragment=0x2000, identification=100))
+    for level in range(depth):
+        body = ipv4(inner, 4)[20:]
+        first.append(ipv4(body[:16], 4, 0x2000, level))
+        inner = ipv4(body[16:], 4, 2, level)
+    return [*first, inner]
+
+
+def test_tunnels_in_fragments_are_looked_into_so_deep():
+    """One packet completes them all, one inside another: bounded, and no deep recursion."""
+    (one,) = Taken(*nested(MAX_NESTED)).messages
+    assert (one.data, one.complete) == (IKE, True)
+    taken = Taken(*nested(MAX_NESTED + 1))
+    assert not any(one.complete for one in taken.messages)
+    assert not any(one.complete for one in Taken(*nested(900)).messages)
+
+
+@pytest.mark.parametrize(
+    ("inner", "torn"),
+    [
+        (ipv4(MARKED), 1),
+        (ipv4(MARKED[:800], fragment=0x2000), 1),
+        (ipv4(ESP, 50), 1),
+        (ipv4(udp(bytes(1500), 443, 50000)), 0),
+        (ipv4(struct.pack("!HHIIBBHHH", 443, 50000, 1, 1, 0x50, 0x10, 0, 0, 0) + bytes(1400), 6), 0),
+        (b"no IP packet" + bytes(900), 0),
+    ],
+)
+def test_torn_packets_of_tunnels_are_counted_if_they_may_have_held_ike(inner, torn):
+    gre = b"\0\0\x08\0" + inner
+    assert Taken(ipv4(gre[:400], 47, 0x2000)).singles.torn == torn
+    assert Taken(ipv4(gre[:400], 47, 0x2000), ipv4(gre[400:], 47, 50)).singles.torn == 0
+    vxlan = udp(b"\x08" + bytes(7) + bytes(12) + b"\x08\0" + inner, 50000, 4789)
+    assert Taken(ipv4(vxlan[:400], 17, 0x2000)).singles.torn == torn

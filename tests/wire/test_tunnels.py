@@ -1,4 +1,7 @@
-"""Tunnels by hand, from RFC 2784, RFC 2890, RFC 7348 and draft-foschiano-erspan; real ones in ``test_decode``."""
+"""Tunnels by hand, from RFC 2003, 2473, 2784, 2890, 4213, 7348, 8926, draft-foschiano-erspan and 3GPP TS 29.281.
+
+Real ones are in ``test_decode``, whole captures in tunnels in ``test_link_layers``.
+"""
 
 from __future__ import annotations
 
@@ -19,6 +22,12 @@ INNER6 = bytes.fromhex(
     "60000000000811403ffe0501000100000000000000000001" + "3ffe0501000100000000000000000002" + "01f401f400080000"
 )
 FRAME = MACS + b"\x08\x00" + INNER4
+
+
+def udp(port: int, body: str, inner: bytes, sport: int = 50000) -> bytes:
+    return struct.pack("!HHHH", sport, port, 8 + len(body) // 2 + len(inner), 0) + bytes.fromhex(body) + inner
+
+
 UDP_4789 = struct.pack("!HHHH", 50000, 4789, 16 + len(FRAME), 0)
 
 
@@ -45,6 +54,21 @@ TUNNELS = {
     "VXLAN, tagged inside": outer(
         17, UDP_4789 + bytes.fromhex("0800000000000700") + MACS + bytes.fromhex("810000640800") + INNER4
     ),
+    "VXLAN of Linux before it had a port": outer(17, udp(8472, "0800000000000700", FRAME)),
+    "IPv4 in IPv4": outer(4, INNER4),
+    "IPv6 in IPv4": outer(41, INNER6),
+    "Geneve": outer(17, udp(6081, "0000655800000700", FRAME)),
+    "Geneve, IPv4": outer(17, udp(6081, "0000080000000700", INNER4)),
+    "Geneve, IPv6, with a critical option": outer(
+        17, udp(6081, "034086dd00000700" + "0102800200000000" + "00000000", INNER6)
+    ),
+    "GTP-U": outer(17, udp(2152, "30ff001c00000007", INNER4)),
+    "GTP-U, IPv6": outer(17, udp(2152, "30ff003000000007", INNER6)),
+    "GTP-U with a sequence number": outer(17, udp(2152, "32ff002000000007" + "00010000", INNER4)),
+    "GTP-U of 5G": outer(17, udp(2152, "34ff002400000007" + "00000085" + "01100500", INNER4)),
+    "GTP-U with two further headers": outer(
+        17, udp(2152, "36ff002c00000007" + "00010085" + "01100585" + "0200000000000000", INNER4)
+    ),
 }
 ODD = {
     "VXLAN, LLC inside": outer(
@@ -63,6 +87,19 @@ OUTSIDE = {
     "no VXLAN: flag": outer(17, UDP_4789 + bytes(8) + FRAME),
     "no VXLAN: reserved byte": outer(17, UDP_4789 + bytes.fromhex("0800000000000701") + FRAME),
     "cut": outer(17, UDP_4789[:6]),
+    "IPv4 in IPv4 that is none": outer(4, INNER6),
+    "from the port of NAT-T": outer(17, udp(4789, "0800000000000700", FRAME, sport=4500)),
+    "Geneve's own control packet": outer(17, udp(6081, "0080655800000700", FRAME)),
+    "Geneve, another version": outer(17, udp(6081, "4000655800000700", FRAME)),
+    "Geneve, options beyond the end": outer(17, udp(6081, "3f00080000000700", INNER4)),
+    "GTP-U echo": outer(17, udp(2152, "3201001c00000007" + "00010000", INNER4)),
+    "GTP prime": outer(17, udp(2152, "20ff001c00000007", INNER4)),
+    "GTP-U with a header of no length": outer(17, udp(2152, "34ff002400000007" + "00000085" + "00100500", INNER4)),
+    "GTP-U with many headers": outer(
+        17,
+        udp(2152, "34ff014000000007" + "00000085" + "01100585" * 4 + "45" + "00" * 275, INNER4),
+    ),
+    "GTP-U with no packet in it": outer(17, udp(2152, "30ff000400000007", b"PPP?" + bytes(20))),
 }
 
 
@@ -99,7 +136,9 @@ def test_what_is_no_tunnel_stays_what_it_is(name: str) -> None:
     packet = decode(1, OUTSIDE[name])
     assert packet is not None
     assert packet.l3_offset == 14
-    assert "udp" not in selected(OUTSIDE[name])[1]
+    at, kinds = selected(OUTSIDE[name])
+    assert at == 14
+    assert ("udp" in kinds) == (name == "from the port of NAT-T")
 
 
 def test_tunnels_in_tunnels_end() -> None:

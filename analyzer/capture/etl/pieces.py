@@ -11,6 +11,7 @@ import numpy as np
 
 from analyzer.capture.etl.packet_bytes import PacketBytes
 from analyzer.capture.etl.rows import FIRST, LAST, Rows
+from analyzer.capture.reading import portions
 
 #: A longer frame, or one of more pieces, is given up.
 MAX_FRAME, MAX_PIECES = 1 << 18, 1 << 10
@@ -49,7 +50,11 @@ def join_pieces(rows: Rows, store: PacketBytes) -> tuple[Rows, int]:
         return rows, 0
     partial = partial[np.argsort(rows["time"][partial], kind="stable")]
     columns = ("source", "interface", "direction", "marks", "at", "captured")
-    pieces = zip(partial.tolist(), *(rows[column][partial].tolist() for column in columns), strict=True)
+    pieces = (
+        piece
+        for some in portions(partial)
+        for piece in zip(some.tolist(), *(rows[column][some].tolist() for column in columns), strict=True)
+    )
     opened: dict[tuple[int, int, int], _Open] = {}
     joined, broken = [], 0
     for row, source, interface, direction, mark, place, size in pieces:

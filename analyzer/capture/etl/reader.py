@@ -33,7 +33,7 @@ from analyzer.capture.etl.one_copy import one_copy_each
 from analyzer.capture.etl.packet_bytes import GAP, PacketBytes
 from analyzer.capture.etl.pieces import join_pieces
 from analyzer.capture.etl.pktmon import PKTMON, Monitor
-from analyzer.capture.etl.rows import DROP, MAX_ROWS, UNTOLD, InterfaceTable, Rows, no_rows
+from analyzer.capture.etl.rows import DROP, MAX_ROWS, ROW, UNTOLD, InterfaceTable, Rows, no_rows
 from analyzer.capture.gather import Gather
 from analyzer.capture.links import IEEE802_11, locate_ip
 from analyzer.capture.reading import MAX_BREAKS, FileReader
@@ -225,16 +225,27 @@ class EtlReader(FileReader):
 
     def _settle(self) -> Rows:
         """All packets, each once, in the order of time; and what is to be said about them."""
-        rows = np.concatenate(self._rows) if self._rows else no_rows()
-        self._rows.clear()
-        rows, self._seen.broken = join_pieces(rows, self._store)
+        rows, self._seen.broken = join_pieces(self._all_rows(), self._store)
         link_types = np.array([*(i.link_type for i in self._table.interfaces()), -1], np.int32)
         kept = one_copy_each(rows, link_types[np.minimum(rows["interface"], len(link_types) - 1)])
         del rows
         self._seen.unsound += self._monitor.unsound
         self._seen.is_whole &= not (self._places or self._seen.unexpanded or self._is_limited)
         self.notes.extend(notes_on(self._header, self._seen, kept, self._table.names))
-        return kept.rows[np.argsort(kept.rows["time"], kind="stable")]
+        order = np.argsort(kept.rows["time"], kind="stable")
+        for name in ROW.names or ():  # column by column: a second table would be the largest thing in memory
+            kept.rows[name] = kept.rows[name][order]
+        return kept.rows
+
+    def _all_rows(self) -> Rows:
+        """The tables of all buffers as one; they are used up, to save memory."""
+        rows, at = no_rows(self._row_count), 0
+        for place, piece in enumerate(self._rows):
+            rows[at : at + len(piece)] = piece
+            at += len(piece)
+            self._rows[place] = no_rows()
+        self._rows.clear()
+        return rows
 
     def _chunk(self, rows: Rows, link_types: NDArray[np.int32]) -> Chunk:
         """Read the bytes of some packets."""
