@@ -21,6 +21,7 @@ from analyzer.relate.sa import IkeSa
 from analyzer.rules.engine import Judgement, judge
 from analyzer.rules.model import Finding, Verdict
 from analyzer.wire.collect import Collector
+from analyzer.wire.part import between
 from analyzer.wire.tables import Wire
 
 if TYPE_CHECKING:
@@ -258,6 +259,29 @@ class Capture:
         from analyzer.report.plot import plot
 
         return plot(self, out, mtu=self.mtu, sa=sa)
+
+    def between(self, first: int, beyond: int) -> Capture:
+        """What a capture would be that begins with frame ``first`` and ends before ``beyond``.
+
+        Frames keep their numbers.
+
+        Examples
+        --------
+        >>> import analyzer
+        >>> capture = analyzer.read("sample_pcaps/809-fragments-lost.pcapng")
+        >>> capture.between(19, 21).messages["frame"].tolist()
+        [19, 20]
+        """
+        part = Capture(
+            path=self.path,
+            format=self.format,
+            interfaces=self.interfaces,
+            notes=self.notes,
+            wire=between(self.wire, first, beyond),
+            mtu=self.mtu,
+        )
+        part.name = self.name
+        return part
 
     def _frame(self, name: str) -> pd.DataFrame:
         from analyzer.frames.build import frame

@@ -15,6 +15,7 @@ from io import BytesIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from analyzer.capture.text import printable
 from analyzer.errors import InputError, MissingDependency, UsageError
 from analyzer.report.plot_marks import Picture, PlotSource
 
@@ -75,7 +76,7 @@ def plot(
     """
     path = None if out is None else Path(out)
     if path is not None and _format(path) not in FORMATS:
-        raise UsageError(f"a plot is written as .png or .svg, not {path.name!r}")
+        raise UsageError(f"a plot is written as .png or .svg, not {str(path)!r}")
     if mtu is not None and not SMALLEST_MTU <= mtu <= LARGEST_MTU:
         raise UsageError(f"an MTU lies between {SMALLEST_MTU} and {LARGEST_MTU}, not {mtu}")
     try:
@@ -84,21 +85,29 @@ def plot(
         import pandas  # noqa: F401
     except ImportError as error:
         raise MissingDependency(f"a plot needs matplotlib and pandas: {error}") from error
+    except ValueError as error:  # a file matplotlibrc is looked for in the working folder, too
+        raise MissingDependency(f"matplotlib refuses MPLBACKEND or matplotlibrc: {_line(error)}") from error
     from analyzer.report.plot_bounds import bounds
     from analyzer.report.plot_draw import draw
     from analyzer.report.plot_marks import picture
+    from analyzer.report.plot_part import drawn_part
 
     if sa is not None and not (capture.sas["sa"] == sa).any():
         known = capture.sas["sa"]
         has = f"{known.min()}..{known.max()}" if len(known) else "none"
         raise UsageError(f"no IKE SA {sa} in this capture, which has {has}")
-    shown = picture(capture, sa)
+    part, told = drawn_part(capture) if sa is None else (capture, "")
+    shown = picture(part, sa)
     drawn = dict(zip(shown.marks.datagram.tolist(), shown.marks.to_responder.tolist(), strict=True))
     with matplotlib.style.context(["default", _STYLE]):
-        figure = draw(shown, bounds(capture, drawn, mtu, sa), _title(capture), _subtitle(capture, shown, sa))
+        figure = draw(shown, bounds(part, drawn, mtu, sa), _title(capture), _subtitle(part, shown, sa, told))
         if path is not None:
             _write(figure, path)
     return figure
+
+
+def _line(error: Exception) -> str:
+    return printable(" ".join(str(error).split()))
 
 
 def _format(path: Path) -> str:
@@ -111,13 +120,14 @@ def _title(capture: PlotSource) -> str:
     return literal(capture.verdict_text.strip(), 1000) or "IP packets of IKE, against the MTU"
 
 
-def _subtitle(capture: PlotSource, shown: Picture, sa: int | None) -> str:
+def _subtitle(capture: PlotSource, shown: Picture, sa: int | None, told: str) -> str:
     from analyzer.report.plot_text import literal
 
     again = len(set(shown.marks.sending[shown.marks.attempt > 1].tolist()) - shown.responses)
     sas = len(capture.sas)
     parts = [
         literal(capture.name, 70) or "unnamed capture",
+        told,
         _count(len(shown.marks), "IP packet"),
         _count(shown.messages, "IKE message"),
         f"IKE SA {sa} of {sas:,}" if sa is not None else _count(sas, "IKE SA"),

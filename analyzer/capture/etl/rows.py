@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from analyzer.capture.records import Interface
 
 #: More packet records are not kept: to sort them and to join their pieces takes some 200 bytes for each.
-MAX_ROWS = 1 << 20
+MAX_ROWS = 1 << 21
 
 #: More interfaces are not told apart: packets on them share one of unknown link type.
 MAX_INTERFACES = 1 << 12
