@@ -17,7 +17,7 @@ from analyzer.report.plot_bounds import ETHERNET, MOST_BOUNDS, Bound
 from analyzer.report.plot_labels import MOST_LABELS, Lane, draw_lane, lane
 from analyzer.report.plot_legend import BOUND_STYLES, draw_legend
 from analyzer.report.plot_marks import LARGEST, Picture
-from analyzer.report.plot_packets import draw_marks, half_gap, mark_size
+from analyzer.report.plot_packets import draw_marks, half_gap, is_named_above, mark_size
 from analyzer.report.plot_style import INK, MUTED
 
 WIDTH, HEIGHT, DPI = 12.5, 7.0, 100
@@ -55,17 +55,17 @@ def draw(picture: Picture, found: tuple[Bound, ...], title: str, subtitle: str) 
         over.set_axis_off()
         over.set_xlim(0, _PLOT_WIDTH)
         over.set_ylim(0, named.height)
-        draw_lane(over, plot, named, _peaks(picture, x, named, point), min(5.0, max(1.0, half_gap(x) - 0.8)))
+        draw_lane(over, plot, named, _peaks(plot, picture, x, named, point), min(5.0, max(1.0, half_gap(x) - 0.8)))
     draw_legend(plot, picture, found, plot_top - 8)
     return figure
 
 
-def _peaks(picture: Picture, x: Floats, named: Lane, point: float) -> Floats:
+def _peaks(plot: Axes, picture: Picture, x: Floats, named: Lane, point: float) -> Floats:
     """Where the line to each label starts: above the marks at its foot and above what is written over them."""
     marks, found = picture.marks, []
     for label in named.labels:
         mine = (x >= label.left) & (x <= label.right)
-        above = 48.0 if (marks.skf_total[mine] > 0).any() else 6.0
+        above = 48.0 if any(is_named_above(plot, marks, at) for at in np.flatnonzero(mine).tolist()) else 6.0
         found.append(float(np.minimum(marks.size[mine], LARGEST).max()) + above * point)
     return np.array(found)
 

@@ -7,13 +7,15 @@ from matplotlib.axes import Axes
 from matplotlib.collections import LineCollection, PolyCollection
 
 from analyzer.report.plot_axis import Floats
-from analyzer.report.plot_labels import MOST_LABELS
-from analyzer.report.plot_marks import ICMP, KINDS, LARGEST, Picture
+from analyzer.report.plot_marks import ICMP, KINDS, LARGEST, Marks, Picture
 from analyzer.report.plot_style import COLOURS, INK, edge, outline, pale
 
 #: Up to so many packets a bar stands under each mark, up to so many a thin stem; above the last number the marks are an
 #: image inside an SVG.
 MOST_BARS, MOST_STEMS, MOST_VECTORS = 60, 240, 2000
+
+#: Part of the plot's height that a bar must have to hold the name of an SKF message.
+_ROOM = 0.25
 
 
 def half_gap(x: Floats) -> float:
@@ -73,7 +75,7 @@ def draw_marks(plot: Axes, picture: Picture, x: Floats) -> None:
             x[marks.dropped], y[marks.dropped], s=(1.5 * size) ** 2, marker="x", color=INK, linewidth=1.4, zorder=3.4,
             rasterized=flat, label="dropped by host",
         )  # fmt: skip
-    if count <= 3 * MOST_LABELS:
+    if count <= MOST_BARS:
         _name_skf(plot, picture, x)
 
 
@@ -111,11 +113,19 @@ def _joined(picture: Picture, x: Floats, y: Floats, level: bool) -> tuple[list[F
     return lines, [int(marks.kind[run[0]]) for run in several]
 
 
+def is_named_above(plot: Axes, marks: Marks, at: int) -> bool:
+    """The mark is of an SKF message whose bar is too short to hold its name."""
+    return bool(marks.skf_total[at] > 0 and marks.size[at] <= _ROOM * plot.get_ylim()[1])
+
+
 def _name_skf(plot: Axes, picture: Picture, x: Floats) -> None:
+    """Number the SKF messages: in their bars, so that nothing covers the lines of the MTU; over those too short."""
     marks = picture.marks
     for at in np.flatnonzero(marks.skf_total > 0).tolist():
-        text = f"SKF {marks.skf_number[at]}/{marks.skf_total[at]}"
+        size = float(marks.size[at])
+        inside = not is_named_above(plot, marks, at)
         plot.annotate(
-            text, (float(x[at]), float(marks.size[at])), xytext=(0, 8), textcoords="offset points", rotation=90,
-            ha="center", va="bottom", size=7.5, color=INK, parse_math=False, zorder=3.5,
+            f"SKF {marks.skf_number[at]}/{marks.skf_total[at]}", (float(x[at]), size),
+            xytext=(0, -9 if inside else 8), textcoords="offset points", rotation=90,
+            ha="center", va="top" if inside else "bottom", size=7.5, color=INK, parse_math=False, zorder=3.5,
         )  # fmt: skip

@@ -81,6 +81,7 @@ class Collector:
         self._datagram_frames: dict[int, tuple[int, ...]] = {}
         self._datagram_missing: dict[int, tuple[tuple[int, int], ...]] = {}
         self._message_frames: dict[int, tuple[int, ...]] = {}
+        self._holes: dict[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]] = {}
 
     def feed(self, chunk: Chunk, interfaces: Sequence[Interface]) -> None:
         """Take what matters out of one chunk; the chunk's buffer is not kept."""
@@ -98,8 +99,6 @@ class Collector:
         self._odd(fields, chunk, links, located.offset, selection.odd)
         self._singles.bystanders.take_many(fields, chunk, located.offset, selection.bystanders)
         self._take_singles()
-        if self._waiting.is_full:
-            self._read_waiting()
 
     def finish(self) -> Wire:
         """Close what is still open and give the tables; messages come in the order of the frame that completes them."""
@@ -305,6 +304,8 @@ class Collector:
         plain &= (fields.u8(ip + 9) == UDP) & (fields.u16(ip + 2) > 0)
         headers = iter(ipv4_headers(fields, chunk, rows[plain], ip[plain]))
         for row, is_plain in zip(rows.tolist(), plain.tolist(), strict=True):
+            if self._singles.is_flooded:
+                self._take_singles(given_up_only=True)
             if not is_plain:
                 packets = self._singles.add(chunk, row, int(links[row]))
                 outer = int(ip_of[row] - chunk.start[row])
@@ -321,9 +322,9 @@ class Collector:
 
     # -- what came one at a time -------------------------------------------------------------------------------------
 
-    def _take_singles(self) -> None:
+    def _take_singles(self, *, given_up_only: bool = False) -> None:
         """Move the finished datagrams and messages of the one-at-a-time path into the tables."""
-        drained = self._singles.drain()
+        drained = self._singles.drain(given_up_only=given_up_only)
         for unwrapped in self._singles.unwrapped:
             count_reassembled(self.census, *unwrapped, self.ports)
         self._singles.unwrapped.clear()
@@ -353,6 +354,8 @@ class Collector:
         )
         self._waiting.add([m.data for m in loose], column(m.wire for m in loose), origin)
         self._message_count += len(loose)
+        if self._waiting.is_full:
+            self._read_waiting()
 
     def _keep_datagrams(self, datagrams: list[LooseDatagram]) -> None:
         if not datagrams:
@@ -361,10 +364,11 @@ class Collector:
         self._datagram_count += len(datagrams)
         rows = []
         for i, d in enumerate(datagrams):
-            if d.fragments > 1 or d.missing:
+            if len(d.rows) > 1:
                 self._datagram_frames[base + i] = d.frames
             if d.missing:
-                self._datagram_missing[base + i] = d.missing
+                # Of a flood all lack the same: that is kept once.
+                self._datagram_missing[base + i] = self._holes.setdefault(d.missing, d.missing)
             for r in d.rows:
                 # Ports are known for the whole datagram, but only the fragment at offset 0 carries them.
                 ports = (d.sport, d.dport) if r[FRAGMENT_OFFSET] == 0 else (MISSING, MISSING)

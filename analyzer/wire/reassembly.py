@@ -104,6 +104,11 @@ class Reassembler:
         self._live_bytes = 0
         self._incomplete_bytes = 0
 
+    @property
+    def given_up(self) -> int:
+        """Incomplete datagrams that wait for :meth:`drain`."""
+        return len(self._incomplete)
+
     def add(self, key: Key, fragment: Fragment) -> Datagram | None:
         """Take in the next fragment of the capture.
 

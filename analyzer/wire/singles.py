@@ -29,6 +29,8 @@ MAX_ORPHANS = 10_000
 MAX_ORPHAN_FRAGMENTS = 50_000
 #: Tunnels in tunnels whose fragments are put together, each time.
 MAX_NESTED = 4
+#: Datagrams given up that wait for the end of their chunk; more are drained before it.
+MAX_GIVEN_UP = 2_000
 
 _UDP_HEADER = 8
 #: Bytes of a tunnel's packet that are enough to tell what it carries: all headers down to UDP with some tags.
@@ -140,12 +142,20 @@ class Singles:
         left_out = f"{self._icmp_left_out:,} ICMP errors beyond the first {MAX_ICMP:,} were not analysed."
         return [*self._streams.notes, Note("analysis-limit", left_out)]
 
-    def drain(self) -> Drained:
-        """Give what is finished, and forget it."""
-        # Only now, since repeats of a fragment still join a datagram that is complete already.
-        for datagram in (*self._complete, *self._reassembler.drain()):
+    @property
+    def is_flooded(self) -> bool:
+        """So many datagrams were given up that they are better drained at once."""
+        return self._reassembler.given_up >= MAX_GIVEN_UP
+
+    def drain(self, *, given_up_only: bool = False) -> Drained:
+        """Give what is finished, and forget it; of datagrams perhaps those only that were given up."""
+        if not given_up_only:
+            # Not before, since repeats of a fragment still join a datagram that is complete already.
+            for datagram in self._complete:
+                self._datagram(datagram)
+            self._complete.clear()
+        for datagram in self._reassembler.drain():
             self._datagram(datagram)
-        self._complete.clear()
         drained, self._drained = self._drained, Drained()
         return drained
 
