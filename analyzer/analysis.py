@@ -132,8 +132,7 @@ def _analysed(
 ) -> Capture:
     """What a reader gives, analysed; ``inside`` is the file that was named, perhaps an archive."""
     collector = Collector(Ports(ports))
-    for chunk in reader.ahead():
-        collector.feed(chunk, reader.interfaces)
+    _collect(reader, collector)
     # What is open at the end is closed first: that, too, can meet a limit.
     wire = collector.finish()
     notes = [*reader.notes, *collector.notes()]
@@ -147,6 +146,13 @@ def _analysed(
         mtu=mtu,
         sha256=reader.sha256,
     )
+
+
+def _collect(reader: FileReader, collector: Collector) -> None:
+    """Read all; the last chunk and the reader's buffers are free again before the tables are made of what was found."""
+    for chunk in reader.ahead():
+        collector.feed(chunk, reader.interfaces)
+    reader.close()
 
 
 def _checked(ports: Iterable[int], mtu: int | None) -> list[int]:

@@ -93,7 +93,8 @@ class Window:
     def file(self) -> BinaryIO | None:
         """The stream, if it is a file on disk of the window's own: once all was read, it can be read again anywhere."""
         owned = self._owned
-        return cast(BinaryIO, owned) if isinstance(owned, io.FileIO) and owned.seekable() else None
+        lasting = isinstance(owned, io.FileIO) and not owned.closed and owned.seekable()
+        return cast(BinaryIO, owned) if lasting else None
 
     @property
     def _capacity(self) -> int:
@@ -153,6 +154,7 @@ class Window:
         """Read no more; close the stream if it was opened for this window (``owned``)."""
         self._wait()
         self.at_end = True
+        self.buffer = self._spare = _room(0)
         if self._owned is not None:
             self._owned.close()
 

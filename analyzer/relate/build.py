@@ -12,10 +12,11 @@ import numpy as np
 
 from analyzer.capture.gather import Bools, Ints
 from analyzer.capture.records import Interface, Note
-from analyzer.capture.select import IKE_PORT, NAT_T_PORT
+from analyzer.capture.select import NAT_T_PORT
 from analyzer.relate.authentication import Authentication
 from analyzer.relate.duplicates import duplicate_of
 from analyzer.relate.facts import CaptureFacts
+from analyzer.relate.heard import HeardFrom, LastHeard
 from analyzer.relate.lazy import lazy
 from analyzer.relate.message import Message
 from analyzer.relate.mtu.surroundings import Surroundings
@@ -26,6 +27,7 @@ from analyzer.relate.settled import settled
 from analyzer.relate.side import partners
 from analyzer.relate.strays import strays
 from analyzer.relate.table import MessageTable
+from analyzer.wire.collect import MAX_OF_SA
 from analyzer.wire.messages import FLAG_RESPONSE
 from analyzer.wire.registry import numbers
 from analyzer.wire.tables import MISSING, EspFlow, HandshakeRow, IcmpRow, Messages, Wire
@@ -244,8 +246,10 @@ def _rows_by_sa(wire: Wire, copies: Ints) -> tuple[Ints, Ints]:
     begins = np.flatnonzero(np.r_[True, (spi[1:] != spi[:-1]) | (major[1:] != major[:-1])])
     sizes = np.diff(np.r_[begins, len(order)])
     appearance = np.argsort(order[begins], kind="stable")
-    taken = [order[begins[i] : begins[i] + sizes[i]] for i in appearance.tolist()]
-    return np.concatenate(taken), np.concatenate([[0], np.cumsum(sizes[appearance])])
+    begins, sizes = begins[appearance], np.minimum(sizes, MAX_OF_SA)[appearance]
+    bounds = np.concatenate([[0], np.cumsum(sizes)])
+    # The rows of each SA go from their place by SPI to that by appearance.
+    return order[np.arange(bounds[-1]) + np.repeat(begins - bounds[:-1], sizes)], bounds
 
 
 def _frame(row: IcmpRow) -> int:
@@ -377,7 +381,7 @@ def _facts(
     wire: Wire, notes: Sequence[Note], interfaces: Sequence[Interface], duplicates: int, mtu: int | None
 ) -> CaptureFacts:
     census = wire.census
-    heard = _last_heard(wire)
+    heard = LastHeard(wire)
     ids = {note.id for note in notes}
     return CaptureFacts(
         first=census.first_time,
@@ -397,7 +401,7 @@ def _facts(
         unknown_link=census.unknown_link,
         unreadable_udp=census.unreadable_udp,
         icmp=tuple(wire.icmp),
-        heard_on_4500=frozenset(address for address, port in heard if port == NAT_T_PORT),
+        heard_on_4500=HeardFrom(heard, NAT_T_PORT),
         last_heard=heard,
         given_mtu=mtu,
         echoes=tuple(wire.echoes),
@@ -411,22 +415,6 @@ def _facts(
         esp_from_4500=_last_esp(wire),
         ike_from_4500=_last_ike(wire),
     )
-
-
-def _last_heard(wire: Wire) -> dict[tuple[str, int], int]:
-    """When each address last sent anything from its UDP port 500 or 4500, by address and port."""
-    m, text = wire.messages, wire.addresses.text
-    rows = np.flatnonzero(np.isin(m.sport, (IKE_PORT, NAT_T_PORT)) & (m.tcp == 0))
-    rows = rows[np.lexsort((m.time[rows], m.sport[rows], m.src[rows]))]
-    sender, port = m.src[rows], m.sport[rows]
-    last = np.flatnonzero(np.r_[(sender[1:] != sender[:-1]) | (port[1:] != port[:-1]), True][: len(rows)])
-    columns = sender[last].tolist(), port[last].tolist(), m.time[rows[last]].tolist()
-    found = {(text(who), which): when for who, which, when in zip(*columns, strict=True)}
-    for flow in wire.flows:
-        if flow.sport in (IKE_PORT, NAT_T_PORT):
-            key = text(flow.src), flow.sport
-            found[key] = max(found.get(key, flow.last), flow.last)
-    return found
 
 
 def _tcp_tries(wire: Wire) -> dict[tuple[str, str], tuple[HandshakeRow, ...]]:

@@ -8,12 +8,14 @@ sent anew, under a new identification and with the TTL of the first.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from analyzer.capture.gather import Ints
 from analyzer.capture.records import NO_TIME
-from analyzer.wire.tables import MISSING, Narrow, Wire
+from analyzer.wire.tables import MISSING, Wire
 
 SAME_MOMENT = 5_000_000
 SAME_PACKET = 500_000_000
@@ -27,7 +29,7 @@ def duplicate_of(wire: Wire) -> Ints:
     result = np.full(len(m.frame), MISSING, dtype=np.int64)
     if len(result) < 2:
         return result
-    order = np.lexsort((np.arange(len(result)), m.time, m.spi_i, m.digest))
+    order = np.lexsort((m.time, m.spi_i, m.digest))  # what came at the same time stays in its order
     before, after = order[:-1], order[1:]
     same = np.ones(len(after), dtype=np.bool_)
     # The digest covers every IKE byte; two messages that agree in it are one message sent or seen again.
@@ -48,7 +50,7 @@ def duplicate_of(wire: Wire) -> Ints:
     return result
 
 
-def _of_messages(wire: Wire, column: Ints | Narrow) -> Ints:
+def _of_messages(wire: Wire, column: NDArray[Any]) -> Ints:
     """A column of the packet that carried each message, or of one of its fragments; ``MISSING`` over TCP."""
     by_datagram = np.full(len(wire.datagrams.fragments) + 1, MISSING, dtype=np.int64)
     # The first packet of a datagram counts: copies of its fragments come behind.

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -46,7 +46,7 @@ class CaptureFacts:
         The file ends in mid-packet; it is damaged inside.
     duplicates : int
         Messages seen more than once by the capture itself.
-    heard_on_4500 : frozenset of str
+    heard_on_4500 : set of str
         Addresses that sent anything at all from UDP port 4500.
     last_heard : mapping of (str, int) to int
         When an address last sent anything from its UDP port 500 or 4500, ns.
@@ -85,7 +85,7 @@ class CaptureFacts:
     unknown_link: int
     unreadable_udp: int
     icmp: tuple[IcmpRow, ...]
-    heard_on_4500: frozenset[str] = frozenset()
+    heard_on_4500: Set[str] = frozenset()
     given_mtu: int | None = None
     echoes: tuple[EchoRow, ...] = ()
     handshakes: tuple[HandshakeRow, ...] = ()

@@ -19,7 +19,7 @@ from analyzer.relate.authentication import GRANTING, LONG_ANSWER, SHORT_ANSWER
 from analyzer.relate.table import having_notify, having_payload
 from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE, WHOLE
 from analyzer.wire.registry import numbers
-from analyzer.wire.tables import Wire
+from analyzer.wire.tables import Short, Wire
 
 
 def settled(wire: Wire, rows: Ints, begins: Ints) -> tuple[Bools, Bools]:
@@ -41,10 +41,10 @@ def settled(wire: Wire, rows: Ints, begins: Ints) -> tuple[Bools, Bools]:
     sa = np.repeat(np.arange(count), np.diff(begins))
     response = (m.flags[rows] & FLAG_RESPONSE) != 0
     initiator = (m.flags[rows] & FLAG_INITIATOR) != 0
-    kind, message_id = m.exchange[rows].astype(np.int64), m.message_id[rows].astype(np.int64)
+    kind, message_id, inner = m.exchange[rows], m.message_id[rows], m.inner[rows]
     total = np.maximum(m.skf_total[rows], 0)
     number = np.maximum(m.skf_number[rows], 0)
-    inner, length = m.inner[rows].astype(np.int64), m.length[rows].astype(np.int64)
+    length = m.length[rows].astype(np.int64)
 
     sound = (m.complete[rows] == 1) & (m.status[rows] == WHOLE) & (m.version[rows] >> 4 == 2)
     # A Delete or Notify may reject what was agreed (:mod:`analyzer.relate.authentication`).
@@ -110,7 +110,7 @@ def _begins_well(
     return good & _none(whose[1:][repeated], count)
 
 
-def _last_auth_succeeds(columns: list[Any], first: Ints, inner: Ints, length: Ints, count: int) -> tuple[Bools, Bools]:
+def _last_auth_succeeds(columns: list[Any], first: Ints, inner: Short, length: Ints, count: int) -> tuple[Bools, Bools]:
     """Is the answer to the last IKE_AUTH of the initiator of the shape of success, and may it be short of that?"""
     sa, by_initiator, kind, _, response = (c[first] for c in columns)
     sizes = np.add.reduceat(length, first)

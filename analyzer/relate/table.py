@@ -17,7 +17,7 @@ from analyzer.relate.lazy import lazy
 from analyzer.relate.signs import of_messages
 from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE
 from analyzer.wire.registry import numbers
-from analyzer.wire.tables import MISSING, Narrow, Wire
+from analyzer.wire.tables import MISSING, Wire
 
 #: Stands for a value of the first packet where there is none: of no header field, and not ``MISSING``.
 NO_PACKET = -2
@@ -98,7 +98,7 @@ class MessageTable:
         """For each message the TTL of its first packet; ``NO_PACKET`` over TCP."""
         return self._of_first_packet(self.wire.packets.ttl)
 
-    def _of_first_packet(self, column: Narrow) -> memoryview:
+    def _of_first_packet(self, column: NDArray[Any]) -> memoryview:
         order, begins = self.packet_rows
         datagram = self.wire.messages.datagram
         found = np.full(len(datagram), NO_PACKET, dtype=np.int32)
@@ -118,7 +118,7 @@ def having_notify(wire: Wire, kind: int) -> Bools:
     return having(wire.notify_type == kind, wire.messages.notify_first, wire.messages.notify_count)
 
 
-def having(hits: Bools, first: Ints, count: NDArray[Any]) -> Bools:
+def having(hits: Bools, first: NDArray[Any], count: NDArray[Any]) -> Bools:
     """Which messages have at least one hit among their ``count`` elements from ``first`` on."""
     before = np.concatenate([[0], np.cumsum(hits)])
     found: Bools = before[first + count] > before[first]

@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from collections.abc import Iterable, Sequence
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
 from functools import cache, cached_property
+from itertools import chain
 from typing import overload
 
 import analyzer.rules
@@ -274,7 +276,9 @@ def _verdict_of_capture(related: Related, verdicts: Verdicts, findings: Iterable
     succeeded: dict[Pair, int] = {}
     for pair, start in plain.values():
         succeeded[pair] = max(succeeded.get(pair, start), start)
-    others: list[tuple[Pair, int, int, Key]] = []
+    # A flood makes hundreds of thousands of IKE SAs: five numbers are kept of each, the kind of its verdict by number.
+    kinds: dict[tuple[int, Key], int] = {}
+    others = tuple(array("q") for _ in range(5))
     for number in range(len(related.sas)):
         if number not in plain:
             sa = related.sas[number]
@@ -282,17 +286,25 @@ def _verdict_of_capture(related: Related, verdicts: Verdicts, findings: Iterable
             pair = pair_of(sa)
             if verdict.exit_status == 0:
                 succeeded[pair] = max(succeeded.get(pair, sa.start), sa.start)
-            others.append((pair, sa.start, verdict.exit_status, _severity_for_capture(verdict)))
-    standing = [key for pair, start, status, key in others if status == 0 or start >= succeeded.get(pair, start)]
-    if plain:
-        standing.append(_severity_for_capture(verdicts[min(plain)]))
-    if standing:
-        return verdicts[min(standing)[-1]]
+            *key, place = _severity_for_capture(verdict)
+            kind = kinds.setdefault((verdict.exit_status, tuple(key)), len(kinds))
+            for column, value in zip(others, (*pair, sa.start, kind, place), strict=True):
+                column.append(value)
+    told = list(kinds)
+    standing: Iterator[Key] = (
+        (*told[kind][1], place)
+        for near, far, start, kind, place in zip(*others, strict=True)
+        if told[kind][0] == 0 or start >= succeeded.get((near, far), start)
+    )
+    settled = [_severity_for_capture(verdicts[min(plain)])] if plain else []
+    worst = min(chain(standing, settled), default=None)
+    if worst is not None:
+        return verdicts[worst[-1]]
     return min((_as_verdict(f) for f in findings if f.is_verdict), key=_severity_for_capture)
 
 
 #: What verdicts are compared by; the last number is that of the IKE SA.
-Key = tuple[int, int, int, int, int]
+Key = tuple[int, ...]
 
 
 @cache

@@ -46,6 +46,8 @@ from analyzer.wire.waiting import Waiting
 #: first is analysed.
 MAX_MESSAGES = 1_000_000
 MAX_CLEAR = 256 << 20
+#: Messages of one IKE SA that are looked into, the first ones: a check every ten seconds makes so many in a week.
+MAX_OF_SA = 100_000
 
 #: IKE messages in a chunk that are worth a reading of their own; fewer wait for more.
 _WORTH_READING = 200
@@ -67,6 +69,7 @@ class Collector:
         self.addresses = Addresses()
         self.census = Census()
         self.over_limit = 0
+        self.beyond_of_sa = 0
         self._link_types = LinkTypes()
         self._flows = Flows()
         self._conversations = Conversations()
@@ -99,6 +102,8 @@ class Collector:
         self._odd(fields, chunk, links, located.offset, selection.odd)
         self._singles.bystanders.take_many(fields, chunk, located.offset, selection.bystanders)
         self._take_singles()
+        if self._waiting.is_full:
+            self._read_waiting()
 
     def finish(self) -> Wire:
         """Close what is still open and give the tables; messages come in the order of the frame that completes them."""
@@ -115,6 +120,9 @@ class Collector:
         clear = [c for b in self._batches for c in b.clear]
         messages = stack(Messages, _rebased(self._batches))
         self._batches.clear()
+        if len(messages.spi_i) > MAX_OF_SA:
+            sizes = np.unique(messages.spi_i, return_counts=True)[1]
+            self.beyond_of_sa = int(np.maximum(sizes - MAX_OF_SA, 0).sum())
         order = np.argsort(messages.frame, kind="stable")
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order))
@@ -153,6 +161,9 @@ class Collector:
                     f"{MAX_CLEAR >> 20} MiB of them.",
                 )
             )
+        if self.beyond_of_sa:
+            detail = f"{self.beyond_of_sa:,} IKE messages were not analysed: {MAX_OF_SA:,} of one IKE SA are."
+            notes.append(Note("analysis-limit", detail))
         if self._flows.beyond_limit:
             notes.append(
                 Note(
@@ -306,6 +317,7 @@ class Collector:
         for row, is_plain in zip(rows.tolist(), plain.tolist(), strict=True):
             if self._singles.is_flooded:
                 self._take_singles(given_up_only=True)
+                self._read_waiting()
             if not is_plain:
                 packets = self._singles.add(chunk, row, int(links[row]))
                 outer = int(ip_of[row] - chunk.start[row])
@@ -354,8 +366,6 @@ class Collector:
         )
         self._waiting.add([m.data for m in loose], column(m.wire for m in loose), origin)
         self._message_count += len(loose)
-        if self._waiting.is_full:
-            self._read_waiting()
 
     def _keep_datagrams(self, datagrams: list[LooseDatagram]) -> None:
         if not datagrams:

@@ -207,6 +207,8 @@ class Datagram:
     @property
     def data(self) -> bytes:
         """Captured bytes from offset 0 to the first that is missing or was not captured; first arrival wins."""
+        if not self.duplicates and self.complete and self._tiles:
+            return b"".join([fragment.data for fragment in self.fragments])
         captured = Extent()
         buffer = bytearray(self.extent.highest)
         for fragment in reversed([*self.fragments, *self.duplicates]):
@@ -214,6 +216,16 @@ class Datagram:
             buffer[fragment.offset : end] = fragment.data
             captured.add(fragment.offset, end, more=True)
         return bytes(buffer[: min(captured.contiguous, MAX_PAYLOAD if self.total is None else self.total)])
+
+    @property
+    def _tiles(self) -> bool:
+        """The fragments came in order, all captured whole, each beginning where the one before ended."""
+        at = 0
+        for fragment in self.fragments:
+            if fragment.offset != at or len(fragment.data) != fragment.length:
+                return False
+            at += fragment.length
+        return at == self.total
 
     def original_of(self, fragment: Fragment) -> Fragment | None:
         """The stored fragment that `fragment` repeats exactly, as far as both were captured; None: it is another."""

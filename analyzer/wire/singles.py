@@ -30,7 +30,7 @@ MAX_ORPHAN_FRAGMENTS = 50_000
 #: Tunnels in tunnels whose fragments are put together, each time.
 MAX_NESTED = 4
 #: Datagrams given up that wait for the end of their chunk; more are drained before it.
-MAX_GIVEN_UP = 2_000
+_MANY_GIVEN_UP = 2_000
 
 _UDP_HEADER = 8
 #: Bytes of a tunnel's packet that are enough to tell what it carries: all headers down to UDP with some tags.
@@ -145,7 +145,7 @@ class Singles:
     @property
     def is_flooded(self) -> bool:
         """So many datagrams were given up that they are better drained at once."""
-        return self._reassembler.given_up >= MAX_GIVEN_UP
+        return self._reassembler.given_up >= _MANY_GIVEN_UP
 
     def drain(self, *, given_up_only: bool = False) -> Drained:
         """Give what is finished, and forget it; of datagrams perhaps those only that were given up."""
@@ -451,7 +451,10 @@ def _is_tunnel(protocol: int, payload: bytes) -> bool:
 
 def _inside(datagram: Datagram) -> tuple[IpPacket, bytes] | None:
     """The packet that a tunnel's carried, and what is behind its headers; None where the datagram is no tunnel's."""
-    protocol, payload = datagram.fragments[0].ref[_PROTOCOL], datagram.data
+    protocol, first = datagram.fragments[0].ref[_PROTOCOL], datagram.first_fragment
+    if protocol == UDP and first is not None and len(first.data) >= 4 and _ports(first.data)[1] not in UDP_PORTS:
+        return None  # as nearly always, and for that no other fragment need be looked at
+    payload = datagram.data
     if protocol in IPV6_EXTENSIONS:
         from analyzer.wire.decode import skip_extension_headers
 

@@ -46,6 +46,9 @@ MAX_ADDRESSES = 500_000
 #: Stands for all addresses beyond; it is shown as 0.0.0.0.
 _OTHERS = b""
 
+#: Addresses whose text is kept; beyond, it is made anew when it is asked for.
+_TEXTS_KEPT = 65_536
+
 
 class Addresses:
     """IP addresses met in a capture, each once, by number.
@@ -89,9 +92,20 @@ class Addresses:
     def raw(self, number: int) -> bytes:
         return self._raw[number]
 
+    def find(self, text: str) -> int | None:
+        """The number of an address written as text; None for one that was not met."""
+        try:
+            raw = socket.inet_pton(socket.AF_INET6 if ":" in text else socket.AF_INET, text)
+        except OSError:
+            return None
+        found = self._numbers.get(raw)
+        return self._numbers.get(_OTHERS) if found is None and raw == bytes(4) else found
+
     def text(self, number: int) -> str:
         text = self._texts.get(number)
         if text is None:
+            if len(self._texts) >= _TEXTS_KEPT:
+                self._texts.clear()
             raw = self._raw[number] or bytes(4)
             text = socket.inet_ntop(socket.AF_INET if len(raw) == 4 else socket.AF_INET6, raw)
             self._texts[number] = text

@@ -251,3 +251,16 @@ def test_a_packet_header_may_claim_any_length():
         raw = bytearray(hostile.many_sas(3))
         struct.pack_into("<I", raw, 24 + 8, claimed)
         check(read(bytes(raw)))
+
+
+def test_messages_of_one_ike_sa_beyond_a_number_are_not_looked_into(monkeypatch):
+    monkeypatch.setattr(collect, "MAX_OF_SA", 10)
+    monkeypatch.setattr("analyzer.relate.build.MAX_OF_SA", 10)
+    capture = read(hostile.one_sa(25))
+    assert [len(sa.messages) for sa in capture.sas_seen] == [10]
+    # The frames list them all the same.
+    assert len(capture.messages) == 25
+    assert [note.detail for note in capture.notes] == ["15 IKE messages were not analysed: 10 of one IKE SA are."]
+    capture.text()
+    capture.report()
+    assert len(capture.exchanges) > 0

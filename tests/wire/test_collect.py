@@ -9,6 +9,7 @@ from analyzer.capture.records import NO_TIME, Interface
 from analyzer.capture.select import Ports
 from analyzer.wire import collect
 from analyzer.wire.collect import Collector
+from analyzer.wire.singles import Singles
 from tests.properties.frames import chunk_of
 from tests.wire.ike_messages import message
 from tests.wire.test_singles import cut4, ipv4, ipv6, udp
@@ -88,6 +89,45 @@ def test_fragments_over_two_chunks():
     chunk.first_frame, chunk.time[:] = 3, 10**18 + 2
     collector.feed(chunk, [Interface(0, 101)])
     assert collector.finish().messages.frame.tolist() == [2, 3]
+
+
+def test_a_flood_is_drained_before_its_chunk_ends(monkeypatch):
+    """What is given up goes at once; what is complete waits for its repeats as ever."""
+    datagram = udp(bytes(4) + message((46, bytes([35]) + bytes(2000)), exchange=35))
+    lonely = [ipv4(datagram[:800], fragment=0x2000, identification=number) for number in range(4)]
+    first, last = cut4(datagram, 800)
+    # Milliseconds. A minute ends for the second lonely one as the datagram begins, for the third before its repeat.
+    schedule = [(0, lonely[0]), (61_000, lonely[1]), (61_010, lonely[2]), (121_005, first), (121_006, last)]
+    schedule += [(121_020, lonely[3]), (121_030, last)]
+
+    def tables():
+        chunk = chunk_of([(packet, len(packet)) for _, packet in schedule])
+        chunk.time[:] = [10**18 + moment * 10**6 for moment, _ in schedule]
+        collector = Collector(Ports())
+        collector.feed(chunk, [Interface(0, 101)])
+        wire = collector.finish()
+        m, p = wire.messages, wire.packets
+        carriers = [p.frame[p.datagram == number].tolist() for number in m.datagram.tolist()]
+        told = [
+            (wire.datagram_frames.get(number), wire.datagram_missing.get(number)) for number in m.datagram.tolist()
+        ]
+        return m.frame.tolist(), m.complete.tolist(), carriers, told, wire.message_frames, p.frame.tolist()
+
+    usual = tables()
+    drained = []
+    drain = Singles.drain
+
+    def noted(self, **how):
+        drained.append(how)
+        return drain(self, **how)
+
+    monkeypatch.setattr("analyzer.wire.singles._MANY_GIVEN_UP", 1)
+    monkeypatch.setattr(Singles, "drain", noted)
+    assert tables() == usual
+    assert drained.count({"given_up_only": True}) == 3
+    assert usual[:3] == ([1, 2, 3, 5, 6], [0, 0, 0, 1, 0], [[1], [2], [3], [4, 5, 7], [6]])
+    hole = ((800, -1),)
+    assert usual[3] == [(None, hole), (None, hole), (None, hole), ((4, 5), None), (None, hole)]
 
 
 def test_orphans_are_kept_between_addresses_that_speak_ike():

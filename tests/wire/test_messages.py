@@ -25,7 +25,7 @@ def read(*parts: tuple[bytes, int]) -> Batch:
     captured = np.array([len(data) for data, _ in parts], dtype=np.int64)
     wire = np.array([length for _, length in parts], dtype=np.int64)
     number = np.arange(len(parts), dtype=np.int64)
-    origin = Origin(*(number + 100 * i for i in range(10)))
+    origin = Origin(*(number + 10 * i for i in range(10)))
     return read_messages(np.frombuffer(buffer, dtype=np.uint8), starts, captured, wire, origin)
 
 
@@ -73,8 +73,8 @@ def test_skf_numbers():
 def test_where_the_message_came_from_is_kept():
     batch = read((message(), 28), (message(), 28))
     assert batch.messages.frame.tolist() == [0, 1]
-    assert batch.messages.datagram.tolist() == [200, 201]
-    assert batch.messages.complete.tolist() == [900, 901]
+    assert batch.messages.datagram.tolist() == [20, 21]
+    assert batch.messages.complete.tolist() == [90, 91]
 
 
 CHAIN = message((33, SA), (34, bytes(60)), notify(16430))
