@@ -45,7 +45,7 @@ from analyzer.wire.waiting import Waiting
 #: IKE messages kept, and bytes of those that can be read without keys; a capture with more gets a note, and what came
 #: first is analysed.
 MAX_MESSAGES = 1_000_000
-MAX_CLEAR = 256 << 20
+MAX_CLEAR = 128 << 20
 #: Messages of one IKE SA that are looked into, the first ones: a check every ten seconds makes so many in a week.
 MAX_OF_SA = 100_000
 

@@ -115,7 +115,7 @@ def test_messages_beyond_a_number_are_left_aside_and_counted(monkeypatch):
     assert not [note for note in capture.notes if note.id == "analysis-limit"]
     capture = read(hostile.many_sas(250))
     told = [note.detail for note in capture.notes if note.id == "analysis-limit"]
-    assert told == ["250 IKE messages were not analysed: 100 are, or 256 MiB of them."]
+    assert told == ["250 IKE messages were not analysed: 100 are, or 128 MiB of them."]
 
 
 def test_bytes_of_messages_beyond_a_number_are_not_kept(monkeypatch):
