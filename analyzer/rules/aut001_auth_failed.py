@@ -38,7 +38,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         return
     request, response = last.request, last.response
     assert response is not None
-    if len(authentication.rounds) > 1 and request is not None and request.inner_payload == numbers.EAP:
+    if request is not None and request.inner_payload == numbers.EAP:
         return
     suite = f" under {authentication.suite.name}" if authentication.suite is not None else ""
     yield Observation(

@@ -29,14 +29,13 @@ from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames, init_frames, times
-from analyzer.wire.registry import numbers
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """What the client did after the last IKE_AUTH answer."""
     authentication = sa.authentication
     last = authentication.last
-    if last is None or authentication.is_alive or sa.esp_r_to_i:
+    if last is None or sa.esp_r_to_i:
         return
     rejection = authentication.rejection
     if rejection is not None and rejection.sender == "initiator":
@@ -53,10 +52,11 @@ def _rejected(sa: IkeSa, last: Exchange, rejection: Exchange) -> Observation:
     answered = sa.authentication.answered_at
     assert answered is not None
     after = (rejection.requests[0].time - answered) / 1e6
-    is_notify = rejection.requests[0].inner_payload == numbers.N
+    is_notify = sa.authentication.is_error_notify(rejection)
     act = "a short notify, as AUTHENTICATION_FAILED is" if is_notify else "a Delete"
     # Without the cipher suite nobody knows what a short answer had room for (domain.md 1.4.6).
-    is_short = last.response is not None and last.response.length <= LONG_ANSWER
+    assert last.response is not None
+    is_short = last.response.length <= LONG_ANSWER
     may_lack_child = is_short and sa.authentication.suite is None
     doubt = "" if is_notify else " A user who hangs up at once looks the same."
     if may_lack_child and not is_notify:

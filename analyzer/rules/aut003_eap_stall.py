@@ -28,7 +28,7 @@ from analyzer.relate.signs import Sign
 from analyzer.rules import certainty
 from analyzer.rules.advice import advise
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames, octets, offsets, pieces, silence_after, times
+from analyzer.rules.wording import eap_round, frames, octets, offsets, pieces, silence_after, times
 
 #: Larger packets may be lost for their size on some path (IPv6's minimum MTU).
 _SMALL = 1280
@@ -64,7 +64,7 @@ def _server_silent(sa: IkeSa, last: Exchange) -> Iterator[Observation]:
     where = "reaches the server's host" if at_server else "was sent"
     yield Observation(
         title=(
-            f"The EAP login stalled in round {len(sa.authentication.rounds)} (message ID {last.message_id}): the "
+            f"The EAP login stalled in {eap_round(sa)}: the "
             f"client's {octets(request.length)} request {where} {times(last.attempts)} and got no answer, after "
             f"{_rounds(len(sa.authentication.rounds) - 1)} answered. "
             + (
@@ -88,18 +88,19 @@ def _server_silent(sa: IkeSa, last: Exchange) -> Iterator[Observation]:
 def _answers_lost(sa: IkeSa, last: Exchange) -> Iterator[Observation]:
     """Away from the client: the answer leaves, and the client asks as if it had none."""
     response = last.response
-    if len(sa.authentication.rounds) < 2 or response is None or sa.side == "initiator":
+    assert response is not None
+    if len(sa.authentication.rounds) < 2 or sa.side == "initiator":
         return
     if response.is_ip_fragmented or (response.skf_total and response.largest_ip_packet > _SMALL):
         return
     again = sum(a.time > last.responses[0].time for a in last.requests)
     yield Observation(
         title=(
-            f"The EAP login stalled in round {len(sa.authentication.rounds)} (message ID {last.message_id}): the "
+            f"The EAP login stalled in {eap_round(sa)}: the "
             f"server answered, and the client sent the same request {times(again)} more: the answers no longer reach "
             "it, although those of earlier rounds did."
         ),
-        detail=f"The answer is {octets(response.length)} long and went in {pieces(response)}. A trace at the client "
+        detail=f"The answer is {response.length:,} bytes long and went in {pieces(response)}. A trace at the client "
         "shows whether it arrives.",
         frames=frames(*(e.frames for e in sa.authentication.rounds)),
         confidence=Confidence.PROBABLE if sa.side == "responder" else Confidence.POSSIBLE,
@@ -113,7 +114,7 @@ def _client_silent(sa: IkeSa, last: Exchange) -> Iterator[Observation]:
         return
     yield Observation(
         title=(
-            f"The EAP login stopped after round {len(sa.authentication.rounds)} (message ID {last.message_id}): the "
+            f"The EAP login stopped after {eap_round(sa)}: the "
             f"server answered, and nothing more comes from the client in {(sa.capture.last - answered) / 1e9:.0f} s."
         ),
         detail=(

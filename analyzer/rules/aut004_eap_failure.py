@@ -25,7 +25,7 @@ from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.rules.advice import advise
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
+from analyzer.rules.wording import eap_round, frames
 from analyzer.wire.registry import numbers
 
 #: Seconds: a client follows up EAP Success at once.
@@ -35,13 +35,13 @@ _AT_ONCE, _LONG = 1.0, 5.0
 def check(sa: IkeSa) -> Iterator[Observation]:
     """How the last round ended, and what came after it."""
     authentication = sa.authentication
-    rounds, last = authentication.rounds, authentication.last
+    last = authentication.last
     if last is None or not authentication.uses_eap or sa.reached != "auth-answered" or last.response is None:
         return
     outcome = authentication.outcome
     asked = last.request.inner_payload if last.request is not None else None
     ended = _ended_by(sa)
-    if outcome == "refusal" and len(rounds) > 1 and asked == numbers.EAP:
+    if outcome == "refusal" and asked == numbers.EAP:
         how = f"the server answered an EAP message with {last.response.length} bytes, a mere notify"
         yield _failed(sa, last, how, Confidence.STRONG)
     elif outcome in ("eap", "eap-result") and ended is not None:
@@ -72,7 +72,7 @@ def _failed(sa: IkeSa, last: Exchange, how: str, confidence: Confidence, others:
     rounds = sa.authentication.rounds
     return Observation(
         title=(
-            f"The EAP login failed in round {len(rounds)} (message ID {last.message_id}): {how}. Wrong password or "
+            f"The EAP login failed in {eap_round(sa)}: {how}. Wrong password or "
             "certificate, or the policy server says no; fragmentation is not the cause."
         ),
         detail=(

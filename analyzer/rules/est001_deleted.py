@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.exchange import Exchange
+from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import frames
@@ -28,8 +28,8 @@ from analyzer.wire.registry import numbers
 
 #: Seconds after the login: a server that deletes so soon never let the user work; so late it ends a session.
 _AT_ONCE, _EARLY = 10.0, 120.0
-#: Seconds between the rekeying of an IKE SA and the Delete of the old one.
-_REKEYED = 60.0
+#: From the rekeying of an IKE SA to the Delete of the old one, ns.
+_REKEYED = 60_000_000_000
 #: Seconds after which an IKE SA that is still there would mostly have been used again.
 _QUIET = 1.0
 
@@ -37,19 +37,20 @@ _QUIET = 1.0
 def check(sa: IkeSa) -> Iterator[Observation]:
     """The Delete that ended the IKE SA."""
     authentication = sa.authentication
-    deletion, answered = authentication.deletion, authentication.answered_at
-    if deletion is None or not deletion.requests or answered is None or _is_rekeyed(sa, deletion):
+    deletion, answered, rejection = authentication.deletion, authentication.answered_at, authentication.rejection
+    if deletion is None or answered is None or authentication.outcome != "grant" or _is_rekeyed(sa, deletion):
         return
-    if authentication.outcome != "grant" or (authentication.rejection is not None and deletion.sender == "initiator"):
+    # What the client rejected at once was its decision, whoever sends a Delete after that.
+    if rejection is not None and rejection.sender == "initiator":
         return
     after = (deletion.requests[0].time - answered) / 1e9
     if after < 0:
         return
-    by_server = deletion.sender == "responder" and not _client_deletes_too(sa, deletion)
-    if by_server and after <= _EARLY and not _is_replaced(sa, deletion):
-        yield _by_server(sa, deletion, after)
+    by_client = _client_deletes(sa, deletion)
+    if by_client or after > _EARLY or _is_replaced(sa, deletion):
+        yield _hang_up(sa, deletion, after, "client" if by_client else "server")
     else:
-        yield _hang_up(sa, deletion, after)
+        yield _by_server(sa, deletion, after)
 
 
 def _by_server(sa: IkeSa, deletion: Exchange, after: float) -> Observation:
@@ -72,8 +73,7 @@ def _by_server(sa: IkeSa, deletion: Exchange, after: float) -> Observation:
     )
 
 
-def _hang_up(sa: IkeSa, deletion: Exchange, after: float) -> Observation:
-    who = "server" if deletion.sender == "responder" and not _client_deletes_too(sa, deletion) else "client"
+def _hang_up(sa: IkeSa, deletion: Exchange, after: float, who: str) -> Observation:
     return Observation(
         title=f"The {who} deleted the IKE SA {_seconds(after)} after the login.",
         detail=f"A Delete of the {who} after a session that worked is how a connection normally ends.",
@@ -90,51 +90,47 @@ def _confidence(sa: IkeSa, deletion: Exchange) -> Confidence:
     return Confidence.STRONG if quiet else Confidence.POSSIBLE
 
 
-def _client_deletes_too(sa: IkeSa, deletion: Exchange) -> bool:
-    """The client sends a Delete of its own after the server's: then that was not for the IKE SA, or they crossed."""
-    begun = deletion.requests[0].time
-    return any(
-        e.sender == "initiator"
-        and e.exchange == numbers.INFORMATIONAL
-        and e.requests
-        and e.requests[0].time >= begun
-        and e.requests[0].inner_payload == numbers.D
-        for e in sa.exchanges
-    )
+def _client_deletes(sa: IkeSa, deletion: Exchange) -> bool:
+    """The client sends a Delete too: then the server's was not for the IKE SA, or they crossed.
+
+    From that which ended the IKE SA on there is nothing but Deletes.
+    """
+    later = sa.authentication.later
+    return any(e.sender == "initiator" for e in later[later.index(deletion) :])
 
 
 def _is_rekeyed(sa: IkeSa, deletion: Exchange) -> bool:
     """A CREATE_CHILD_SA was answered shortly before, and what it replaced is deleted then.
 
     One that begins with SA both ways makes a new IKE SA; one that begins with N(REKEY_SA) a new Child SA. The Delete of
-    an old Child SA is answered with a Delete: where that answer is seen to be empty, it was for the IKE SA.
+    an old Child SA is answered with a Delete: where that answer is seen to be empty, it was for the IKE SA. Where half
+    of a CREATE_CHILD_SA is not in the trace, that half may have been such.
     """
-    begun = deletion.requests[0].time
-    replaced = (numbers.SA,) if deletion.responses else (numbers.SA, numbers.N)
+    replaced = (None, numbers.SA) if deletion.responses else (None, numbers.SA, numbers.N)
     return any(
-        e.request is not None
-        and e.request.inner_payload in replaced
-        and (e.response is None or e.response.inner_payload == numbers.SA)
-        and e.outcome == "answered"
-        and 0 <= begun - e.requests[-1].time <= _REKEYED * 1e9
+        e.outcome in ("answered", "response only")
+        and _begins_with(e.request) in replaced
+        and _begins_with(e.response) in (None, numbers.SA)
+        and deletion.requests[0].time - (e.requests or e.responses)[-1].time <= _REKEYED
         for e in sa.of(numbers.CREATE_CHILD_SA)
     )
 
 
+def _begins_with(attempt: Attempt | None) -> int | None:
+    return attempt.inner_payload if attempt is not None else None
+
+
 def _is_replaced(sa: IkeSa, deletion: Exchange) -> bool:
     """The same client had logged in anew before: the server clears away the older session."""
-    return any(
-        n.auth_answered
-        and (n.initiator, n.responder) == (sa.initiator, sa.responder)
-        and sa.start < n.start < deletion.requests[0].time
-        for n in sa.neighbours
-    )
+    return any(n.auth_answered and sa.start < n.start < deletion.requests[0].time for n in sa.siblings)
 
 
 def _seconds(after: float) -> str:
     """
-    >>> _seconds(0.027), _seconds(3.24), _seconds(3600.4)
-    ('27 ms', '3.2 s', '3,600 s')
+    >>> _seconds(0.027), _seconds(0.9), _seconds(1), _seconds(3.24)
+    ('27 ms', '900 ms', '1.0 s', '3.2 s')
+    >>> _seconds(99.4), _seconds(100), _seconds(100.4), _seconds(3600.4)
+    ('99.4 s', '100 s', '100 s', '3,600 s')
     """
     return f"{after * 1000:.0f} ms" if after < 1 else f"{after:.1f} s" if after < 100 else f"{after:,.0f} s"
 

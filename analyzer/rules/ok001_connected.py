@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.relate.exchange import Attempt
 from analyzer.relate.neighbours import MANY_ATTEMPTS
 from analyzer.relate.progress import ASKS_AGAIN
 from analyzer.relate.sa import IkeSa
@@ -39,31 +40,36 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if abandoned := _abandoned(sa):
         yield _in_doubt(sa, abandoned)
         return
-    esp = f"ESP flows ({sa.esp_i_to_r:,} packet{'' if sa.esp_i_to_r == 1 else 's'} out, {sa.esp_r_to_i:,} back)"
-    both = sa.esp_i_to_r > 0 and sa.esp_r_to_i > 0
-    later = sa.authentication.is_alive
-    sure = both or later
-    proof = (
-        esp
-        if both
-        else "later exchanges are answered"
-        if later
-        else "another IKE SA made it by rekeying"
-        if sa.rekeyed
-        else f"the answer has the shape of success; {esp}"
-        if sa.esp_i_to_r or sa.esp_r_to_i
-        else "the answer has the shape of success; no ESP is in the trace"
-    )
+    proof, confidence = _proof(sa)
     ended = ", and was deleted later" if sa.reached == "closed" else ""
     yield Observation(
         title=(
             f"The IKEv2 connection {sa.initiator} > {sa.responder} was established{ended}: {proof}; "
             f"{announcements(sa)}."
         ),
-        detail=_detail(sa, sure=sure),
+        detail=_detail(sa, confidence),
         frames=frames(*(e.frames for e in sa.of(numbers.IKE_SA_INIT, numbers.IKE_AUTH))),
-        confidence=_confidence(sa, sure=sure),
+        confidence=confidence,
     )
+
+
+def _proof(sa: IkeSa) -> tuple[str, Confidence]:
+    """What shows it best, as a clause, and how sure that is."""
+    esp = f"ESP flows ({sa.esp_i_to_r:,} packet{'' if sa.esp_i_to_r == 1 else 's'} out, {sa.esp_r_to_i:,} back)"
+    if sa.esp_i_to_r and sa.esp_r_to_i:
+        return esp, Confidence.STRONG
+    if sa.authentication.is_alive:
+        return "later exchanges are answered", Confidence.STRONG
+    if sa.rekeyed:
+        return "another IKE SA made it by rekeying", Confidence.PROBABLE
+    shape = "the answer has the shape of success; "
+    if sa.esp_i_to_r or sa.esp_r_to_i:
+        # Of a session whose ESP comes back the trace may lack the answer.
+        return f"{shape if sa.authentication.outcome == 'grant' else ''}{esp}", Confidence.PROBABLE
+    # The first answer to an EAP login begins with IDr too, and a client can reject an answer without a word.
+    ends_eap = any(a.inner_payload == numbers.AUTH for e in sa.authentication.rounds for a in e.responses)
+    lived = ends_eap or sa.reached == "closed"
+    return f"{shape}no ESP is in the trace", Confidence.PROBABLE if lived else Confidence.POSSIBLE
 
 
 def _abandoned(sa: IkeSa) -> str:
@@ -71,8 +77,7 @@ def _abandoned(sa: IkeSa) -> str:
 
     Some clients drop what they cannot use without a word, and dial again.
     """
-    authentication = sa.authentication
-    if authentication.later or authentication.last is None or sa.esp_i_to_r or sa.esp_r_to_i:
+    if not sa.authentication.rounds or sa.authentication.later or sa.esp_i_to_r or sa.esp_r_to_i:
         return ""
     if reason := _may_not_have_arrived(sa):
         return reason
@@ -80,28 +85,30 @@ def _abandoned(sa: IkeSa) -> str:
     first = sa.messages[0]
     port = first.sport if first.is_initiator else first.dport
     same_client = [n for n in same_server if (n.initiator, n.initiator_port) == (sa.initiator, port)]
+    earlier, later = [n for n in same_client if n.end < sa.start], [n for n in same_client if n.start > sa.end]
     # Several connections that one client makes side by side are no repeats.
-    if len(same_server) > MANY_ATTEMPTS or any(n.start <= sa.end and n.end >= sa.start for n in same_client):
+    if len(same_server) > MANY_ATTEMPTS or len(earlier) + len(later) < len(same_client):
         return ""
-    gaps = [(n.start - sa.end) / 1e9 for n in same_client if n.start > sa.end]
-    if gaps and min(gaps) <= _ANEW:
-        return f"the client said nothing more on it and began anew {min(gaps):.3f} s later"
-    before = [(sa.start - n.end) / 1e9 for n in same_client if n.end < sa.start and n.auth_answered]
-    if before and min(before) <= _AT_ONCE:
-        return f"it repeats one that was answered as well and left {min(before):.3f} s before, and nothing follows it"
+    if later and (gap := (later[0].start - sa.end) / 1e9) <= _ANEW:
+        return f"the client said nothing more on it and began anew {gap:.3f} s later"
+    left = [n.end for n in earlier if n.auth_answered]
+    if left and (gap := (sa.start - max(left)) / 1e9) <= _AT_ONCE:
+        return f"it repeats one that was answered as well and left {gap:.3f} s before, and nothing follows it"
     return ""
 
 
 def _may_not_have_arrived(sa: IkeSa) -> str:
     """At the server a large answer is only seen to leave; a client that lacks it asks again, a little later."""
-    answered, last = sa.authentication.answered_at, sa.authentication.last
-    response = last.response if last is not None else None
-    if sa.side != "responder" or answered is None or response is None:
+    large = [
+        a
+        for e in sa.authentication.rounds[-1:]
+        for a in e.responses
+        if a.is_ip_fragmented or a.skf_total or a.largest_ip_packet > _SMALL
+    ]
+    if sa.side != "responder" or not large:
         return ""
-    if not (response.is_ip_fragmented or response.skf_total or response.largest_ip_packet > _SMALL):
-        return ""
-    waited = (sa.capture.last - answered) / 1e9
-    if not 0 <= waited < ASKS_AGAIN:
+    waited = (sa.capture.last - large[-1].time) / 1e9
+    if waited >= ASKS_AGAIN:
         return ""
     return (
         f"the trace, taken at the server, ends {waited:.1f} s after the answer left, before a client that lacks it "
@@ -123,20 +130,10 @@ def _in_doubt(sa: IkeSa, abandoned: str) -> Observation:
     )
 
 
-def _confidence(sa: IkeSa, *, sure: bool) -> Confidence:
-    if sure:
-        return Confidence.STRONG
-    # The first answer to an EAP login begins with IDr too, and a client can reject an answer without a word.
-    last = sa.of(numbers.IKE_AUTH)[-1:]
-    ends_eap = any(e.response is not None and e.response.inner_payload == numbers.AUTH for e in last)
-    lived = sa.esp_i_to_r > 0 or sa.esp_r_to_i > 0 or sa.reached == "closed" or sa.rekeyed
-    return Confidence.PROBABLE if ends_eap or lived else Confidence.POSSIBLE
-
-
-def _detail(sa: IkeSa, *, sure: bool) -> str:
+def _detail(sa: IkeSa, confidence: Confidence) -> str:
     """Sizes, and what a mere shape of success leaves open."""
     sizes = _auth_detail(sa)
-    if sure or sa.authentication.outcome != "grant":
+    if confidence is Confidence.STRONG or sa.authentication.outcome != "grant":
         return sizes
     return (
         f"{sizes} Whether the tunnel (Child SA) was made as well cannot be seen in an answer of that size: ESP both "
@@ -146,9 +143,13 @@ def _detail(sa: IkeSa, *, sure: bool) -> str:
 
 def _auth_detail(sa: IkeSa) -> str:
     auth = sa.auth
-    if auth is None or auth.request is None or auth.response is None:
+    if auth is None:
         return "IKE_AUTH is not in the trace."
-    return f"IKE_AUTH request {auth.request.length:,} bytes, response {auth.response.length:,} bytes."
+    return f"IKE_AUTH request {_size(auth.request)}, response {_size(auth.response)}."
+
+
+def _size(attempt: Attempt | None) -> str:
+    return "not in the trace" if attempt is None else f"{attempt.length:,} bytes"
 
 
 RULE = Rule(

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.wire.registry import name
+from analyzer.wire.registry import name, numbers
 from analyzer.wire.tables import IcmpRow
 
 #: Frames listed in one finding; more would not be read.
@@ -101,3 +101,12 @@ def icmp_phrase(sa: IkeSa, rows: Sequence[IcmpRow]) -> str:
     text = sa.messages[0].address_text
     said = dict.fromkeys(f"{r.error.meaning.replace('-', ' ')} from {text(r.src)}" for r in rows)
     return f"ICMP reports {', '.join(said)} (frame {rows[0].frame})."
+
+
+def eap_round(sa: IkeSa) -> str:
+    """The last round of an EAP login; its number only where the first one, which begins with IDi, is in the trace."""
+    rounds = sa.authentication.rounds
+    first, last = rounds[0].request, rounds[-1]
+    if first is None or first.inner_payload == numbers.EAP:
+        return f"the round with message ID {last.message_id}"
+    return f"round {len(rounds)} (message ID {last.message_id})"
