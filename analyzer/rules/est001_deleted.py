@@ -20,6 +20,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.capture.records import NO_TIME
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
@@ -43,9 +44,11 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     # What the client rejected at once was its decision, whoever sends a Delete after that.
     if rejection is not None and rejection.sender == "initiator":
         return
-    after = (deletion.requests[0].time - answered) / 1e9
-    if after < 0:
+    begun = deletion.requests[0].time
+    # Simple packet blocks of pcapng have no time.
+    if NO_TIME in (begun, answered) or begun < answered:
         return
+    after = (begun - answered) / 1e9
     by_client = _client_deletes(sa, deletion)
     if by_client or after > _EARLY or _is_replaced(sa, deletion):
         yield _hang_up(sa, deletion, after, "client" if by_client else "server")
