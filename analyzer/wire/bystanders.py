@@ -20,7 +20,7 @@ from analyzer.capture.records import Chunk
 from analyzer.capture.select import DNS_PORT, ECHOES, ICMP, ICMPV6, TCP, TCP_RST, TCP_SYN, UDP, Ports
 from analyzer.capture.text import decoded
 from analyzer.wire.headers import address_numbers, ip_ends
-from analyzer.wire.ip_packet import IpPacket
+from analyzer.wire.ip_packet import IpPacket, ports_of
 from analyzer.wire.tables import Addresses, EchoRow, HandshakeRow, NameRow
 
 #: Packets of each kind that are looked at; what comes later in the trace is left aside.
@@ -142,7 +142,7 @@ class Bystanders:
     def _handshake(self, frame: int, time: int, src: str, dst: str, data: bytes) -> None:
         if len(data) < _TCP_HEADER:
             return
-        sport, dport = _ports(data)
+        sport, dport = ports_of(data)
         is_reset = bool(data[13] & TCP_RST)
         if is_reset and not (sport in self._ports or dport in self._ports):
             return
@@ -155,7 +155,7 @@ class Bystanders:
     def _name(self, frame: int, time: int, src: str, dst: str, data: bytes) -> None:
         if len(data) < _UDP_HEADER + _DNS_HEADER:
             return
-        sport, dport = _ports(data)
+        sport, dport = ports_of(data)
         if sport != DNS_PORT or dport in self._ports:
             return
         answer = read_response(data[_UDP_HEADER:])
@@ -246,7 +246,3 @@ def _segment_size(options: bytes) -> int | None:
             return int.from_bytes(options[at + 2 : at + 4], "big")
         at += length
     return None
-
-
-def _ports(header: bytes) -> tuple[int, int]:
-    return int.from_bytes(header[0:2], "big"), int.from_bytes(header[2:4], "big")

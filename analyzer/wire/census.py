@@ -12,11 +12,10 @@ from analyzer.capture.select import AH, ESP, IPV6_FRAGMENT, UDP, Ports, Selectio
 from analyzer.capture.tunnels import PROTOCOLS
 from analyzer.wire.datagram import Datagram
 from analyzer.wire.ip_packet import IpPacket
+from analyzer.wire.loose import IP_VERSION, PROTOCOL
 from analyzer.wire.tables import MISSING, Census
 
 _UDP_HEADER = 8
-#: Places in a row of the packets table, which each fragment refers to.
-_IP_VERSION, _PROTOCOL = 6, 15
 #: Ethernet and an IPv6 header; and all headers down to UDP with some tags. A packet cut behind them can be told.
 _LINK_AND_IP, _HEADERS = 54, 94
 
@@ -80,7 +79,7 @@ def count_reassembled(census: Census, outer: Datagram, packet: IpPacket, data: b
         Where IKE is looked for.
     """
     pieces = [*outer.fragments, *outer.duplicates]
-    four, protocol = pieces[0].ref[_IP_VERSION] == 4, pieces[0].ref[_PROTOCOL]
+    four, protocol = pieces[0].ref[IP_VERSION] == 4, pieces[0].ref[PROTOCOL]
     if not (four and protocol in PROTOCOLS):
         census.later_fragments -= sum(piece.offset > 0 for piece in pieces)
         if census.later_fragments <= 0:

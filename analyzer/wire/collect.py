@@ -22,8 +22,9 @@ from analyzer.wire.conversations import Conversations
 from analyzer.wire.flows import Flows
 from analyzer.wire.headers import address_numbers, ip_ends, ipv4_headers
 from analyzer.wire.link_fit import LinkTypes
+from analyzer.wire.loose import FRAGMENT_OFFSET, LooseDatagram
 from analyzer.wire.messages import Batch, Origin, read_messages
-from analyzer.wire.singles import FRAGMENT_OFFSET, LooseDatagram, Singles
+from analyzer.wire.singles import Singles
 from analyzer.wire.tables import (
     MAX_ADDRESSES,
     MISSING,

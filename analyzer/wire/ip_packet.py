@@ -53,3 +53,14 @@ class IpPacket:
     protocol: int
     payload_offset: int
     payload_length: int
+
+
+def ports_of(header: bytes) -> tuple[int, int]:
+    """Source and destination port of a UDP or TCP header, or of the first 4 bytes of one.
+
+    Examples
+    --------
+    >>> ports_of(bytes.fromhex("01f41194"))
+    (500, 4500)
+    """
+    return int.from_bytes(header[0:2], "big"), int.from_bytes(header[2:4], "big")

@@ -9,7 +9,6 @@ imported when the first packet needs it: many a trace has none, and to import dp
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 from analyzer.capture.records import Chunk, Note
 from analyzer.capture.select import AH, ESP, ICMP, ICMPV6, IPV6_EXTENSIONS, TCP, UDP, Ports
@@ -17,11 +16,13 @@ from analyzer.capture.tunnels import PROTOCOLS, UDP_PORTS
 from analyzer.wire import natt
 from analyzer.wire.bystanders import Bystanders
 from analyzer.wire.datagram import Datagram, Fragment
-from analyzer.wire.ip_packet import IpPacket
+from analyzer.wire.ip_packet import IpPacket, ports_of
+from analyzer.wire.loose import DST, PROTOCOL, SRC, Drained, Loose, LooseDatagram, PacketRow
 from analyzer.wire.reassembly import Reassembler
 from analyzer.wire.tables import MISSING, Addresses, IcmpRow
 from analyzer.wire.tcp import TcpStreams
 from analyzer.wire.tcp_framing import TcpRecord
+from analyzer.wire.tunnel_fragments import inside, is_tunnel_packet, may_hold_ike
 
 #: ICMP errors, and datagrams without their first fragment, that are kept; and fragments of the latter, all together.
 MAX_ICMP = 10_000
@@ -33,59 +34,7 @@ MAX_NESTED = 4
 _MANY_GIVEN_UP = 2_000
 
 _UDP_HEADER = 8
-#: Bytes of a tunnel's packet that are enough to tell what it carries: all headers down to UDP with some tags.
-_TELLING = 128
 
-#: A row of the packets table without its ports and datagram, in the order of the table's columns.
-PacketRow = tuple[int, ...]
-_SRC, _DST, FRAGMENT_OFFSET, _PROTOCOL = 4, 5, 10, 15
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class Loose:
-    """An IKE message put together from one or more packets, waiting to be read with the others of its chunk.
-
-    ``datagram`` is the index of its datagram among those drained with it; ``MISSING`` over TCP.
-    """
-
-    data: bytes
-    wire: int
-    frames: tuple[int, ...]
-    time: int
-    datagram: int
-    src: int
-    dst: int
-    sport: int
-    dport: int
-    nat_t: bool
-    tcp: bool
-    complete: bool
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class LooseDatagram:
-    """A datagram with the packets that carried it (``duplicates`` last), ready for the tables."""
-
-    rows: list[PacketRow]
-    frames: tuple[int, ...]
-    fragments: int
-    complete: bool
-    overlap: bool
-    missing: tuple[tuple[int, int], ...]
-    first_fragment_length: int
-    largest: int
-    sport: int
-    dport: int
-    src: int
-    dst: int
-
-
-@dataclass(slots=True, eq=False, repr=False)
-class Drained:
-    """What was finished since the last time."""
-
-    datagrams: list[LooseDatagram] = field(default_factory=list)
-    messages: list[Loose] = field(default_factory=list)
 
 
 #: Counts an ESP packet or keepalive: source, destination, ports, SPI, IP length, time, frame, is it a keepalive.
@@ -184,11 +133,11 @@ class Singles:
         """Take one packet whose headers are read already; ``data`` is what was captured behind them."""
         done = self._take(chunk, row, packet, data)
         for _ in range(MAX_NESTED):
-            inside = None if done is None else _inside(done)
-            if done is None or inside is None:
+            inner = None if done is None else inside(done)
+            if done is None or inner is None:
                 break
-            self.unwrapped.append((done, *inside))
-            done = self._take(chunk, row, *inside)
+            self.unwrapped.append((done, *inner))
+            done = self._take(chunk, row, *inner)
         if done is not None:
             self._complete.append(done)
 
@@ -252,18 +201,23 @@ class Singles:
         key = (packet.src, packet.dst, packet.protocol, packet.ip_id)
         alone = fragment.offset == 0 and not fragment.more
         if fragment.offset == 0 and packet.protocol == UDP and len(fragment.data) >= 4:
-            sport, dport = _ports(fragment.data)
+            sport, dport = ports_of(fragment.data)
             wanted = sport in self._ports or dport in self._ports
             kind = _kind_of_first(fragment, sport, dport) if wanted else natt.OTHER
             if kind == natt.ESP:
                 self._esp(packet, sport, dport, fragment.data[_UDP_HEADER:], fragment.time, fragment.frame)
             self.headless += wanted and kind == natt.OTHER and _is_cut_early(fragment)
             wanted = wanted and kind != natt.ESP
-            if not wanted and not (fragment.more and dport in UDP_PORTS and self._may_hold_ike(packet, fragment)):
+            is_tunnel = fragment.more and dport in UDP_PORTS
+            if not wanted and not (is_tunnel and may_hold_ike(UDP, fragment.data, self._ports)):
                 if not alone:
                     self._reassembler.discard(key, fragment)
                 return None
-        elif fragment.offset == 0 and packet.protocol in PROTOCOLS and not self._may_hold_ike(packet, fragment):
+        elif (
+            fragment.offset == 0
+            and packet.protocol in PROTOCOLS
+            and not may_hold_ike(packet.protocol, fragment.data, self._ports)
+        ):
             self._reassembler.discard(key, fragment)
             return None
         if alone:
@@ -271,17 +225,6 @@ class Singles:
                 self._finished([fragment], [], fragment.data, fragment.length, (), overlap=False)
             return None
         return self._reassembler.add(key, fragment)
-
-    def _may_hold_ike(self, packet: IpPacket, first: Fragment) -> bool:
-        """Whether the packet inside a tunnel's, by its first fragment, is more than traffic on other ports."""
-        from analyzer.wire.decode import decode_inside
-
-        inner = decode_inside(packet.protocol, first.data)
-        if inner is None:
-            return len(first.data) < _TELLING
-        if inner.mf or inner.fragment_offset or inner.protocol not in (TCP, UDP):
-            return True
-        return any(port in self._ports for port in _ports(first.data[inner.payload_offset :][:4]))
 
     def _esp(self, packet: IpPacket, sport: int, dport: int, data: bytes, time: int, frame: int) -> None:
         src, dst = self._addresses.number(packet.src), self._addresses.number(packet.dst)
@@ -292,8 +235,8 @@ class Singles:
         total = datagram.total
         length = total if total is not None else max(f.offset + f.length for f in datagram.fragments)
         data = datagram.data
-        protocol = datagram.fragments[0].ref[_PROTOCOL]
-        if not datagram.complete and _is_tunnel(protocol, data):
+        protocol = datagram.fragments[0].ref[PROTOCOL]
+        if not datagram.complete and is_tunnel_packet(protocol, data):
             self.torn += 1
             return
         if protocol != UDP:
@@ -321,7 +264,7 @@ class Singles:
         """A datagram that is whole, or will not become so any more."""
         rows = [f.ref for f in fragments]
         first = next((f for f in fragments if f.offset == 0), None)
-        sport, dport = _ports(data) if len(data) >= 4 else (MISSING, MISSING)
+        sport, dport = ports_of(data) if len(data) >= 4 else (MISSING, MISSING)
         datagram = LooseDatagram(
             rows=rows + [f.ref for f in duplicates],
             frames=tuple(f.frame for f in fragments),
@@ -333,8 +276,8 @@ class Singles:
             largest=max(f.ip_length for f in fragments),
             sport=sport,
             dport=dport,
-            src=rows[0][_SRC],
-            dst=rows[0][_DST],
+            src=rows[0][SRC],
+            dst=rows[0][DST],
         )
         if sport == MISSING:
             if len(self.orphans) < MAX_ORPHANS and self._orphan_fragments + len(datagram.rows) <= MAX_ORPHAN_FRAGMENTS:
@@ -377,7 +320,7 @@ class Singles:
     def _tcp(self, chunk: Chunk, row: int, packet: IpPacket, data: bytes) -> None:
         if len(data) < 20:
             return
-        sport, dport = _ports(data)
+        sport, dport = ports_of(data)
         header = (data[12] >> 4) * 4
         if header < 20:
             return
@@ -434,41 +377,6 @@ class Singles:
         quoted = error.quoted
         about = (number(quoted.src), number(quoted.dst)) if quoted is not None else (MISSING, MISSING)
         self.icmp.append(IcmpRow(chunk.first_frame + row, int(chunk.time[row]), number(packet.src), *about, error))
-
-
-def _ports(header: bytes) -> tuple[int, int]:
-    return int.from_bytes(header[0:2], "big"), int.from_bytes(header[2:4], "big")
-
-
-def _is_tunnel(protocol: int, payload: bytes) -> bool:
-    """Most fragments are no tunnel's, and what follows them needs dpkt."""
-    if protocol == UDP and int.from_bytes(payload[2:4], "big") not in UDP_PORTS:
-        return False
-    from analyzer.wire.tunnels import is_tunnel
-
-    return is_tunnel(protocol, payload)
-
-
-def _inside(datagram: Datagram) -> tuple[IpPacket, bytes] | None:
-    """The packet that a tunnel's carried, and what is behind its headers; None where the datagram is no tunnel's."""
-    protocol, first = datagram.fragments[0].ref[_PROTOCOL], datagram.first_fragment
-    if protocol == UDP and first is not None and len(first.data) >= 4 and _ports(first.data)[1] not in UDP_PORTS:
-        return None  # as nearly always, and for that no other fragment need be looked at
-    payload = datagram.data
-    if protocol in IPV6_EXTENSIONS:
-        from analyzer.wire.decode import skip_extension_headers
-
-        protocol, at = skip_extension_headers(protocol, payload)
-        payload = payload[at:]
-    if not _is_tunnel(protocol, payload):
-        return None
-    from analyzer.wire.decode import decode_inside
-
-    packet = decode_inside(protocol, payload)
-    if packet is None:
-        return None
-    at = packet.payload_offset
-    return packet, payload[at : at + packet.payload_length]
 
 
 def _kind_of_first(first: Fragment, sport: int, dport: int) -> int:
