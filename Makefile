@@ -11,7 +11,7 @@ BIN := $(VENV)/bin
 # Two -q: only errors. The build backend is installed like the rest, so that constraints.txt pins it too.
 PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
 CONSTRAINTS := --constraint constraints.txt
-INSTALL := $(PIP) install $(CONSTRAINTS) hatchling editables && $(PIP) install --no-build-isolation $(CONSTRAINTS)
+INSTALL := $(PIP) install $(CONSTRAINTS) hatchling editables setuptools wheel && $(PIP) install --no-build-isolation $(CONSTRAINTS)
 # As an ordinary installation does; where PYTHONDONTWRITEBYTECODE is set, every start would compile anew.
 COMPILE := $(BIN)/python -m compileall -q analyzer
 APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
