@@ -2,7 +2,7 @@
 
 Members are read one after another, as streams. None is ever written to disk under its name, so no name can lead
 anywhere; links, devices and folders are passed over. What unpacks is bounded by one
-:class:`analyzer.capture.compressed.Budget` for the whole archive.
+:class:`analyzer.capture.budget.Budget` for the whole archive.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
-from analyzer.capture.compressed import Budget, packer_of
+from analyzer.capture.budget import Budget
+from analyzer.capture.compressed import packer_of
 from analyzer.capture.reading import FileReader
 from analyzer.capture.records import Note
 from analyzer.capture.sniff import ARCHIVES, is_foreign, kind_of, refusal

@@ -7,7 +7,8 @@ import sys
 from collections.abc import Callable
 from typing import BinaryIO
 
-from analyzer.capture.compressed import Budget, packer_of, unpacked
+from analyzer.capture.budget import Budget
+from analyzer.capture.compressed import packer_of, unpacked
 from analyzer.capture.reading import FileReader
 from analyzer.capture.records import Note
 from analyzer.capture.sniff import ARCHIVES, is_foreign, is_no_capture, kind_of, refusal

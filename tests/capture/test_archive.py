@@ -18,7 +18,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.capture import archive, compressed
+from analyzer.capture import archive, budget
 from analyzer.capture.archive import captures_in
 from analyzer.errors import InputError
 from tests.capture import test_tar
@@ -196,7 +196,7 @@ def test_damaged_archives() -> None:
 
 
 def test_a_bomb_in_zip_stops(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compressed, "ALWAYS", 1 << 16)
+    monkeypatch.setattr(budget, "ALWAYS", 1 << 16)
     (_, said), (_, end) = seen(zipped({"a.pcap": PCAP + bytes(8 << 20), "b.pcap": PCAP}))
     assert said.endswith(" analysis-limit")
     assert end == "t.zip: each of its bytes unpacks to more than 100: no trace packs so well: what follows was not read"
@@ -205,8 +205,8 @@ def test_a_bomb_in_zip_stops(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize("pack", [zipped, test_tar.archive])
 def test_one_budget_for_all(monkeypatch: pytest.MonkeyPatch, pack: Callable[[dict[str, bytes]], bytes]) -> None:
     """Ten bombs of which each alone would be within the limits."""
-    monkeypatch.setattr(compressed, "ALWAYS", 5 << 20)
-    monkeypatch.setattr(compressed, "MAX_RATIO", 10)
+    monkeypatch.setattr(budget, "ALWAYS", 5 << 20)
+    monkeypatch.setattr(budget, "MAX_RATIO", 10)
     raw = pack({f"{i}.pcap.gz": gzip.compress(PCAP + bytes(2 << 20)) for i in range(10)})
     said = seen(raw, "t")
     assert len(said) == 4

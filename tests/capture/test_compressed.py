@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import bz2
+import contextlib
 import gzip
 import hashlib
 import io
 import lzma
+import os
 import sys
 from collections.abc import Callable
 from typing import BinaryIO, cast
@@ -15,11 +17,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.capture import compressed, open_capture
-from analyzer.capture.compressed import Budget, Unpacker, packer_of, unpacked
+from analyzer.capture import budget as limits
+from analyzer.capture import compressed, decoders, open_capture
+from analyzer.capture.budget import Budget
+from analyzer.capture.compressed import Unpacker, packer_of, unpacked
 from analyzer.capture.records import Note
 from analyzer.capture.window import Window
 from analyzer.errors import InputError
+from tests.capture.packers import xz_blocks
 from tests.capture.test_pcap import header, record
 
 zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
@@ -139,16 +144,16 @@ def unpack(raw: bytes, packer: str) -> tuple[int, list[Note]]:
 
 @pytest.mark.parametrize("packer", PACKERS)
 def test_a_bomb_stops_at_the_ratio(monkeypatch: pytest.MonkeyPatch, packer: str) -> None:
-    monkeypatch.setattr(compressed, "ALWAYS", 1 << 16)
+    monkeypatch.setattr(limits, "ALWAYS", 1 << 16)
     size, notes = unpack(PACKERS[packer](bytes(32 << 20)), packer)
-    assert 1 << 16 < size <= (1 << 16) + compressed.MOST + compressed.MAX_RATIO * compressed.PIECE * 8
+    assert 1 << 16 < size <= (1 << 16) + compressed.MOST + limits.MAX_RATIO * compressed.PIECE * 8
     assert [note.id for note in notes] == ["analysis-limit"] and "100" in notes[0].detail
 
 
 @pytest.mark.parametrize("packer", PACKERS)
 def test_a_bomb_stops_at_the_end_of_all(monkeypatch: pytest.MonkeyPatch, packer: str) -> None:
-    monkeypatch.setattr(compressed, "MAX_UNPACKED", 1 << 30)
-    monkeypatch.setattr(compressed, "ALWAYS", 1 << 30)
+    monkeypatch.setattr(limits, "MAX_UNPACKED", 1 << 30)
+    monkeypatch.setattr(limits, "ALWAYS", 1 << 30)
     budget = Budget()
     budget.unpacked = (1 << 30) - 5000
     unpacker = Unpacker(Window(io.BytesIO(PACKERS[packer](bytes(1 << 20))), "test", 1 << 16), packer, budget)
@@ -179,9 +184,107 @@ def test_streams_without_content_end(monkeypatch: pytest.MonkeyPatch) -> None:
     assert size == 51 and [note.id for note in notes] == ["analysis-limit"]
 
 
-def test_memory_that_xz_asks_for_is_bounded() -> None:
-    greedy = lzma.compress(PCAP, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": 512 << 20}])
-    assert refused(greedy).startswith("test: is xz-compressed, and cut off or damaged")
+# Memory of decoders: as their headers say it, and one budget for all of them.
+
+
+def xz_of(dictionary: int, data: bytes = PCAP) -> bytes:
+    return lzma.compress(data, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": dictionary}])
+
+
+def zstd_of(window_log: int, data: bytes = PCAP) -> bytes:
+    """As from a pipe: the size of the content, which would shrink the window, is not known when the frame begins."""
+    packer = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: window_log})
+    return bytes(packer.compress(data) + packer.flush())
+
+
+def refusal(packer: str, wanted: int, left: int) -> str:
+    what = f"unpacking it takes {wanted} MiB of memory, and {left} MiB are left for it: unpack it first"
+    return f"test: is {packer}-compressed, and {what}"
+
+
+@pytest.mark.parametrize("size", [4096, 1 << 20, 3 << 19, 8 << 20, 64 << 20, 96 << 20, 128 << 20])
+def test_the_dictionary_of_xz(size: int) -> None:
+    assert decoders.xz_memory(xz_of(size)) == size
+    both = [{"id": lzma.FILTER_DELTA, "dist": 4}, {"id": lzma.FILTER_LZMA2, "dict_size": size}]
+    assert decoders.xz_memory(lzma.compress(PCAP, filters=both)) == size
+    assert packets(xz_of(size))[0] == PLAIN
+
+
+@pytest.mark.parametrize("log", [10, 17, 21, 27])
+def test_the_window_of_zstd(log: int) -> None:
+    assert decoders.zstd_memory(zstd_of(log)) == 1 << log
+    assert packets(zstd_of(log))[0] == PLAIN
+
+
+@pytest.mark.parametrize("size", [1, 255, 256, 65_791, 65_792, 70_000])
+def test_a_frame_of_one_segment_is_its_own_window(size: int) -> None:
+    raw = zstd.compress(bytes(size))
+    assert raw[4] & 0x20
+    assert decoders.zstd_memory(raw) == size
+
+
+def test_a_decoder_that_wants_more_than_is_granted_is_refused() -> None:
+    assert refused(xz_of(512 << 20)) == refusal("xz", 512, 128)
+    assert refused(zstd_of(28)) == refusal("zstd", 256, 128)
+
+
+def test_a_later_stream_that_wants_more_is_told() -> None:
+    for more in (xz_of(8 << 20) + xz_of(512 << 20), zstd_of(20) + zstd_of(28)):
+        found, notes, _ = packets(more)
+        assert found == PLAIN and [note.id for note in notes] == ["analysis-limit"]
+        assert notes[0].detail.endswith("128 MiB are left for it: the rest was not read")
+
+
+def test_a_later_block_of_xz_that_wants_more_is_told() -> None:
+    """No program writes one so. xz looks at each block's dictionary before it takes memory for it."""
+    first = header() + b"".join(record(os.urandom(3 * compressed.PIECE)) for _ in range(3))
+    found, notes, _ = packets(xz_blocks([first, PCAP[24:]], dictionaries=[1 << 16, 64 << 20]))
+    assert len(found) in (2, 3) and found == packets(first)[0][: len(found)]
+    assert notes[-1].detail == "a later part of it takes more memory to unpack than the first: it was not read"
+
+
+@pytest.mark.parametrize("make", [lambda: xz_of(96 << 20), lambda: zstd_of(26)], ids=["xz", "zstd"])
+def test_decoders_inside_one_another_share_the_memory(make: Callable[[], bytes]) -> None:
+    budget, raw = Budget(), make()
+    wanted = budget_of(raw)
+
+    def begun() -> Unpacker:
+        unpacker = Unpacker(Window(io.BytesIO(raw), "test", 512), packer_of(raw), budget)
+        assert len(unpacker.read(10)) == 10
+        return unpacker
+
+    open_ones = [begun() for _ in range(limits.MAX_DECODERS // wanted)]
+    assert budget.memory == len(open_ones) * wanted
+    with pytest.raises(InputError, match=r"unpacking it takes \d+ MiB of memory, and \d+ MiB are left for it"):
+        unpacked(Window(io.BytesIO(raw), "test", 512), packer_of(raw), budget, 512)
+    open_ones.pop().close()
+    assert begun().read() == PCAP[10:]
+    for one in open_ones:
+        one.close()
+        one.close()
+    assert budget.memory == 0
+
+
+def budget_of(raw: bytes) -> int:
+    return (decoders.xz_memory if packer_of(raw) == "xz" else decoders.zstd_memory)(raw)
+
+
+@pytest.mark.parametrize("packer", ["xz", "zstd"])
+@pytest.mark.parametrize("what", ["whole", "cut", "damaged", "nothing", "followed"])
+def test_memory_is_given_back_however_the_data_ends(packer: str, what: str) -> None:
+    raw = PACKERS[packer](PCAP)
+    middle = len(raw) // 2
+    raw = {
+        "whole": raw, "cut": raw[:middle], "damaged": raw[:middle] + b"\xff" * 99 + raw[middle:],
+        "nothing": PACKERS[packer](b""), "followed": raw + b"something else",
+    }[what]  # fmt: skip
+    budget = Budget()
+    with contextlib.suppress(InputError):
+        inner = unpacked(Window(io.BytesIO(raw), "test", 512), packer, budget, 512)
+        assert budget.memory > 0
+        while not inner.at_end:
+            inner.advance(inner.end)
+    assert budget.memory == 0
 
 
 @settings(max_examples=200)

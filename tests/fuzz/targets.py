@@ -16,7 +16,8 @@ import numpy as np
 
 import analyzer
 from analyzer.capture.archive import captures_in
-from analyzer.capture.compressed import Budget, Unpacker
+from analyzer.capture.budget import Budget
+from analyzer.capture.compressed import Unpacker
 from analyzer.capture.etl.reader import EtlReader
 from analyzer.capture.etl.xpress import expand
 from analyzer.capture.links import KNOWN
