@@ -44,8 +44,8 @@ VERBS = ("analyze", "validate", "compare", "explain", "rules", "guide", "doctor"
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command; returns the exit status."""
-    # A run makes many small objects and no cycles to speak of: look for garbage rarely. NumPy's linear algebra is not
-    # used: without its threads NumPy starts faster.
+    # A run makes many small objects, and none of a capture refers to itself: look for garbage rarely. NumPy's linear
+    # algebra is not used: without its threads NumPy starts faster.
     gc.set_threshold(200_000, 50, 50)
     # The thread that reads ahead and the one that analyses hand over often, each between two array operations.
     sys.setswitchinterval(0.0005)

@@ -7,7 +7,6 @@ anywhere; links, devices and folders are passed over. What unpacks is bounded by
 
 from __future__ import annotations
 
-import gc
 import io
 import os
 import stat
@@ -38,9 +37,6 @@ MAX_DIRECTORY = 4 << 20
 
 #: An archive in an archive is opened, one in that is named only.
 MAX_DEPTH = 1
-
-#: After so many captures, or so many bytes of them, what was made of them is cleared away.
-COLLECT_CAPTURES, COLLECT_BYTES = 20, 4 << 20
 
 #: When nothing can be read, so many members are named. Names are cut at this length.
 NAMED, MAX_NAME = 5, 300
@@ -117,19 +113,13 @@ def captures_in(
         yield Found(name, reader_of(window, chunk_bytes))
         return
     visit = _Visit(budget, sha256, chunk_bytes)
-    told, since, octets = False, 0, 0
+    told = False
     try:
         for found in visit.members(window, name, 0):
             told = True
             yield found
             if found.reader is not None:
                 found.reader.close()
-                # What was made of a capture refers to itself. The collector counts objects, not how large they are:
-                # hundreds of captures would pile up.
-                since, octets = since + 1, octets + found.reader.octets
-                if since >= COLLECT_CAPTURES or octets >= COLLECT_BYTES:
-                    gc.collect()
-                    since, octets = 0, 0
         for note in window.remarks():
             told = True
             yield _problem(name, note.detail)

@@ -63,11 +63,6 @@ class FileReader(ABC):
         """SHA-256 of the whole input, hex: after ``chunks()`` is exhausted, and only if it was asked for."""
         return self._window.sha256
 
-    @property
-    def octets(self) -> int:
-        """Bytes of the file that passed so far."""
-        return self._window.offset + self._window.end
-
     @abstractmethod
     def chunks(self) -> Iterator[Chunk]:
         """The packets, a window at a time. Never raises on what the file holds."""

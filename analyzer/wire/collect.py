@@ -7,6 +7,7 @@ end in the same function that reads IKE messages. What other traffic tells is co
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -74,7 +75,8 @@ class Collector:
         self._link_types = LinkTypes()
         self._flows = Flows()
         self._conversations = Conversations()
-        self._singles = Singles(ports, self.addresses, self._count_esp)
+        # Not a method of its own: what refers to itself stays in memory until the collector comes.
+        self._singles = Singles(ports, self.addresses, partial(_count_esp, self.census, self._flows))
         self._packets: list[Packets] = []
         self._datagrams: list[Datagrams] = []
         self._datagram_count = 0
@@ -200,15 +202,6 @@ class Collector:
                 )
             )
         return notes
-
-    def _count_esp(self, *one: int) -> None:
-        """Count a single ESP packet or keepalive (see :data:`analyzer.wire.singles.CountEsp`)."""
-        *columns, keepalive = one
-        if keepalive:
-            self.census.keepalives += 1
-        else:
-            self.census.esp += 1
-        self._flows.add(*(np.array([value], dtype=np.int64) for value in columns))
 
     # -- packets that are read as columns ----------------------------------------------------------------------------
 
@@ -416,6 +409,16 @@ class Collector:
     def _store(self, batch: Batch) -> None:
         self._batches.append(batch)
         self._clear_bytes += sum(map(len, batch.clear))
+
+
+def _count_esp(census: Census, flows: Flows, *one: int) -> None:
+    """Count a single ESP packet or keepalive (see :data:`analyzer.wire.singles.CountEsp`)."""
+    *columns, keepalive = one
+    if keepalive:
+        census.keepalives += 1
+    else:
+        census.esp += 1
+    flows.add(*(np.array([value], dtype=np.int64) for value in columns))
 
 
 def _frame(row: EchoRow | HandshakeRow | NameRow) -> int:

@@ -5,11 +5,9 @@ from __future__ import annotations
 import io
 import json
 import struct
-import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from types import FrameType
 from typing import Any
 
@@ -26,6 +24,7 @@ from analyzer.wire.reassembly import Reassembler
 from sample_pcaps.lab import pcapng_writer
 from tests.fuzz import hostile
 from tests.fuzz.hostile import FLOODS, SERVER, VENDOR, ike, ip, payload, pcap, udp
+from tests.fuzz.measured import measured, peak_of
 from tests.fuzz.targets import check
 
 
@@ -75,16 +74,6 @@ def test_a_flood_says_something_in_one_sentence(name):
 
 # -- memory -----------------------------------------------------------------------------------------------------------
 
-#: Runs the command, then tells its peak resident size. What getrusage tells can be that of the process that started it.
-_MEASURED = """
-import sys
-from analyzer.cli import main
-main(sys.argv[1:])
-sys.stdout.flush()
-with open("/proc/self/status") as status:
-    print(next(line.split()[1] for line in status if line.startswith("VmHWM")), file=sys.stderr)
-"""
-
 #: What one window of the readers holds the most of, and what takes the most memory afterwards; a second or two each.
 LARGE: dict[str, bytes] = {
     "empty_records": hostile.pcap([]) + bytes(32 << 20),
@@ -95,14 +84,12 @@ LARGE: dict[str, bytes] = {
 }
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="the kernel does not tell")
+@measured
 @pytest.mark.parametrize("name", LARGE)
 def test_the_command_takes_less_than_300_mb(tmp_path, name):
     path = tmp_path / "flood"
     path.write_bytes(LARGE[name])
-    ran = subprocess.run([sys.executable, "-c", _MEASURED, "analyze", path], capture_output=True, text=True, check=True)
-    assert ran.stdout
-    assert int(ran.stderr) * 1024 < 300_000_000
+    assert peak_of("analyze", path).memory < 300_000_000
 
 
 # -- limits that hold, made small -------------------------------------------------------------------------------------
