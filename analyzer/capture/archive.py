@@ -9,9 +9,6 @@ from __future__ import annotations
 
 import io
 import os
-import stat
-import zipfile
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
@@ -23,17 +20,15 @@ from analyzer.capture.records import Note
 from analyzer.capture.sniff import ARCHIVES, is_foreign, kind_of, refusal
 from analyzer.capture.source import CHUNK_BYTES, open_window, reader_of
 from analyzer.capture.spool import spooled
-from analyzer.capture.tar import tar_members
+from analyzer.capture.tar import TarMember, tar_members
 from analyzer.capture.text import printable
 from analyzer.capture.window import Window
+from analyzer.capture.zip import ZipMember, zip_members
 from analyzer.errors import InputError
 
 #: Members of an archive that are looked at, and captures that are read of them; archives inside count along.
 MAX_MEMBERS = 10_000
 MAX_CAPTURES = 1_000
-
-#: Longest list of the members of a ZIP archive that is read, bytes.
-MAX_DIRECTORY = 4 << 20
 
 #: An archive in an archive is opened, one in that is named only.
 MAX_DEPTH = 1
@@ -41,18 +36,8 @@ MAX_DEPTH = 1
 #: When nothing can be read, so many members are named. Names are cut at this length.
 NAMED, MAX_NAME = 5, 300
 
-#: What zipfile raises on bytes that are no archive, or a damaged one.
-_DAMAGED = (
-    zipfile.BadZipFile, zlib.error, EOFError, OSError, ValueError, NotImplementedError, RuntimeError, OverflowError,
-    IndexError, KeyError,
-)  # fmt: skip
-_ENCRYPTED = 0x1
-#: How members may be packed. Of other ways, zipfile unpacks without bounds what it has read.
-_METHODS = (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
-
-#: First bytes of a member, which tell what it is; and bytes of it that are read at once: so many are
-#: lost at most where it is damaged.
-HEAD, PIECE = 512, 1 << 14
+#: First bytes of a member, which tell what it is.
+HEAD = 512
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +83,7 @@ def captures_in(
 
     Examples
     --------
+    >>> import zipfile
     >>> file = io.BytesIO()
     >>> with zipfile.ZipFile(file, "w") as archive:
     ...     archive.writestr("notes.txt", "dear colleague")
@@ -145,8 +131,7 @@ class _Visit:
     def members(self, window: Window, path: str, depth: int) -> Iterator[Found]:
         """The captures in the archive that a window shows."""
         kind = kind_of(window.head)
-        members = self._zip(window, path) if kind == "zip" else self._tar(window)
-        for name, stream in members:
+        for member in self._zip(window) if kind == "zip" else self._tar(window):
             self._members += 1
             limit = self._limit()
             if limit:
@@ -154,11 +139,12 @@ class _Visit:
                     yield _problem(path, limit)
                 self._stopped = True
                 return
+            name = _clean(member.name) if member.name else ""
             inner = f"{path}/{name}" if name else path
-            if isinstance(stream, str):
-                yield _problem(inner, stream)
+            if isinstance(member.body, str):
+                yield _problem(inner, member.body)
             else:
-                yield from self._member(inner, name, stream, depth)
+                yield from self._member(inner, name, member.body, depth)
 
     def _limit(self) -> str:
         """Which limit was reached; empty when none was."""
@@ -195,6 +181,8 @@ class _Visit:
                 yield _problem(path, "is an archive in an archive in an archive; unpack it first")
             else:
                 yield from self.members(opened, path, depth + 1)
+                for note in opened.remarks():
+                    yield _problem(path, note.detail)
         except InputError as error:
             self._other_count += 1
             if len(self._others) < NAMED:
@@ -203,44 +191,20 @@ class _Visit:
             if opened is not None:
                 opened.close()
 
-    def _zip(self, window: Window, path: str) -> Iterator[tuple[str, BinaryIO | str]]:
-        """The plain files of a ZIP archive: name, and stream or what is wrong with it."""
+    def _zip(self, window: Window) -> Iterator[ZipMember]:
+        """The plain files of a ZIP archive."""
         file = spooled(window)
         if self._budget.claim():
             self._budget.packed = file.seek(0, os.SEEK_END)
         try:
-            try:
-                archive = zipfile.ZipFile(cast(BinaryIO, _Bounded(file)))
-            except _DAMAGED:
-                raise InputError(f"{printable(path)}: is a ZIP archive, but damaged or cut off") from None
-            for entry in archive.infolist():
-                mode = entry.external_attr >> 16
-                if entry.filename.endswith("/") or (stat.S_IFMT(mode) not in (0, stat.S_IFREG)):
-                    continue
-                if entry.flag_bits & _ENCRYPTED:
-                    yield _clean(entry.filename), "is encrypted; unpack it with its password first"
-                    continue
-                if entry.compress_type not in _METHODS:
-                    yield _clean(entry.filename), "is packed in a way that cannot be unpacked here; unpack it first"
-                    continue
-                try:
-                    body = archive.open(entry)
-                except _DAMAGED:
-                    yield _clean(entry.filename), "is damaged in the archive"
-                else:
-                    member = _ZipMember(cast(BinaryIO, body), self._budget)
-                    yield _clean(entry.filename), cast(BinaryIO, member)
+            yield from zip_members(file, self._budget)
         finally:
             if file is not window.file:
                 file.close()
 
-    def _tar(self, window: Window) -> Iterator[tuple[str, BinaryIO | str]]:
+    def _tar(self, window: Window) -> Iterator[TarMember]:
         """The plain files of a tar archive."""
-        for member in tar_members(cast(BinaryIO, io.BufferedReader(_Rest(window, self._budget)))):
-            if member.stream is None:
-                yield "", "the archive is damaged or cut off: what follows was not read"
-            else:
-                yield _clean(member.name), member.stream
+        yield from tar_members(cast(BinaryIO, io.BufferedReader(_Rest(window, self._budget))), self._budget)
 
     def others_listed(self) -> str:
         """What was there instead of captures, in a few words."""
@@ -263,54 +227,6 @@ def _clean(name: str) -> str:
     """
     parts = [part for part in name[:MAX_NAME].replace("\\", "/").split("/") if part not in ("", ".", "..")]
     return printable("/".join(parts)) or "unnamed"
-
-
-class _Bounded:
-    """A file of which no more than a bounded piece is read at once: a ZIP archive's list of members is one piece."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
-        self.seek, self.tell, self.seekable = file.seek, file.tell, file.seekable
-
-    def read(self, size: int = -1) -> bytes:
-        piece = self._file.read(size if 0 <= size <= MAX_DIRECTORY else MAX_DIRECTORY + 1)
-        if len(piece) > MAX_DIRECTORY:
-            raise zipfile.BadZipFile("a list of members beyond all measure")
-        return piece
-
-
-class _ZipMember(io.RawIOBase):
-    """The bytes of a ZIP member, within the archive's budget; a note tells where they end before their time."""
-
-    def __init__(self, body: BinaryIO, budget: Budget) -> None:
-        self.notes: list[Note] = []
-        self._body = body
-        self._budget = budget
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, target: Any) -> int:
-        if self.notes:
-            return 0
-        exceeded = self._budget.exceeded()
-        if exceeded:
-            return self._end("analysis-limit", f"of the archive, {exceeded}")
-        try:
-            piece = self._body.read(min(len(target), PIECE))
-        except _DAMAGED:
-            return self._end("capture-damaged", "it is damaged in the archive")
-        target[: len(piece)] = piece
-        self._budget.unpacked += len(piece)
-        return len(piece)
-
-    def _end(self, id: str, what: str) -> int:
-        self.notes.append(Note(id, f"{what}: the rest was not read"))
-        return 0
-
-    def close(self) -> None:
-        self._body.close()
-        super().close()
 
 
 class _Chained(io.RawIOBase):

@@ -18,6 +18,10 @@ from analyzer.errors import InputError
 
 CHUNK_BYTES = 16 << 20
 
+#: Bytes looked at to tell what an input is. What is only unpacked, or passed through to find the members of a tar
+#: archive, is read so many at a time, too: several of those may lie around one capture.
+_FIRST = 1 << 18
+
 
 def open_capture(
     path: str | os.PathLike[str],
@@ -100,8 +104,9 @@ def open_window(
         stream = sys.stdin.buffer
     elif stream is None:
         stream = owned = _open(path, name)
+    first = min(_FIRST, chunk_bytes)
     try:
-        window = Window(stream, name, chunk_bytes, sha256=sha256, owned=owned)
+        window = Window(stream, name, first, sha256=sha256, owned=owned)
     except InputError:
         if owned is not None:
             owned.close()
@@ -111,9 +116,11 @@ def open_window(
     try:
         packer = packer_of(window.head)
         if packer:
-            window = unpacked(window, packer, budget or Budget(), chunk_bytes)
+            window = unpacked(window, packer, budget or Budget(), first)
             if packer_of(window.head):
                 raise InputError(f"{name}: is packed twice ({packer_of(window.head)} in {packer}); unpack it first")
+        if kind_of(window.head) != "tar" and not window.at_end:
+            window.advance(0, chunk_bytes)
     except InputError:
         window.close()
         raise

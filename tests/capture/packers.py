@@ -107,6 +107,11 @@ def _xz_number(value: int) -> bytes:
     return bytes([*groups, value])
 
 
+def xz_of(dictionary: int, data: bytes) -> bytes:
+    """With a dictionary of so many bytes."""
+    return lzma.compress(data, filters=[{"id": lzma.FILTER_LZMA2, "preset": 0, "dict_size": dictionary}])
+
+
 def in_blocks(size: int, *, sized: bool) -> Packer:
     return lambda data: xz_blocks(list(pieces(data, size)), sized=sized)
 
@@ -133,6 +138,11 @@ def zstd_stream(flush_every: int = 0, **how: int) -> Packer:
         return b"".join(parts) + packer.flush()
 
     return pack
+
+
+def zstd_of(window_log: int, data: bytes) -> bytes:
+    """With a window of so many bits, though the data may be shorter: as from a pipe."""
+    return zstd_stream(window_log=window_log)(data)
 
 
 def zstd_whole(**how: int) -> Packer:

@@ -182,7 +182,8 @@ def test_damage_inside_a_member_is_noted() -> None:
 
 def test_damaged_archives() -> None:
     raw = zipped(MIXED)
-    assert refused(raw[:-30]) == "t.zip: is a ZIP archive, but damaged or cut off"
+    assert seen(raw[:-30]) == under("t.zip", CAPTURES)
+    assert seen(raw[:20]) == [("t.zip", "t.zip: the archive is damaged or cut off: what follows was not read")]
     tar = test_tar.archive({"a.pcap": PCAP, "b.pcap": PCAP})
     assert seen(tar[:1100], "t.tar") == [
         ("t.tar/a.pcap", "pcap 2"),
@@ -224,9 +225,19 @@ def test_members_are_counted(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_a_list_of_members_beyond_measure_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(archive, "MAX_DIRECTORY", 2000)
-    assert len(seen(zipped({"a.pcap": PCAP}))) == 1
-    assert refused(zipped({f"{i}.txt": b"" for i in range(100)})) == "t.zip: is a ZIP archive, but damaged or cut off"
+    """The members themselves tell what they are."""
+    monkeypatch.setattr("analyzer.capture.zip.MAX_DIRECTORY", 2000)
+    monkeypatch.delattr(zipfile.ZipFile, "infolist")
+    assert seen(zipped({f"{i}.txt": b"" for i in range(100)} | {"a.pcap": PCAP})) == [("t.zip/a.pcap", "pcap 2")]
+
+
+def test_an_archive_inside_that_was_cut_off_is_told() -> None:
+    inner = test_tar.archive({"a.pcap": PCAP, "b.pcap": PCAP + record(os.urandom(9000))})
+    packed = gzip.compress(inner)
+    said = seen(zipped({"in.tgz": packed[: len(packed) - 3000], "c.pcap": PCAP}))
+    assert said[0] == ("t.zip/in.tgz/a.pcap", "pcap 2") and said[-1] == ("t.zip/c.pcap", "pcap 2")
+    assert ("t.zip/in.tgz", "t.zip/in.tgz: the archive is damaged or cut off: what follows was not read") in said
+    assert said[-2][0] == "t.zip/in.tgz" and "the gzip data ends too early" in said[-2][1]
 
 
 def test_members_that_overlap(tmp_path: Path) -> None:

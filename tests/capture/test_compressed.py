@@ -24,7 +24,7 @@ from analyzer.capture.compressed import Unpacker, packer_of, unpacked
 from analyzer.capture.records import Note
 from analyzer.capture.window import Window
 from analyzer.errors import InputError
-from tests.capture.packers import xz_blocks
+from tests.capture.packers import xz_blocks, xz_of, zstd_of
 from tests.capture.test_pcap import header, record
 
 zstd = pytest.importorskip("compression.zstd" if sys.version_info >= (3, 14) else "backports.zstd")
@@ -187,16 +187,6 @@ def test_streams_without_content_end(monkeypatch: pytest.MonkeyPatch) -> None:
 # Memory of decoders: as their headers say it, and one budget for all of them.
 
 
-def xz_of(dictionary: int, data: bytes = PCAP) -> bytes:
-    return lzma.compress(data, filters=[{"id": lzma.FILTER_LZMA2, "dict_size": dictionary}])
-
-
-def zstd_of(window_log: int, data: bytes = PCAP) -> bytes:
-    """As from a pipe: the size of the content, which would shrink the window, is not known when the frame begins."""
-    packer = zstd.ZstdCompressor(options={zstd.CompressionParameter.window_log: window_log})
-    return bytes(packer.compress(data) + packer.flush())
-
-
 def refusal(packer: str, wanted: int, left: int) -> str:
     what = f"unpacking it takes {wanted} MiB of memory, and {left} MiB are left for it: unpack it first"
     return f"test: is {packer}-compressed, and {what}"
@@ -204,16 +194,16 @@ def refusal(packer: str, wanted: int, left: int) -> str:
 
 @pytest.mark.parametrize("size", [4096, 1 << 20, 3 << 19, 8 << 20, 64 << 20, 96 << 20, 128 << 20])
 def test_the_dictionary_of_xz(size: int) -> None:
-    assert decoders.xz_memory(xz_of(size)) == size
+    assert decoders.xz_memory(xz_of(size, PCAP)) == size
     both = [{"id": lzma.FILTER_DELTA, "dist": 4}, {"id": lzma.FILTER_LZMA2, "dict_size": size}]
     assert decoders.xz_memory(lzma.compress(PCAP, filters=both)) == size
-    assert packets(xz_of(size))[0] == PLAIN
+    assert packets(xz_of(size, PCAP))[0] == PLAIN
 
 
 @pytest.mark.parametrize("log", [10, 17, 21, 27])
 def test_the_window_of_zstd(log: int) -> None:
-    assert decoders.zstd_memory(zstd_of(log)) == 1 << log
-    assert packets(zstd_of(log))[0] == PLAIN
+    assert decoders.zstd_memory(zstd_of(log, PCAP)) == 1 << log
+    assert packets(zstd_of(log, PCAP))[0] == PLAIN
 
 
 @pytest.mark.parametrize("size", [1, 255, 256, 65_791, 65_792, 70_000])
@@ -224,12 +214,12 @@ def test_a_frame_of_one_segment_is_its_own_window(size: int) -> None:
 
 
 def test_a_decoder_that_wants_more_than_is_granted_is_refused() -> None:
-    assert refused(xz_of(512 << 20)) == refusal("xz", 512, 128)
-    assert refused(zstd_of(28)) == refusal("zstd", 256, 128)
+    assert refused(xz_of(512 << 20, PCAP)) == refusal("xz", 512, 128)
+    assert refused(zstd_of(28, PCAP)) == refusal("zstd", 256, 128)
 
 
 def test_a_later_stream_that_wants_more_is_told() -> None:
-    for more in (xz_of(8 << 20) + xz_of(512 << 20), zstd_of(20) + zstd_of(28)):
+    for more in (xz_of(8 << 20, PCAP) + xz_of(512 << 20, PCAP), zstd_of(20, PCAP) + zstd_of(28, PCAP)):
         found, notes, _ = packets(more)
         assert found == PLAIN and [note.id for note in notes] == ["analysis-limit"]
         assert notes[0].detail.endswith("128 MiB are left for it: the rest was not read")
@@ -243,7 +233,7 @@ def test_a_later_block_of_xz_that_wants_more_is_told() -> None:
     assert notes[-1].detail == "a later part of it takes more memory to unpack than the first: it was not read"
 
 
-@pytest.mark.parametrize("make", [lambda: xz_of(96 << 20), lambda: zstd_of(26)], ids=["xz", "zstd"])
+@pytest.mark.parametrize("make", [lambda: xz_of(96 << 20, PCAP), lambda: zstd_of(26, PCAP)], ids=["xz", "zstd"])
 def test_decoders_inside_one_another_share_the_memory(make: Callable[[], bytes]) -> None:
     budget, raw = Budget(), make()
     wanted = budget_of(raw)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer.capture.budget import Budget
 from analyzer.capture.tar import MAX_EXTRA, tar_members
 
 FORMATS = [tarfile.USTAR_FORMAT, tarfile.GNU_FORMAT, tarfile.PAX_FORMAT]
@@ -30,7 +31,7 @@ def archive(files: dict[str, bytes], format: int = tarfile.GNU_FORMAT, others: d
 
 
 def members(raw: bytes) -> dict[str, bytes | None]:
-    return {m.name: None if m.stream is None else m.stream.read() for m in tar_members(io.BytesIO(raw))}
+    return {m.name: None if isinstance(m.body, str) else m.body.read() for m in tar_members(io.BytesIO(raw), Budget())}
 
 
 FILES = {"a.pcap": b"", "logs/b.pcap": b"b" * 512, "c": b"c" * 513, "Büro/ü.pcap": b"d" * 10_000}
@@ -62,7 +63,7 @@ def test_links_devices_and_folders_are_passed_over() -> None:
 
 
 def test_members_that_are_not_read_are_passed_over() -> None:
-    assert [member.name for member in tar_members(io.BytesIO(archive(LONG)))] == list(LONG)
+    assert [member.name for member in tar_members(io.BytesIO(archive(LONG)), Budget())] == list(LONG)
 
 
 def test_an_archive_in_the_variant_of_1979() -> None:
@@ -84,7 +85,8 @@ def test_sizes_in_binary() -> None:
 
 def test_cut_and_damaged_archives() -> None:
     raw = archive({"a": b"a" * 600, "b": b"b" * 600})
-    assert members(raw[:600]) == {"a": b"a" * 88}
+    assert members(raw[:600]) == {"a": b"a" * 88, "": None}
+    assert members(raw[: 512 + 600]) == {"a": b"a" * 600}, "cut in its padding only"
     assert members(raw[: 3 * 512]) == {"a": b"a" * 600}, "without its closing blocks"
     assert members(raw[: 3 * 512 + 40]) == {"a": b"a" * 600, "": None}
     assert members(raw[: 3 * 512] + b"\xff" * 512 + raw[4 * 512 :]) == {"a": b"a" * 600, "": None}
@@ -106,7 +108,7 @@ def test_a_name_without_end_takes_no_memory() -> None:
             biggest = max(biggest, size or 0)
             return super().read(size)
 
-    assert [member.name for member in tar_members(Stream(bytes(raw)))] == ["a"]
+    assert [member.name for member in tar_members(Stream(bytes(raw)), Budget())] == ["a", ""]
     assert biggest <= MAX_EXTRA
 
 

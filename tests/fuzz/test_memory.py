@@ -1,17 +1,20 @@
-"""Memory of many captures in one run: what one held is free before the next one is read."""
+"""Memory: of many captures in one run, and of captures whose unpacking asks for much."""
 
 from __future__ import annotations
 
 import gc
 import io
+import random
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import analyzer
 from analyzer.report.json_report import json_parts
+from tests.capture.packers import xz_of, zstd_of
 from tests.conftest import ROOT
-from tests.fuzz import seeds
+from tests.fuzz import hostile, seeds
 from tests.fuzz.hostile import FLOODS
 from tests.fuzz.measured import measured, peak_of
 
@@ -70,3 +73,47 @@ def test_memory_does_not_grow_with_the_captures_of_an_archive(tmp_path: Path):
         path.write_bytes(seeds.as_zip({f"{n}.pcapng": capture for n in range(count)}))
         taken.append(peak_of("analyze", path).memory)
     assert taken[1] < taken[0] + 5_000_000
+
+
+# -- decoders ---------------------------------------------------------------------------------------------------------
+
+
+def trace(octets: int) -> bytes:
+    """A capture of as many bytes, and more."""
+    return hostile.pcap([bytes(60_000)] * (octets // 60_000 + 1))
+
+
+def around(inner: bytes, octets: int) -> bytes:
+    """A tar archive with so many bytes before a packed file, and some behind it: its decoder is not done meanwhile."""
+    noise = random.Random(1).randbytes(1 << 20)
+    return seeds.as_tar({"before": noise * (octets >> 20), "inner.zst": inner, "behind": noise * 2})
+
+
+#: What fills all that is granted: one decoder, or three inside one another.
+GREEDY: dict[str, Callable[[], bytes]] = {
+    "zstd": lambda: zstd_of(27, trace(200 << 20)),
+    "xz": lambda: xz_of(128 << 20, trace(200 << 20)),
+    "three": lambda: zstd_of(26, around(zstd_of(25, around(zstd_of(25, trace(48 << 20)), 40 << 20)), 72 << 20)),
+}
+
+
+@measured
+@pytest.mark.parametrize("how", GREEDY)
+def test_decoders_that_take_all_they_may(tmp_path, how):
+    path = tmp_path / "greedy"
+    path.write_bytes(GREEDY[how]())
+    run = peak_of("analyze", path)
+    assert "Packets" in run.output or "packets" in run.output
+    assert not run.complaints
+    assert 150_000_000 < run.memory < 250_000_000
+
+
+@measured
+def test_decoders_that_would_take_more_inside_one_another(tmp_path):
+    path = tmp_path / "greedy.tar.zst"
+    path.write_bytes(zstd_of(27, around(zstd_of(27, around(zstd_of(27, trace(140 << 20)), 8 << 20)), 140 << 20)))
+    run = peak_of("analyze", path)
+    assert run.status == 2
+    (said,) = run.complaints
+    assert "inner.zst (is zstd-compressed, and unpacking it takes 128 MiB of memory, and 16 MiB are left for it" in said
+    assert run.memory < 250_000_000
