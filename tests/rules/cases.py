@@ -9,7 +9,8 @@ Keys of a case:
   of the rule, 1 unless said.
 - ``title``, ``detail``, ``remedies``: pieces of text that a finding of the rule holds; with ``not-`` before it: that
   none holds. ``frames``: its frame numbers.
-- ``verdict``: ``ID CONFIDENCE`` of the capture; ``exit``: its exit status.
+- ``verdict``: ``ID CONFIDENCE`` of the capture, in every case; ``exit``: its exit status, which follows from that.
+  ``doubt``: why the verdict may be another one; what stands under ``verdict`` is then only what the tool says today.
 - ``also``: other rules that may say "blocking" here and be surer than "possible".
 - ``lacks``: what the capture lacks, in a case that takes evidence away: the rule must then say less than elsewhere.
 
@@ -19,7 +20,7 @@ Nothing here needs the rules themselves, which tests/mutation changes after the 
 from __future__ import annotations
 
 import struct
-from dataclasses import dataclass, fields, replace
+from dataclasses import MISSING, dataclass, fields, replace
 from functools import cache
 from io import BytesIO
 from pathlib import Path
@@ -47,6 +48,7 @@ class Case:
     why: str
     ladder: str
     expect: str
+    verdict: str
     file: dict[str, int] | None = None
     count: int = 1
     title: tuple[str, ...] = ()
@@ -56,7 +58,7 @@ class Case:
     remedies: tuple[str, ...] = ()
     not_remedies: tuple[str, ...] = ()
     frames: tuple[int, ...] = ()
-    verdict: str = ""
+    doubt: str = ""
     exit: int | None = None
     also: tuple[str, ...] = ()
     lacks: str = ""
@@ -69,16 +71,24 @@ class Case:
 def read_cases(rule: str) -> list[Case]:
     """The cases of a rule, by its code."""
     known = {field.name for field in fields(Case)}
+    needed = {field.name for field in fields(Case) if field.default is MISSING}
     cases = []
     for entry in yaml.safe_load((HERE / f"{rule}.yml").read_text(encoding="utf-8")):
         values: dict[str, Any] = {key.replace("-", "_"): value for key, value in entry.items()}
-        assert set(values) < known, f"{rule}: {entry.get('name')}: unknown {set(values) - known}"
+        values["rule"] = rule
+        assert set(values) <= known, f"{rule}: {entry.get('name')}: unknown {set(values) - known}"
+        assert set(values) >= needed, f"{rule}: {entry.get('name')}: lacks {needed - set(values)}"
         lists = {key: tuple(value) for key, value in values.items() if isinstance(value, list)}
-        cases.append(Case(rule=rule, **(values | lists)))
+        cases.append(Case(**(values | lists)))
     return cases
 
 
 CASES = [case for path in sorted(HERE.glob("*.yml")) for case in read_cases(path.stem)]
+
+
+def file_of(case: Case) -> bytes:
+    """The capture that a case describes, as a file."""
+    return _file(case, parse(case.ladder))
 
 
 @cache
@@ -95,6 +105,10 @@ def doubled(case: Case) -> analyzer.Capture:
 
 
 def _capture(case: Case, ladder: Ladder) -> analyzer.Capture:
+    return analyzer.read(case.name, stream=BytesIO(_file(case, ladder)))
+
+
+def _file(case: Case, ladder: Ladder) -> bytes:
     data = make(ladder)
     extra = case.file or {}
     if "lost-packets" in extra:
@@ -107,4 +121,4 @@ def _capture(case: Case, ladder: Ladder) -> analyzer.Capture:
         data = data[:at] + struct.pack("<H", extra["link-type"]) + data[at + 2 :]
     if "cut" in extra:
         data = data[: -extra["cut"]]
-    return analyzer.read(case.name, stream=BytesIO(data))
+    return data

@@ -41,10 +41,17 @@ def rule_says_what_the_case_expects(case: Case) -> None:
             assert not _hold(own, attribute, piece), f"{piece!r} is in a {attribute}\n{said}"
     if case.frames:
         assert own[0].frames == case.frames, said
-    if case.verdict:
-        assert f"{capture.verdict.id} {capture.verdict.confidence.value}" == case.verdict, said
-    if case.exit is not None:
-        assert capture.verdict.exit_status == case.exit, said
+
+
+def verdict_is_what_the_case_expects(case: Case) -> None:
+    """Whatever the rule says that the case is about; the exit status follows, for only a success is healthy."""
+    capture = capture_of(case)
+    said = _said(capture)
+    assert f"{capture.verdict.id} {capture.verdict.confidence.value}" == case.verdict, said
+    id, confidence = case.verdict.split()
+    exit = 3 if Confidence(confidence) is Confidence.CANNOT_TELL else 0 if id == "connected-ok" else 1
+    assert capture.verdict.exit_status == exit, said
+    assert case.exit in (None, exit)
 
 
 def nothing_else_is_blamed(case: Case) -> None:
@@ -128,6 +135,7 @@ def what_is_wrong_comes_with_a_remedy(case: Case) -> None:
 
 CLAIMS = (
     rule_says_what_the_case_expects,
+    verdict_is_what_the_case_expects,
     nothing_else_is_blamed,
     packets_that_the_capture_holds_twice_change_nothing,
     verdict_is_the_gravest_finding,

@@ -8,6 +8,7 @@ import pytest
 
 from analyzer.rules.engine import all_rules
 from analyzer.rules.model import Confidence
+from tests.rules import cases
 from tests.rules.cases import CASES, HERE, Case
 from tests.rules.claims import CLAIMS
 
@@ -50,6 +51,21 @@ def test_less_evidence_makes_a_rule_say_less(case: Case) -> None:
 def _rank(case: Case) -> int:
     """Of the confidence with which the rule fires."""
     return Confidence(case.expect.split()[2]).rank
+
+
+def test_every_verdict_is_that_of_some_case() -> None:
+    """But for those of rules that can never be the answer."""
+    told = {case.verdict.split()[0] for case in CASES}
+    wanted = {rule.id for rule in all_rules() if rule.is_verdict} | {"cannot-tell"}
+    # Whatever it blames was lost in IP fragments: FRG001 or FRG002 says so as surely, and stands before it.
+    assert wanted - told == {"fragmentation-negotiated-but-not-used"}
+
+
+def test_a_case_without_a_verdict_is_refused(tmp_path, monkeypatch) -> None:
+    monkeypatch.setattr(cases, "HERE", tmp_path)
+    (tmp_path / "XYZ001.yml").write_text("- {name: a, why: b, ladder: c, expect: silent}\n", encoding="utf-8")
+    with pytest.raises(AssertionError, match=r"XYZ001: a: lacks \{'verdict'\}"):
+        cases.read_cases("XYZ001")
 
 
 def test_no_cases_without_a_rule() -> None:
