@@ -109,7 +109,7 @@ def _answered_in_vain(sa: IkeSa) -> Iterator[Observation]:
     exchange, response = sent[0], sent[0].response
     if response is None or exchange.outcome != "answered" or not exchange.requests or not response.complete:
         return
-    if response.messages[0].sport != NAT_T_PORT or response.skf_total or response.is_ip_fragmented:
+    if response.messages[0].sport != NAT_T_PORT or response.skf_total > 1 or response.is_ip_fragmented:
         return
     if not is_in_vain(exchange) or not _is_last_asked(sa, exchange) or silence.dropped_frames(sa, exchange.responses):
         return
