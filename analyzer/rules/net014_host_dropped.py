@@ -23,7 +23,7 @@ from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.silence import dropped_frames, lasts
-from analyzer.rules.wording import exchange_name, frames, times
+from analyzer.rules.wording import exchange_name, frames
 
 _CULPRITS = "its own firewall, antivirus, another VPN's filter driver or the adapter's MTU"
 
@@ -55,7 +55,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 def _request_dropped(sa: IkeSa, exchange: Exchange, dropped: tuple[int, ...]) -> Observation:
     count = _hit(sa, exchange.requests)
     all_of_them = count == exchange.attempts
-    which = "every time" if all_of_them and count > 1 else f"{count} of {times(exchange.attempts)}"
+    which = f"{count} of {exchange.attempts} times" if not all_of_them else "every time" if count > 1 else "sent once"
     others = "" if all_of_them else " The other sendings were not dropped here, and got no answer either."
     return Observation(
         title=(
