@@ -16,8 +16,52 @@ from typing import Any, Literal
 
 Side = Literal["client", "server", "either", "network", "trace"]
 
+#: What is printed below a remedy, or below the lines of a step, for which nobody vouches.
+UNCONFIRMED = "(Not confirmed by a source.)"
+UNCONFIRMED_LINES = "(These lines are not confirmed by a source.)"
+
 #: Files that hold names, not remedies.
-_NAMES = ("products.toml", "topics.toml")
+_NAMES = ("products.toml", "topics.toml", "syntaxes.toml")
+
+
+@dataclass(frozen=True, slots=True)
+class Syntax:
+    """What reads the lines of a step.
+
+    Attributes
+    ----------
+    where : str
+        Where a reader puts them ("In swanctl.conf"); empty where the product has one place only.
+    parser : str
+        The program or table to which the tests hold each line; empty where none can be had.
+    """
+
+    where: str = ""
+    parser: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """Lines to be copied into one place, as a whole.
+
+    Attributes
+    ----------
+    syntax : str
+        Key of :func:`syntaxes`.
+    lines : tuple of str
+        To be copied with their indentation; words in capitals stand for the reader's own names.
+    source : str
+        Who vouches for lines that no parser checks: an address. Without one they are printed as not confirmed.
+    """
+
+    syntax: str
+    lines: tuple[str, ...]
+    source: str = ""
+
+    @property
+    def confirmed(self) -> bool:
+        """A parser or a source vouches for the lines."""
+        return bool(self.source or syntaxes()[self.syntax].parser)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +85,8 @@ class Remedy:
         Where it is documented: addresses, RFCs, or sections of ``domain.md``.
     changes : str
         What the commands change, where that is not plain.
-    commands : tuple of str
-        To be copied; words in capitals stand for the reader's own names.
+    steps : tuple of Step
+        What to copy, place by place, in order.
     versions : str
         In which versions it exists, where known.
     confirmed : bool
@@ -59,7 +103,7 @@ class Remedy:
     verify: str
     sources: tuple[str, ...]
     changes: str = ""
-    commands: tuple[str, ...] = ()
+    steps: tuple[Step, ...] = ()
     versions: str = ""
     confirmed: bool = True
     helps: bool = True
@@ -92,6 +136,18 @@ def products() -> dict[str, str]:
 
 
 @cache
+def syntaxes() -> dict[str, Syntax]:
+    """What reads the lines of steps, by key.
+
+    Examples
+    --------
+    >>> syntaxes()["swanctl.conf"].where
+    'In swanctl.conf'
+    """
+    return {key: Syntax(**entry) for key, entry in _tables("syntaxes.toml").items()}
+
+
+@cache
 def topics() -> dict[str, str]:
     """What remedies cure, by topic, in the order in which a reader should meet them.
 
@@ -117,8 +173,9 @@ def catalogue() -> dict[str, Remedy]:
     for file in sorted(files("analyzer.remedies").iterdir(), key=lambda f: f.name):
         if file.name.endswith(".toml") and file.name not in _NAMES:
             for key, entry in _tables(file.name).items():
-                lists = {name: tuple(value) for name, value in entry.items() if isinstance(value, list)}
-                found[key] = Remedy(**{"verify": verify[entry["topic"]]} | entry | lists | {"id": key})
+                steps = tuple(Step(**step | {"lines": tuple(step["lines"])}) for step in entry.get("steps", ()))
+                made = {"id": key, "sources": tuple(entry["sources"]), "steps": steps}
+                found[key] = Remedy(**{"verify": verify[entry["topic"]]} | entry | made)
     return found
 
 
@@ -158,7 +215,7 @@ def for_topic(topic: str, *, products: Collection[str] = (), side: Side | None =
 
 @cache
 def remedy(key: str) -> tuple[str, ...]:
-    """A remedy as text: one paragraph, with its command and the way to verify it.
+    """A remedy as text: one paragraph, with what to copy (indented by two) and the way to verify it.
 
     Raises
     ------
@@ -166,7 +223,13 @@ def remedy(key: str) -> tuple[str, ...]:
         No such remedy: a mistake in a rule.
     """
     entry = catalogue()[key]
-    lines = [f"{entry.label}: {entry.what}", *(f"  {command}" for command in entry.commands)]
+    lines = [f"{entry.label}: {entry.what}"]
+    for step in entry.steps:
+        where = syntaxes()[step.syntax].where
+        lines += [f"{where}:"] if where else []
+        lines += [f"  {line}" for line in step.lines]
+        if entry.confirmed and not step.confirmed:
+            lines.append(UNCONFIRMED_LINES)
     if entry.changes:
         lines.append(f"Effect: {entry.changes}")
     if entry.versions:
@@ -174,5 +237,5 @@ def remedy(key: str) -> tuple[str, ...]:
     if entry.verify:
         lines.append(f"Verify: {entry.verify}")
     if not entry.confirmed:
-        lines.append("(Not confirmed by a source.)")
+        lines.append(UNCONFIRMED)
     return ("\n".join(lines),)

@@ -235,7 +235,7 @@ def _remedy(text: str) -> str:
     lines = []
     for i, line in enumerate(text.split("\n")):
         if line.startswith("  "):
-            lines.append("      " + line.strip())
+            lines.append("    " + line)
         else:
             lines.append(wrapped(line, "  - " if i == 0 else "    ", "    "))
     return "\n".join(lines)
