@@ -43,6 +43,7 @@ _NAMES = {
     "fortigate": "a FortiGate",
     "juniper-srx": "a Juniper SRX",
     "check-point": "a Check Point gateway",
+    "huawei": "a Huawei gateway",
     "apple": "an Apple client",
     "android": "Android's IKE library",
 }

@@ -41,6 +41,7 @@ EXCHANGES = (
     "GSA_AUTH",
     "GSA_REGISTRATION",
     "GSA_REKEY",
+    "GSA_INBAND_REKEY",
 )
 IKEV1_EXCHANGES = ("Main Mode", "Aggressive Mode", "Quick Mode", "Informational", "Transaction")
 DIRECTIONS = ("request", "response")

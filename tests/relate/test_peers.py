@@ -204,6 +204,19 @@ class TestSizeAndSchedule:
         )
         assert client(steps) == [("fortigate", "vendor-id"), ("fortigate", "size")]
 
+    @pytest.mark.parametrize("vendor_id, product", [("OpenIKED-7.4", "openiked"), ("strongSwan", "strongswan")])
+    def test_on_ipv6_1280_bytes_support_what_a_vendor_id_says(self, vendor_id: str, product: str) -> None:
+        """domain.md 3.4: IPv6's least MTU is the limit of many, so it names nobody. 1280 - 40 - 8 - 4 = 1228 of IKE."""
+        hosts = "C = 2001:db8::2   S = 2001:db8:1::1\n"
+        skf = response(f"N({FRAG})") + "+0.1 C:4500 > S:4500 IKE_AUTH request SKF{IDi} 1-2/2 (1228 300)\n"
+
+        def found(*contents: str) -> list[tuple[str, str]]:
+            sa = only_sa(request(f"N({FRAG})", *contents) + skf, hosts=hosts)
+            return [(guess.product, guess.strength) for guess in sa.peers["initiator"]]
+
+        assert found() == []
+        assert found(f"V({vendor_id})") == [(product, "vendor-id"), (product, "size")]
+
     def auth(self, at: str, *contents: str) -> IkeSa:
         repeats = f"+0.1 C:4500 > S:4500 IKE_AUTH request 600 SK{{IDi}} x{len(at.split()) + 1} at {at}\n"
         return only_sa(request(*contents), response(), repeats, GOES_ON)

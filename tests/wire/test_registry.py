@@ -26,12 +26,19 @@ ALIASES = {"CERT_X509_SIGNATURE": ("cert_encoding", 4), "CERT_HASH_AND_URL": ("c
         # RFC 7296 section 3.1, 3.2, 3.3.2, 3.10.1; RFC 7383 section 2.5; RFC 9242 section 4; RFC 9370 section 4
         ("exchange", 34, "IKE_SA_INIT"),
         ("exchange", 43, "IKE_INTERMEDIATE"),
+        # RFC 9838 section 5
+        ("exchange", 42, "GSA_INBAND_REKEY"),
         ("exchange", 45, "exchange 45"),
         ("payload", 53, "SKF"),
         ("payload", 99, "payload 99"),
         ("notify", 16430, "IKEV2_FRAGMENTATION_SUPPORTED"),
         ("notify", 17, "INVALID_KE_PAYLOAD"),
         ("notify", 40999, "notify 40999"),
+        # strongSwan, notify_payload.h
+        ("notify", 8192, "ME_CONNECT_FAILED"),
+        ("notify", 40962, "ME_MEDIATION"),
+        ("notify", 40968, "ME_RESPONSE"),
+        ("cert_encoding", 11, "Raw RSA Key"),
         ("transform", 6, "ADDKE1"),
         ("ke", 19, "ECP256"),
         ("auth_method", 77, "auth method 77"),
@@ -127,6 +134,8 @@ def test_key_exchange_data_of_modp_groups_is_as_long_as_their_prime() -> None:
         (1184, 1088),
         (1568, 1568),
     ]
+    # sntrup761 (draft-josefsson-ntruprime-ssh section 3: public key 1158, ciphertext 1039) and X25519.
+    assert (ke_data_length(1035), ke_data_length(1035, response=True)) == (1158 + 32, 1039 + 32)
 
 
 # tshark 4.0.17 gives 46 the name of 44; it has no name for what came after RFC 7427.
