@@ -7,7 +7,7 @@ padding. A fragment of IKE is an IP packet of its own: IP header (20, IPv6 40), 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -27,6 +27,7 @@ _MOST_PLANS = 16
 
 #: Fragments, and bytes of the whole message, that receivers hold (domain.md 3.1).
 _OLD_LIBRESWAN, _LIBRESWAN, _NOBODY, _MAX_PACKET = 16, 32, 64, 10_000
+_UNLESS_RAISED = "unless max_packet is raised in strongswan.conf"
 
 _IPV4, _IPV6, _UDP, _MARKER = 20, 40, 8, 4
 _NEVER_SPLIT = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
@@ -228,8 +229,7 @@ def _why_not(sa: IkeSa, exchange: Exchange, sender: Role, found: Cut | None, con
         return f"it would take {found.most} fragments, and the receiver looks like Libreswan, which holds {_LIBRESWAN}"
     if content > _MAX_PACKET and receiver == ("strongswan",):
         return (
-            f"the receiver looks like strongSwan, which holds messages of up to {_MAX_PACKET:,} bytes unless "
-            "charon.max_packet is raised"
+            f"the receiver looks like strongSwan, which holds messages of up to {_MAX_PACKET:,} bytes {_UNLESS_RAISED}"
         )
     return ""
 
@@ -240,7 +240,7 @@ def _caution(fragments: int, content: int) -> str:
     if fragments > _OLD_LIBRESWAN:
         return f"Libreswan before 3.31 holds no more than {_OLD_LIBRESWAN} fragments"
     if content > _MAX_PACKET:
-        return f"strongSwan holds messages of up to {_MAX_PACKET:,} bytes unless charon.max_packet is raised"
+        return f"strongSwan holds messages of up to {_MAX_PACKET:,} bytes {_UNLESS_RAISED}"
     return ""
 
 
@@ -276,48 +276,3 @@ def plan_text(plan: Plan) -> str:
     if plan.caution:
         text += f" {plan.caution}."
     return text
-
-
-@dataclass(frozen=True, slots=True)
-class _Setting:
-    """How a product takes the limit. ``whole``: the number means the IP packet; else no source says what it means."""
-
-    text: str
-    whole: bool = False
-    least: int = 0
-
-
-#: By product (keys of :mod:`analyzer.remedies`), domain.md 3.4. Products without a known setting are left out.
-_SETTINGS = {
-    "strongswan": _Setting("charon.fragment_size = {}", whole=True),
-    "cisco-ios": _Setting("crypto ikev2 fragmentation mtu {}"),
-    "cisco-asa": _Setting("crypto ikev2 fragmentation mtu {}"),
-    "fortigate": _Setting("set fragmentation-mtu {}", least=500),
-    "huawei": _Setting("ikev2 fragmentation mtu {}", least=200),
-    "nokia": _Setting("ikev2-fragment mtu {}"),
-    "juniper-srx": _Setting("set security ike gateway NAME fragmentation size {}"),
-}
-
-
-def limits(plan: Plan, products: Iterable[str]) -> dict[str, str]:
-    """What to configure on the sender, by product; products without a known setting are left out.
-
-    Where no source says whether the number means the IP packet or the IKE message, it is the smaller of the two: right
-    in either case.
-
-    Examples
-    --------
-    >>> plan = Plan(35, False, 3468, 1460, "", "", 3, 1460, True, "", fragment_length=1428, safe_size=1280)
-    >>> limits(plan, ["strongswan", "fortigate", "windows-client"])
-    {'strongswan': 'charon.fragment_size = 1280', 'fortigate': 'set fragmentation-mtu 1248'}
-    """
-    if not plan.helps:
-        return {}
-    front = plan.largest_packet - plan.fragment_length
-    found = {}
-    for product in products:
-        setting = _SETTINGS.get(product)
-        if setting is not None:
-            number = plan.safe_size if setting.whole else plan.safe_size - front
-            found[product] = setting.text.format(max(number, setting.least))
-    return found

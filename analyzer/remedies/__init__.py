@@ -7,6 +7,7 @@ topic has a general remedy under its own name, so a topic is also an id; the oth
 
 from __future__ import annotations
 
+import re
 import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
@@ -21,7 +22,7 @@ UNCONFIRMED = "(Not confirmed by a source.)"
 UNCONFIRMED_LINES = "(These lines are not confirmed by a source.)"
 
 #: Files that hold names, not remedies.
-_NAMES = ("products.toml", "topics.toml", "syntaxes.toml")
+_NAMES = ("limits.toml", "products.toml", "syntaxes.toml", "topics.toml")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +35,13 @@ class Syntax:
         Where a reader puts them ("In swanctl.conf"); empty where the product has one place only.
     parser : str
         The program or table to which the tests hold each line; empty where none can be had.
+    programs : tuple of str
+        Of a shell: the commands that the tests hold to the program itself. Another command needs a source.
     """
 
     where: str = ""
     parser: str = ""
+    programs: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,16 +56,36 @@ class Step:
         To be copied with their indentation; words in capitals stand for the reader's own names.
     source : str
         Who vouches for lines that no parser checks: an address. Without one they are printed as not confirmed.
+    where : str
+        Where they go, if not where lines of this syntax usually do.
+    versions : str
+        Of the product, if not all know these lines.
     """
 
     syntax: str
     lines: tuple[str, ...]
     source: str = ""
+    where: str = ""
+    versions: str = ""
+
+    @property
+    def heading(self) -> str:
+        """What stands before the lines, without a colon; empty where the product has one place only."""
+        where = self.where or syntaxes()[self.syntax].where
+        return f"{where} ({self.versions})" if where and self.versions else where
+
+    @property
+    def commands(self) -> tuple[str, ...]:
+        """The lines without comments, each as a whole where a backslash continues it."""
+        whole = "\n".join(self.lines).replace("\\\n", "").splitlines()
+        return tuple(line for line in whole if line.strip() and not line.lstrip().startswith("#"))
 
     @property
     def confirmed(self) -> bool:
         """A parser or a source vouches for the lines."""
-        return bool(self.source or syntaxes()[self.syntax].parser)
+        syntax = syntaxes()[self.syntax]
+        is_known = all(line.split()[0] in syntax.programs for line in self.commands)
+        return bool(self.source or syntax.parser or is_known)
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +102,13 @@ class Remedy:
     topic : str
         What it cures: key of :func:`topics`.
     what : str
-        What to do, in plain words; before commands it ends with a colon.
+        What to do, in plain words; before lines to copy it ends with a colon.
     verify : str
         How a new capture shows that it worked; the topic's own words unless the remedy has better ones.
     sources : tuple of str
         Where it is documented: addresses, RFCs, or sections of ``domain.md``.
     changes : str
-        What the commands change, where that is not plain.
+        What the lines change, where that is not plain.
     steps : tuple of Step
         What to copy, place by place, in order.
     versions : str
@@ -144,7 +168,8 @@ def syntaxes() -> dict[str, Syntax]:
     >>> syntaxes()["swanctl.conf"].where
     'In swanctl.conf'
     """
-    return {key: Syntax(**entry) for key, entry in _tables("syntaxes.toml").items()}
+    found = _tables("syntaxes.toml").items()
+    return {key: Syntax(**entry | {"programs": tuple(entry.get("programs", ()))}) for key, entry in found}
 
 
 @cache
@@ -223,10 +248,10 @@ def remedy(key: str) -> tuple[str, ...]:
         No such remedy: a mistake in a rule.
     """
     entry = catalogue()[key]
-    lines = [f"{entry.label}: {entry.what}"]
-    for step in entry.steps:
-        where = syntaxes()[step.syntax].where
-        lines += [f"{where}:"] if where else []
+    lines = [f"{entry.label}: {_introduced(entry)}"]
+    for number, step in enumerate(entry.steps):
+        if step.heading and (number or not _says_where(entry)):
+            lines.append(f"{step.heading}:")
         lines += [f"  {line}" for line in step.lines]
         if entry.confirmed and not step.confirmed:
             lines.append(UNCONFIRMED_LINES)
@@ -239,3 +264,15 @@ def remedy(key: str) -> tuple[str, ...]:
     if not entry.confirmed:
         lines.append(UNCONFIRMED)
     return ("\n".join(lines),)
+
+
+def _introduced(entry: Remedy) -> str:
+    """What to do; a colon before a heading, which has one of its own, becomes a full stop."""
+    is_headed = bool(entry.steps and entry.steps[0].heading) and not _says_where(entry)
+    return re.sub(":$", ".", entry.what) if is_headed else entry.what
+
+
+def _says_where(entry: Remedy) -> bool:
+    """The words before the first lines end with the place where they go: a heading would say it again."""
+    heading = entry.steps[0].heading
+    return entry.what.endswith(f"{heading[:1].lower()}{heading[1:]}:")

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import cache
 from importlib.resources import files
+from itertools import groupby
 
 from analyzer.errors import UsageError
 from analyzer.remedies import catalogue, for_topic, products, remedy
@@ -206,19 +207,23 @@ def _indented(texts: Iterable[str]) -> Iterable[str]:
 
 
 def _as_list(texts: Iterable[str]) -> Iterable[str]:
+    """Each remedy as an item; what is to be copied (indented) stays as it is, in a block."""
     for text in texts:
-        for i, line in enumerate(text.splitlines()):
-            if line.startswith("  "):
-                yield f"  `{line.strip()}`"
-            else:
+        bullet = "- "
+        for is_code, lines in groupby(text.splitlines(), key=lambda line: line.startswith("  ")):
+            if is_code:
+                yield from ("", "  ```text", *lines, "  ```", "")
+                continue
+            for line in lines:
                 yield textwrap.fill(
                     _escaped(line),
                     118,
-                    initial_indent="- " if i == 0 else "  ",
+                    initial_indent=bullet,
                     subsequent_indent="  ",
                     break_long_words=False,
                     break_on_hyphens=False,
                 )
+                bullet = "  "
 
 
 def _escaped(line: str) -> str:

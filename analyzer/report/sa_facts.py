@@ -9,8 +9,8 @@ from analyzer.relate.exchange import Role
 from analyzer.relate.facts import Bounds
 from analyzer.relate.peers import Guess, product_text
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.what_if import Plan, limits, plan_text
-from analyzer.remedies import products
+from analyzer.relate.what_if import Plan, plan_text
+from analyzer.remedies.limits import limit_text
 
 _SIDES = {"initiator": "at the client", "responder": "at the server", "middle": "between the two"}
 _ROLES: tuple[tuple[Role, str], ...] = (("initiator", "client"), ("responder", "server"))
@@ -72,9 +72,12 @@ def _peers(sa: IkeSa) -> Iterator[str]:
 
 def _settings(sa: IkeSa, plan: Plan) -> str:
     """How the sender's product takes the limit, where a hint says which it is."""
+    if not plan.helps:
+        return ""
     sender: Role = "responder" if plan.is_response else "initiator"
-    found = limits(plan, sa.product_guess(sender))
-    return "".join(f" {products()[product]}: {setting}." for product, setting in found.items())
+    message = plan.safe_size - (plan.largest_packet - plan.fragment_length)
+    found = [limit_text(product, packet=plan.safe_size, message=message) for product in sa.product_guess(sender)]
+    return "".join(f" {text}." for text in found if text)
 
 
 def _range(bounds: Bounds) -> str:

@@ -2,7 +2,7 @@
 
 What it means
     Receivers bound what an unauthenticated peer can make them keep: Libreswan 16 fragments before 3.31 and 32 since,
-    OpenIKED 111, strongSwan 255 and a message of 10,000 bytes (``charon.max_packet``). Above that they are silent.
+    OpenIKED 111, strongSwan 255 and a message of 10,000 bytes (``max_packet``). Above that they are silent.
     Windows was seen to send 29 fragments; post-quantum certificates make more.
 Seen as
     An SKF set of more than 16 fragments, or of more than 10,000 bytes, that is repeated and never answered. At the
@@ -13,7 +13,7 @@ Certain when
     Strong where the server's side sees the whole set arrive again and again and no answer leave. From the client's side
     it is only possible.
 References
-    domain.md section 9 no. 14, 3.1; libreswan pull request 311; strongSwan ``charon.max_packet``.
+    domain.md section 9 no. 14, 3.1; libreswan pull request 311; strongSwan, strongswan.conf(5), ``max_packet``.
 """
 
 from __future__ import annotations
@@ -127,7 +127,7 @@ def _conclusion(sa: IkeSa, request: Attempt) -> str:
 def _limits(sa: IkeSa, message: Attempt) -> str:
     beyond = [text for limit, text in _LIMITS if message.skf_total > limit]
     if _content(sa, message) > _MAX_PACKET:
-        beyond.append(f"strongSwan unless charon.max_packet is raised ({_MAX_PACKET:,} bytes)")
+        beyond.append(f"strongSwan unless max_packet is raised in strongswan.conf ({_MAX_PACKET:,} bytes)")
     return f"More than is held by {', '.join(beyond)}."
 
 

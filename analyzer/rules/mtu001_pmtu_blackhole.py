@@ -10,7 +10,8 @@ Seen as
     time. On a tunnel that is up: a later large exchange stalls.
 Not to be confused with
     Random loss, which takes small packets too; lost IP fragments (FRG001, FRG002); SKF fragments lost whatever their
-    size (FRG009); a blocked port (NET002). Windows' SKF fragments are 612 bytes of IP, which pass everywhere.
+    size (FRG009); a blocked port (NET002). Windows' SKF fragments are rarely too large: they are 612 bytes of IP in the
+    three published sessions that show any.
 Certain when
     A limit of the path is known from acts and the lost packets exceed it, or only the short fragments arrive: strong.
     Silence after large packets alone is no black hole.

@@ -6,8 +6,8 @@ What it means
 Seen as
     The ICMP message with the head of the packet that it is about, and the sizes that the sender uses afterwards.
 Not to be confused with
-    A black hole (MTU001), where the large packets stay lost. Windows takes no notice of these messages for IKE: that
-    its sizes do not change is how it is built, not a fault.
+    A black hole (MTU001), where the large packets stay lost. Windows takes no notice of these messages for IKEv1
+    ([MS-IKEE]); whether that holds for IKEv2 is not confirmed. Where it does, sizes that do not change are no fault.
 Certain when
     The router says so itself: proved. Whether it hurt is seen from what was answered.
 References
@@ -96,7 +96,10 @@ def _detail(sa: IkeSa, role: Role, report: TooBig, *, harmless: bool) -> str:
     if report.mtu is None and report.plateau is not None:
         text += f" A router that gives no MTU has probably one of {report.plateau:,} (RFC 1191 section 7)."
     if report.after == "kept" and _is_windows(sa, role):
-        text += " Windows takes no notice of such ICMP for IKE: that is how it is built, not a fault of this host."
+        text += (
+            " Windows takes no notice of such ICMP for IKEv1 (for IKEv2 that is not confirmed): sizes that do not "
+            "change need not be a fault of this host."
+        )
     if harmless and report.about == "IKE":
         text += " What it was about was answered in the end, so it did no harm."
     return text

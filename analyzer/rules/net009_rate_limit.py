@@ -2,7 +2,8 @@
 
 What it means
     Many clients share one address (a NAT, or a load balancer that translates sources), and the gateway limits how many
-    new IKE SAs it takes from one address; the rest hear nothing. Windows: 809, 13903, 13882.
+    new IKE SAs it takes from one address; the rest hear nothing. A Windows client shows error 809; 13903 is what a
+    responder that limits reports on its own side.
 Seen as
     Several initiator SPIs between the same two addresses; while one repeats its IKE_SA_INIT in vain, another is
     answered.

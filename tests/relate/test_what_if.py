@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.relate.suite import COMMON, SKF_HEADER, Suite
-from analyzer.relate.what_if import Cut, Plan, cut, limits, plan_text
+from analyzer.relate.what_if import Cut, Plan, cut, plan_text
 from tests.relate.seen import HOSTS, INIT, only_sa
 
 HOSTS6 = "C = 2001:db8:1::2  S = 2001:db8:2::7\n"
@@ -92,7 +90,7 @@ def test_reference_case():
 
 
 def test_as_strongswan_did_it():
-    """Its log: "splitting IKE message (3575 bytes) into 3 fragments" with charon.fragment_size 1280, AES-GCM-16."""
+    """Its log: "splitting IKE message (3575 bytes) into 3 fragments" with fragment_size 1280, AES-GCM-16."""
     (plan,) = plans(GCM_INIT, auth(3575), mtu=1280)
     assert (plan.suite, plan.fewest, plan.fragments) == ("AES_GCM_16-256", 3, 3)
     # Its full fragments were 1,248 bytes of IKE in packets of 1,280.
@@ -168,7 +166,7 @@ def test_an_incomplete_set_has_no_known_content():
         (9000, 576, True, "Libreswan before 3.31 holds no more than 16 fragments."),
         (20000, 576, True, "Libreswan holds no more than 32 fragments."),
         (40000, 576, False, "would take 87 fragments, more than many receivers hold."),
-        (11000, 1280, True, "strongSwan holds messages of up to 10,000 bytes unless charon.max_packet is raised."),
+        (11000, 1280, True, "up to 10,000 bytes unless max_packet is raised in strongswan.conf."),
         (3000, 90, False, "IP packets of 90 bytes leave no room for a fragment."),
     ],
 )
@@ -183,28 +181,6 @@ def test_when_receivers_may_refuse(length, mtu, helps, said):
 def test_a_flood_of_large_messages_is_bounded():
     steps = "".join(f"+{i} C:4500 > S:4500 INFORMATIONAL request 3000 SK mid {i}\n" for i in range(1, 40))
     assert len(plans(INIT, steps)) == 16
-
-
-PLAN = Plan(35, False, 3468, 1460, "", "", 3, 1460, True, "", fragment_length=1428, safe_size=1280)
-
-
-def test_what_to_configure():
-    """strongSwan counts the IP packet (domain.md 3.4); of the others nobody says, so the IKE message: 1280 - 32."""
-    told = limits(PLAN, ["strongswan", "cisco-ios", "fortigate", "windows-client", "libreswan"])
-    assert told == {
-        "strongswan": "charon.fragment_size = 1280",
-        "cisco-ios": "crypto ikev2 fragmentation mtu 1248",
-        "fortigate": "set fragmentation-mtu 1248",
-    }
-
-
-def test_settings_keep_to_their_range():
-    """FortiGate takes 500 at the least (domain.md 3.4)."""
-    assert limits(replace(PLAN, safe_size=508), ["fortigate"]) == {"fortigate": "set fragmentation-mtu 500"}
-
-
-def test_nothing_to_configure_where_it_does_not_help():
-    assert limits(replace(PLAN, helps=False), ["strongswan"]) == {}
 
 
 def test_a_cut_is_a_value():

@@ -12,12 +12,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import analyzer.remedies
-from analyzer.remedies import Remedy, Side, catalogue, for_topic, products, remedy, topics
+from analyzer.remedies import Remedy, Side, Step, catalogue, for_topic, products, remedy, syntaxes, topics
 
 FILES = [
     path
     for path in sorted(Path(analyzer.remedies.__file__).parent.glob("*.toml"))
-    if path.stem not in ("products", "topics")
+    if path.stem not in ("limits", "products", "syntaxes", "topics")
 ]
 #: Entries as they stand in the files, before the loader has touched them.
 WRITTEN = {key: entry for path in FILES for key, entry in tomllib.loads(path.read_text(encoding="utf-8")).items()}
@@ -26,10 +26,14 @@ each_topic = pytest.mark.parametrize("topic", sorted(topics()))
 
 #: Fields of an entry and what they hold.
 REQUIRED = {"product": str, "side": str, "topic": str, "what": str, "sources": list}
-OPTIONAL = {"changes": str, "commands": list, "verify": str, "versions": str, "confirmed": bool, "helps": bool}
+OPTIONAL = {"changes": str, "steps": list, "verify": str, "versions": str, "confirmed": bool, "helps": bool}
+
+#: Fields of a step; the first two it must have.
+STEP = {"syntax": str, "lines": list, "source": str, "where": str, "versions": str}
 
 #: A page, a section of the reference, or an RFC.
-SOURCE = r"https?://[\w.-]+/\S*|domain\.md \d+(\.\d+)?|RFC \d+( section \d+(\.\d+)*)?"
+ADDRESS = r"https?://[\w.-]+/\S*"
+SOURCE = ADDRESS + r"|domain\.md \d+(\.\d+)?|RFC \d+( section \d+(\.\d+)*)?"
 
 #: Products that somebody makes: an entry for one of them can stand for no other.
 BRANDS = {
@@ -102,8 +106,8 @@ KNOWN = {
     "rras-fragmentation": (RRAS, "off by default", "restart"),
     "rras-rate-limit": (r"CurrentControlSet\Services\IKEEXT\Parameters", "IkeNumEstablishedForInitialQuery"),
     "strongswan-fragmentation": ("fragmentation = yes", "5.5.1"),
-    "strongswan-fragment-size": ("charon.fragment_size", "1280"),
-    "strongswan-fragment-count": ("charon.max_packet", "10,000 bytes", "255"),
+    "strongswan-fragment-size": ("charon {\n      fragment_size = 576\n  }", "1280", "--reload-settings"),
+    "strongswan-fragment-count": ("charon {\n      max_packet = 30000\n  }", "10,000 bytes", "255"),
     "libreswan-fragmentation": ("fragmentation=yes", "3.14"),
     "libreswan-fragment-count": ("3.31", "32", "16", "29"),
     "openiked-fragmentation": ("set fragmentation", "off by default"),
@@ -168,16 +172,29 @@ class TestEntries:
     def test_is_plain_text_that_can_be_copied(self, key: str) -> None:
         entry = WRITTEN[key]
         texts = [entry[f] for f in ("what", "changes", "versions", "verify") if f in entry]
-        for text in (*texts, *entry.get("commands", ())):
+        steps = entry.get("steps", ())
+        texts += [line for step in steps for line in step["lines"]]
+        texts += [text for step in steps for field, text in step.items() if field != "lines"]
+        for text in texts:
             assert text.isascii()
             assert text.isprintable()
             assert text.rstrip() == text
             assert text
         assert entry["what"][-1] in ".:)"
-        assert not (entry["what"].endswith(":") and not entry.get("commands"))
+        assert not (entry["what"].endswith(":") and not steps)
         assert entry.get("verify", "end.")[-1] == "."
         assert entry.get("changes", "end.")[-1] == "."
         assert entry.get("versions", "")[-1:] != "."
+
+    @each_remedy
+    def test_steps_have_the_one_schema(self, key: str) -> None:
+        for step in WRITTEN[key].get("steps", ()):
+            assert {"syntax", "lines"} <= set(step) <= set(STEP)
+            assert all(type(value) is STEP[field] for field, value in step.items())
+            assert step["syntax"] in syntaxes()
+            assert step["lines"]
+            assert re.fullmatch(ADDRESS, step.get("source", "https://example.org/"))
+            assert not step.get("where", "").endswith((":", "."))
 
     @each_remedy
     def test_what_is_unknown_is_not_confirmed(self, key: str) -> None:
@@ -203,13 +220,14 @@ class TestEntries:
             assert piece in text
 
     def test_rras_line_is_exact(self) -> None:
-        assert catalogue()["rras-fragmentation"].commands == (RRAS,)
+        assert RRAS in [line for step in catalogue()["rras-fragmentation"].steps for line in step.lines]
         assert "16430 stands in the IKE_SA_INIT response" in catalogue()["rras-fragmentation"].verify
 
     @pytest.mark.parametrize("key", [k for k in WRITTEN if WRITTEN[k]["topic"] in ("better-trace", "gateway-trace")])
     def test_no_trace_is_taken_through_a_port_filter(self, key: str) -> None:
         """domain.md 5.2 and 8.5: a port filter loses the IP fragments beyond the first."""
-        assert not re.search(r"\bport\b|-p 500", " ".join(catalogue()[key].commands))
+        lines = [line for step in catalogue()[key].steps for line in step.lines]
+        assert not re.search(r"\bport\b|-p 500", " ".join(lines))
 
 
 class TestCoverage:
@@ -232,7 +250,7 @@ class TestCoverage:
         assert {"enable-ike-fragmentation", "lower-ike-fragment-size"} <= cured
         for entry in catalogue().values():
             if entry.product == product and entry.topic in ("enable-ike-fragmentation", "lower-ike-fragment-size"):
-                assert entry.commands or re.search(r"no (setting|field)|update|by default", entry.what)
+                assert entry.steps or re.search(r"no (setting|field)|update|by default", entry.what)
 
     @pytest.mark.parametrize("number", range(1, 49))
     def test_each_root_cause_has_its_remedies(self, number: int) -> None:
@@ -282,12 +300,70 @@ class TestText:
         entry = catalogue()[key]
         (text,) = remedy(key)
         label = products()[entry.product] if entry.helps else "What does not help"
-        wanted = [f"{label}: {entry.what}", *(f"  {command}" for command in entry.commands)]
+        assert text.startswith(f"{label}: {entry.what.rstrip(':')}")
+        wanted = [f"  {line}" for step in entry.steps for line in step.lines]
         wanted += [f"Effect: {entry.changes}"] if entry.changes else []
         wanted += [f"Versions: {entry.versions}."] if entry.versions else []
         wanted += [f"Verify: {entry.verify}"] if entry.verify else []
         wanted += [] if entry.confirmed else ["(Not confirmed by a source.)"]
-        assert text.splitlines() == wanted
+        headings = {f"{step.heading}:" for step in entry.steps}
+        doubts = {"(These lines are not confirmed by a source.)"}
+        assert [line for line in text.splitlines()[1:] if line not in headings | doubts] == wanted
+
+    def remedy_of(self, monkeypatch: pytest.MonkeyPatch, what: str, *steps: Step, confirmed: bool = True) -> list[str]:
+        """The text of a remedy with these steps, as lines."""
+        entry = Remedy("x", "strongswan", "server", "routing", what, "", (), steps=steps, confirmed=confirmed)
+        monkeypatch.setattr(analyzer.remedies, "catalogue", lambda: {"x": entry})
+        remedy.cache_clear()
+        (text,) = remedy("x")
+        remedy.cache_clear()
+        return text.splitlines()
+
+    def test_each_place_is_named_and_nested_lines_keep_their_indentation(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        block = Step("strongswan.conf", ("charon {", "    port = 1", "}"))
+        assert self.remedy_of(monkeypatch, "do this:", block, Step("shell", ("swanctl --stats",))) == [
+            "strongSwan: do this.",
+            "In strongswan.conf:",
+            "  charon {",
+            "      port = 1",
+            "  }",
+            "In a shell:",
+            "  swanctl --stats",
+        ]
+
+    def test_a_place_that_the_words_name_last_is_not_named_again(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        step = Step("swanctl.conf", ("connections {", "}"))
+        told = self.remedy_of(monkeypatch, "change the size in swanctl.conf:", step)
+        assert told == ["strongSwan: change the size in swanctl.conf:", "  connections {", "  }"]
+
+    def test_a_product_with_one_place_has_no_heading(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        step = Step("junos", ("commit",), source="https://example.org/")
+        assert self.remedy_of(monkeypatch, "do this:", step) == ["strongSwan: do this:", "  commit"]
+
+    def test_a_step_can_name_its_place_and_its_versions(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        step = Step("swanctl.conf", ("connections {", "}"), where="In my.conf", versions="6.0 and later")
+        assert self.remedy_of(monkeypatch, "do this:", step)[1] == "In my.conf (6.0 and later):"
+
+    @pytest.mark.parametrize(
+        "step, vouched",
+        [
+            (Step("strongswan.conf", ("charon {", "}")), True),
+            (Step("shell", ("tcpdump -i any",)), True),
+            (Step("shell", ("# one comment", "tcpdump -i any \\", "    -w t.pcap")), True),
+            (Step("shell", ("tcpdump -i any", "magic -x")), False),
+            (Step("shell", ("magic -x",), source="https://example.org/"), True),
+            (Step("cisco-ios", ("crypto ikev2 fragmentation",)), False),
+            (Step("cisco-ios", ("crypto ikev2 fragmentation",), source="https://example.org/"), True),
+        ],
+    )
+    def test_lines_that_neither_parser_nor_source_vouches_for_say_so(
+        self, monkeypatch: pytest.MonkeyPatch, step: Step, vouched: bool
+    ) -> None:
+        doubt = "(These lines are not confirmed by a source.)"
+        told = self.remedy_of(monkeypatch, "do this:", step)
+        assert (doubt not in told) == vouched
+        told = self.remedy_of(monkeypatch, "do this:", step, confirmed=False)
+        assert [line for line in told if "not confirmed" in line.lower()] == ["(Not confirmed by a source.)"]
 
     def test_the_topic_says_how_to_verify_unless_the_remedy_does(self) -> None:
         topic = tomllib.loads((FILES[0].parent / "topics.toml").read_text(encoding="utf-8"))["align-proposals"]

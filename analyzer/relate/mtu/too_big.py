@@ -1,7 +1,7 @@
 """ICMP "fragmentation needed" and "packet too big": what a router said about one side's packets, and what came of it.
 
-Windows takes no notice of it for IKE by design, and its IKE packets leave with DF clear: a sender that goes on as
-before is a fact to be told, not a fault to be named.
+Windows takes no notice of it for IKEv1 by design ([MS-IKEE]), for IKEv2 perhaps, and its IKE packets leave with DF
+clear: a sender that goes on as before is a fact to be told, not a fault to be named.
 """
 
 from __future__ import annotations
