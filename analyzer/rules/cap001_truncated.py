@@ -39,7 +39,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             ),
             detail=(
                 f"{len(cut)} IKE_SA_INIT {'message was' if len(cut) == 1 else 'messages were'} captured only in part. "
-                "With pktmon use --pkt-size 0, with tcpdump -s 0."
+                "Take whole packets: --pkt-size 0 of pktmon, -s 0 of tcpdump."
             ),
             frames=frames(m.frame for m in cut),
             confidence=Confidence.CANNOT_TELL,

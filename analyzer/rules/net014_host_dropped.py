@@ -5,7 +5,8 @@ What it means
     driver of another VPN, or an adapter with a smaller MTU. The network is not to blame.
 Seen as
     A drop record of the packet (pktmon event 170, in pcapng ``epb_verdict``), and no answer; or every answer dropped,
-    and the client goes no further.
+    and the client goes no further. pktmon of the adapters alone (``--comp nics``) probably records no drops by TCP/IP
+    and the Windows firewall above them; a second run without it shows those.
 Not to be confused with
     Packets lost by the capture itself (CAP005); a drop after which the same message went through (said as a remark).
 Certain when
