@@ -19,6 +19,7 @@ from tests.daemons.pluto import ROOT
 
 #: Program -> Debian package.
 PACKAGES = {
+    "certutil": "libnss3-tools",
     "charon-systemd": "charon-systemd",
     "iked": "openiked",
     "ikectl": "openiked",
@@ -84,7 +85,7 @@ def charon(strongswan: tuple[int, ...], tmp_path_factory: pytest.TempPathFactory
 @pytest.fixture(scope="session")
 def libreswan() -> tuple[int, ...]:
     """The version of Libreswan that is unpacked."""
-    need("unshare", "ip", root=True)
+    need("unshare", "ip", "certutil", root=True)
     pluto = ROOT / "usr/libexec/ipsec/pluto"
     if not pluto.exists():
         pytest.skip("Libreswan is not unpacked in build/daemons/libreswan: make test-daemons")

@@ -17,7 +17,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2] / "build" / "daemons" / "libreswan"
 PROGRAMS = ROOT / "usr/libexec/ipsec"
 _START = """
-ip link set lo up && mkdir -p /usr/libexec/ipsec && mount --bind "$0" /usr/libexec/ipsec && exec "$@"
+ip link set lo up && mount --bind "$0" /usr/libexec && exec "$@"
 """
 
 
@@ -94,7 +94,7 @@ def running(folder: Path, lines: Sequence[str]) -> Iterator[Pluto]:
     command += ["--nssdir", folder, "--logfile", folder / "log"]
     subprocess.run(["certutil", "-N", "-d", f"sql:{folder}", "--empty-password"], timeout=30, check=True)
     process = subprocess.Popen(
-        ["unshare", "--net", "--mount", "sh", "-c", _START, PROGRAMS, *command],
+        ["unshare", "--net", "--mount", "sh", "-c", _START, PROGRAMS.parent, *command],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
