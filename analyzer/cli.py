@@ -176,10 +176,10 @@ def _plot(capture: Capture, arguments: argparse.Namespace) -> None:
 
 
 def explain(arguments: argparse.Namespace) -> int:
-    """``explain WHAT``: the page of a rule, a verdict or a Windows error code."""
-    from analyzer.report.rule_page import explain as page
+    """``explain WHAT``: the page of a rule, a verdict or a Windows error code, or the script of its remedy."""
+    from analyzer.report import rule_page
 
-    sys.stdout.write(page(arguments.what))
+    sys.stdout.write(rule_page.script(arguments.what) if arguments.script else rule_page.explain(arguments.what))
     return 0
 
 
@@ -325,7 +325,10 @@ def _parser() -> argparse.ArgumentParser:
     one.set_defaults(run=compare)
 
     one = verbs.add_parser("explain", help="what a rule, a verdict or a Windows error code means")
-    one.add_argument("what", metavar="RULE|VERDICT|CODE", help="FRG001, udp-4500-blocked, 809")
+    one.add_argument("what", metavar="RULE|VERDICT|CODE", help="FRG001, udp-4500-blocked, 809, 0x800B0109")
+    one.add_argument(
+        "--script", action="store_true", help="print the remedy as a script that asks before it acts (FRG004: RRAS)"
+    )
     one.set_defaults(run=explain)
 
     one = verbs.add_parser("rules", help="all rules as a table")

@@ -70,11 +70,11 @@ def test_cannot_tell_is_explained() -> None:
     assert "Take another trace" in explain("cannot-tell")
 
 
-@pytest.mark.parametrize("error", windows_errors.all_errors().values(), ids=lambda e: str(e.code))
+@pytest.mark.parametrize("error", windows_errors.all_errors().values(), ids=lambda e: e.name)
 def test_a_windows_error_leads_to_verdicts_that_exist(error: windows_errors.WindowsError) -> None:
     assert set(error.verdicts) <= {rule.id for rule in RULES}
-    text = explain(str(error.code))
-    assert text.startswith(f"Windows error {error.code}: ")
+    text = explain(error.name)
+    assert text.startswith(f"Windows error {error.name}: ")
     assert all(verdict in text for verdict in error.verdicts)
 
 

@@ -111,6 +111,8 @@ class Remedy:
         What the lines change, where that is not plain.
     steps : tuple of Step
         What to copy, place by place, in order.
+    script : str
+        File in ``scripts/`` that does the same and asks before it acts, see :func:`script_of`.
     versions : str
         In which versions it exists, where known.
     confirmed : bool
@@ -128,6 +130,7 @@ class Remedy:
     sources: tuple[str, ...]
     changes: str = ""
     steps: tuple[Step, ...] = ()
+    script: str = ""
     versions: str = ""
     confirmed: bool = True
     helps: bool = True
@@ -202,6 +205,25 @@ def catalogue() -> dict[str, Remedy]:
                 made = {"id": key, "sources": tuple(entry["sources"]), "steps": steps}
                 found[key] = Remedy(**{"verify": verify[entry["topic"]]} | entry | made)
     return found
+
+
+def script_of(key: str) -> str:
+    """A remedy as a script that asks before it acts; empty where there is none.
+
+    Raises
+    ------
+    KeyError
+        No such remedy.
+
+    Examples
+    --------
+    >>> "Read-Host" in script_of("rras-fragmentation")
+    True
+    >>> script_of("rras-chain")
+    ''
+    """
+    name = catalogue()[key].script
+    return (files("analyzer.remedies") / "scripts" / name).read_text(encoding="ascii") if name else ""
 
 
 def for_topic(topic: str, *, products: Collection[str] = (), side: Side | None = None) -> tuple[str, ...]:

@@ -18,7 +18,7 @@ from importlib.resources import files
 from itertools import groupby
 
 from analyzer.errors import UsageError
-from analyzer.remedies import catalogue, for_topic, products, remedy
+from analyzer.remedies import catalogue, for_topic, products, remedy, script_of
 from analyzer.rules.engine import all_rules
 from analyzer.rules.evidence import EVIDENCE
 from analyzer.rules.model import Rule
@@ -140,19 +140,54 @@ def explain(what: str) -> str:
     >>> explain("frg001").splitlines()[0]
     'FRG001  ike-auth-ip-fragments-lost-upstream  (blocking, at best proved)'
     """
-    wanted = what.strip().lower()
-    if wanted == "cannot-tell":
+    if _wanted(what) == "cannot-tell":
         return _CANNOT_TELL
-    for rule in all_rules():
-        if wanted in (rule.code.lower(), rule.id):
-            return as_text(page_of(rule))
-    error = windows_errors.find(wanted)
+    rule = _rule(what)
+    if rule is not None:
+        return as_text(page_of(rule))
+    error = windows_errors.find(what)
     if error is not None:
         return _windows_error(error)
+    raise _unknown(what)
+
+
+def script(what: str) -> str:
+    """The script that does what the page of a rule or verdict advises, where one of its remedies has one.
+
+    Raises
+    ------
+    UsageError
+        There is no such rule, or no script for it.
+
+    Examples
+    --------
+    >>> script("FRG004").splitlines()[1]
+    '.SYNOPSIS'
+    """
+    rule = _rule(what)
+    if rule is None:
+        if _wanted(what) == "cannot-tell" or windows_errors.find(what) is not None:
+            raise UsageError(f"there is no script for {what.strip()[:60]!a}: name a rule or a verdict")
+        raise _unknown(what)
+    texts = [text for key in _remedy_ids(rule) if (text := script_of(key))]
+    if not texts:
+        raise UsageError(f"no remedy for {rule.code} has a script: ike-analyzer explain {rule.code} tells what to do")
+    return texts[0]
+
+
+def _wanted(what: str) -> str:
+    return what.strip().lower()
+
+
+def _rule(what: str) -> Rule | None:
+    return next((rule for rule in all_rules() if _wanted(what) in (rule.code.lower(), rule.id)), None)
+
+
+def _unknown(what: str) -> UsageError:
     known = [name for rule in all_rules() for name in (rule.code.lower(), rule.id)]
-    near = get_close_matches(wanted, known, n=3)
+    near = get_close_matches(_wanted(what), known, n=3)
     hint = f"; did you mean {', '.join(near)}?" if near else " (see ike-analyzer rules)"
-    raise UsageError(f"no rule, verdict or Windows error {what.strip()[:60]!a}{hint}")
+    return UsageError(f"no rule, verdict or Windows error {what.strip()[:60]!a}{hint}")
 
 
 def as_text(page: RulePage) -> str:
@@ -236,8 +271,9 @@ def _windows_error(error: windows_errors.WindowsError) -> str:
         text, 100, initial_indent="  ", subsequent_indent="  "
     )
     titles = {rule.id: f"{rule.code}  {rule.id}" for rule in all_rules()}
-    parts = [f"Windows error {error.code}: {error.meaning}", "", "In the trace", fill(error.trace), ""]
+    title = textwrap.fill(f"Windows error {error.name}: {error.meaning}", 100, subsequent_indent="  ")
+    parts = [title, "", "In the trace", fill(error.trace), ""]
     parts += ["Verdicts that it can stand for", *(f"  {titles.get(v, v)}" for v in error.verdicts), ""]
     source = "; ".join(part.strip() for part in error.source.split(";") if "domain.md" not in part)
-    parts += ["Source", fill(source)] if source else []
+    parts += ["Source of the meaning", fill(source)] if source else []
     return "\n".join(parts) + "\n"

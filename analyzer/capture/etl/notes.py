@@ -13,8 +13,8 @@ from analyzer.capture.records import Note
 
 #: What would have captured packets (domain.md 8.3, 8.5).
 HOW_TO = (
-    "capture with: netsh trace start capture=yes report=disabled maxsize=1024 filemode=single tracefile=C:\\trace.etl"
-    ", or: pktmon start --capture --comp nics --pkt-size 0 --file-name C:\\trace.etl"
+    "capture with: netsh trace start capture=yes report=no maxsize=1024 filemode=single tracefile=C:\\trace.etl"
+    ", or: pktmon start --capture --comp nics --pkt-size 0 --file-size 2048 --file-name C:\\trace.etl"
 )
 
 
