@@ -195,7 +195,7 @@ def test_every_entry_names_its_page(entry: tuple[str, dict[str, Any]]) -> None:
         "Restart-Service RemoteAccess IKEEXT -Force",
         "Restart-Service RemoteAccess -Forced",
         "Get-ItemProperty -Path 'HKLM:\\SYSTEM\\ -Name X",
-        "Get-ItemProperty -Path \"HKLM:\\SYSTEM\" -Nam X",
+        'Get-ItemProperty -Path "HKLM:\\SYSTEM" -Nam X',
         "if (Test-Path -Path X { New-Item -Path X }",
         "gci Cert:\\LocalMachine\\My",
         "Get-Certificates -All",
