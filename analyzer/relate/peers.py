@@ -44,6 +44,8 @@ _NAMES = {
     "juniper-srx": "a Juniper SRX",
     "check-point": "a Check Point gateway",
     "huawei": "a Huawei gateway",
+    "sonicwall": "a SonicWall",
+    "zyxel": "a Zyxel gateway",
     "apple": "an Apple client",
     "android": "Android's IKE library",
 }

@@ -26,7 +26,10 @@ each_topic = pytest.mark.parametrize("topic", sorted(topics()))
 
 #: Fields of an entry and what they hold.
 REQUIRED = {"product": str, "side": str, "topic": str, "what": str, "sources": list}
-OPTIONAL = {"changes": str, "steps": list, "verify": str, "versions": str, "confirmed": bool, "helps": bool}
+OPTIONAL = {
+    **{"changes": str, "steps": list, "script": str, "verify": str, "versions": str},
+    **{"confirmed": bool, "helps": bool},
+}
 
 #: Fields of a step; the first two it must have.
 STEP = {"syntax": str, "lines": list, "source": str, "where": str, "versions": str}
@@ -39,7 +42,8 @@ SOURCE = ADDRESS + r"|domain\.md \d+(\.\d+)?|RFC \d+( section \d+(\.\d+)*)?"
 BRANDS = {
     *("windows-client", "windows-rras", "azure", "aws", "strongswan", "libreswan", "openiked", "cisco-ios"),
     *("cisco-asa", "fortigate", "palo-alto", "juniper-srx", "check-point", "mikrotik", "pfsense-opnsense"),
-    *("apple", "android", "huawei", "nokia"),
+    *("apple", "android", "huawei", "nokia", "sonicwall", "zyxel", "sophos", "watchguard", "unifi", "draytek"),
+    *("barracuda", "stormshield", "gcp", "zscaler"),
 }
 
 #: domain.md section 9: what its "Remedy" and "Tell the owner" parts ask for, by number of the root cause.
@@ -96,8 +100,8 @@ ROOT_CAUSES = {
 
 #: domain.md 3.4, row "Windows RRAS server".
 RRAS = (
-    r"New-ItemProperty -Path HKLM:\SYSTEM\CurrentControlSet\Services\RemoteAccess\Parameters\Ikev2"
-    r"\ -Name EnableServerFragmentation -PropertyType DWORD -Value 1 -Force"
+    r"New-ItemProperty -Path 'HKLM:\SYSTEM\CurrentControlSet\Services\RemoteAccess\Parameters\Ikev2\'"
+    " -Name EnableServerFragmentation -PropertyType DWORD -Value 1 -Force"
 )
 
 #: What domain.md says in 3.1 (receivers' limits), 3.4 (products), 8.1 (rate limit), 9.1 and 9.2, word by word.
@@ -131,11 +135,10 @@ KNOWN = {
     "not-l2tp-registry": ("AssumeUDPEncapsulationContextOnSendRule", "ProhibitIpSec"),
 }
 
-#: Rows of domain.md 3.4 marked (G) or (?), or whose command is unknown there.
+#: Rows of domain.md 3.4 marked (G) or (?), or whose command is unknown there, and for which no source was found since.
 DOUBTFUL = (
-    *("windows-client-fragment-size", "cisco-asa-fragmentation", "palo-alto-fragmentation", "azure-fragmentation"),
-    *("juniper-srx-fragmentation", "juniper-srx-fragment-size", "check-point-fragmentation", "mikrotik-fragmentation"),
-    *("aws-fragmentation", "apple-fragmentation", "android-fragment-size"),
+    *("windows-client-fragment-size", "cisco-asa-fragmentation", "azure-fragmentation", "check-point-fragmentation"),
+    *("mikrotik-fragmentation", "aws-fragmentation", "apple-fragmentation"),
 )
 
 
