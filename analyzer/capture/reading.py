@@ -68,7 +68,10 @@ class FileReader(ABC):
         """The packets, a window at a time. Never raises on what the file holds."""
 
     def ahead(self) -> Iterator[Chunk]:
-        """As :meth:`chunks`, the next chunk being read and walked in a thread while the caller works on this one."""
+        """As :meth:`chunks`, the next chunk being read and walked in a thread while the caller works on this one.
+
+        Where no thread can be started, it is :meth:`chunks`.
+        """
         if self._window.at_end:
             yield from self.chunks()
             return
@@ -82,7 +85,13 @@ class FileReader(ABC):
             chunk = next(chunks, None)
             while chunk is not None:
                 window.lend()
-                following = worker.submit(next, chunks, None)
+                try:
+                    following = worker.submit(next, chunks, None)
+                except RuntimeError:  # there are no threads, as in a browser, or no more of them
+                    window.give_back()
+                    yield chunk
+                    yield from chunks
+                    return
                 try:
                     yield chunk
                 finally:

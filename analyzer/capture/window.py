@@ -175,8 +175,14 @@ class Window:
         self.buffer[self.end : self.end + SLACK] = 0
         if self._hash is not None and self.end > first:
             self._wait()
-            self._hashing = threading.Thread(target=self._hash.update, args=(room[first : self.end],), daemon=True)
-            self._hashing.start()
+            fresh = room[first : self.end]
+            thread = threading.Thread(target=self._hash.update, args=(fresh,), daemon=True)
+            try:
+                thread.start()
+            except RuntimeError:  # there are no threads, as in a browser, or no more of them
+                self._hash.update(fresh)
+            else:
+                self._hashing = thread
 
     def _wait(self) -> None:
         if self._hashing is not None:
