@@ -11,12 +11,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
 __version__ = "0.1.0"
 
+TYPE_CHECKING = False  # as in typing, which takes longer to import than all that the command does before its first line
 if TYPE_CHECKING:
+    from typing import Any
+
     from analyzer.analysis import Capture, read, read_each
     from analyzer.comparison.compare import Comparison, compare
     from analyzer.errors import AnalyzerError, InputError, MissingDependency, UsageError
@@ -67,6 +67,8 @@ def __getattr__(name: str) -> Any:
     """Import a public name when it is first used, so that ``import analyzer`` costs next to nothing."""
     if name not in _HOME:
         raise AttributeError(f"module 'analyzer' has no attribute {name!r}")
+    from importlib import import_module
+
     return getattr(import_module(f"analyzer.{_HOME[name]}"), name)
 
 

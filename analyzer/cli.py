@@ -1,49 +1,47 @@
 """The command line: one short function per verb, each a thin wrapper over the public API.
 
 Exit status: 0 healthy, 1 a blocking or degrading finding, 2 a usage or input error, 3 the capture cannot tell. Of
-several files the gravest counts: 2 before 1 before 3 before 0.
+several files the gravest counts: 2 before 1 before 3 before 0. 141: the reader of our output left. 128 and the number
+of the signal (130 of Ctrl-C, 143 of SIGTERM): a signal ended it.
+
+Little is imported here before :func:`main` has put up the signals' handlers: until then Ctrl-C is Python's own.
 """
 
 from __future__ import annotations
 
-import argparse
 import contextlib
 import errno
 import gc
 import io
 import os
 import sys
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, NoReturn, TextIO
 
 import analyzer
+from analyzer import signals
 from analyzer.errors import AnalyzerError, InputError, MissingDependency, UsageError
 
+TYPE_CHECKING = False  # as in typing, which is imported later
 if TYPE_CHECKING:
-    from _typeshed import SupportsWrite
+    import argparse
+    from collections.abc import Sequence
+    from typing import TextIO
 
     from analyzer.analysis import Capture
 
 USAGE_ERROR = 2
-#: What a shell calls a process that Ctrl-C ended: 128 and the number of the signal.
-INTERRUPTED = 130
-_ANALYZE = "Prints the verdict, the ladder of each IKE SA, and the findings with frame numbers and remedies."
-_VALIDATE = (
-    "The check after the fix: both sides announce IKE fragmentation (16430), IP cuts no IKE_AUTH, IKE_AUTH is "
-    "answered. Each check passes, fails, or cannot be told from this trace."
-)
-_COMPARE = (
-    "Matches IKE SAs by SPI and messages by content, compares the clocks, and says which packet died in which "
-    "direction."
-)
-_EXIT_STATUS = "Exit status: 0 healthy, 1 a blocking or degrading finding, 2 usage or input error, 3 cannot tell."
+#: The reader of our output left (head, less): what a shell says of a program that SIGPIPE, number 13, ended.
+READER_LEFT = signals.BY_SIGNAL + 13
 #: From bad to good; several files end with the first of these that occurred.
 _GRAVITY = (USAGE_ERROR, 1, 3, 0)
-VERBS = ("analyze", "validate", "compare", "explain", "rules", "guide", "doctor")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run the command; returns the exit status."""
+    """Run the command; returns the exit status.
+
+    Without ``argv`` it is the process's own command: then its signals are ours, too.
+    """
+    if argv is None:
+        signals.end_by_signals()
     # A run makes many small objects, and none of a capture refers to itself: look for garbage rarely. NumPy's linear
     # algebra is not used: without its threads NumPy starts faster.
     gc.set_threshold(200_000, 50, 50)
@@ -57,30 +55,34 @@ def main(argv: Sequence[str] | None = None) -> int:
         return status
     except AnalyzerError as error:
         _complain(error)
-    except BrokenPipeError:
-        # The reader of our output left (head, less): not an error, and nothing more can be written.
-        _drop(sys.stdout)
-        return 0
     except OSError as error:
         _drop(sys.stdout)
+        if _reader_left(error):  # not an error, and nothing more can be written
+            return READER_LEFT
         _complain(_of_the_system(error))
     except MemoryError:
         _complain(InputError("not enough memory: allow more (ulimit -v), or cut the capture (editcap -c 99999 IN OUT)"))
     except ImportError as error:
         what = str(error).strip().split("\n")[-1]
         _complain(MissingDependency(f"a package cannot be loaded: {what!r} (see ike-analyzer doctor)"))
-    except KeyboardInterrupt:
-        _leave()
     return USAGE_ERROR
 
 
 def _run(words: list[str]) -> int:
+    from analyzer.arguments import parser
+
     try:
-        arguments = _parser().parse_args(_with_verb(words))
+        arguments = parser().parse_args(_with_verb(words))
     except SystemExit:  # it printed what --help or --version asks for; all else is a UsageError
         return 0
-    status: int = arguments.run(arguments)
-    return status
+    return VERBS[arguments.verb](arguments)
+
+
+def _reader_left(error: OSError) -> bool:
+    """Windows says of a pipe that nobody reads that the argument is invalid."""
+    return isinstance(error, BrokenPipeError) or (
+        os.name == "nt" and error.errno == errno.EINVAL and error.filename is None
+    )
 
 
 def _of_the_system(error: OSError) -> AnalyzerError:
@@ -90,14 +92,6 @@ def _of_the_system(error: OSError) -> AnalyzerError:
     if error.filename is not None:
         return InputError(f"{os.fsdecode(error.filename)!r}: {error.strerror}")
     return UsageError(f"cannot write the report: {error.strerror or error}")
-
-
-def _leave() -> NoReturn:
-    """End at once, by Ctrl-C: a thread may wait for a pipe that brings nothing more, and Python would wait for it."""
-    with contextlib.suppress(OSError):
-        sys.stdout.flush()
-    _complain(UsageError("interrupted"))
-    os._exit(INTERRUPTED)
 
 
 def _prepare_output() -> None:
@@ -263,92 +257,8 @@ def _complain(error: AnalyzerError) -> None:
         _drop(sys.stderr)
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line, like every other error here; ``--help`` says the rest."""
-
-    def error(self, message: str) -> NoReturn:
-        from analyzer.capture.text import printable
-
-        raise UsageError(f"{printable(message)} (see {self.prog} --help)")
-
-    def _print_message(self, message: str, file: SupportsWrite[str] | None = None) -> None:
-        """argparse hides that its help cannot be written, as on a full disk."""
-        (file or sys.stdout).write(message)
-
-
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(
-        prog="ike-analyzer",
-        description="Says why an IKEv2 VPN connection failed, from a packet capture.",
-        epilog=_EXIT_STATUS,
-    )
-    parser.add_argument("--version", action="version", version=f"ike-analyzer {analyzer.__version__}")
-    verbs = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-
-    one = verbs.add_parser(
-        "analyze", help="say what happened in one or more captures", description=_ANALYZE, epilog=_EXIT_STATUS
-    )
-    one.add_argument(
-        "files", nargs="+", metavar="FILE", help="a capture, or a .zip or .tar with captures; - is standard input"
-    )
-    one.add_argument("--json", action="store_true", help="print one JSON object for each file (ike-analyzer/report/1)")
-    one.add_argument("--plot", metavar="OUT", help="draw packet size versus MTU into OUT (.png or .svg)")
-    one.add_argument("--mtu", type=int, metavar="N", help="the path MTU in bytes, if you know it")
-    _port(one)
-    one.set_defaults(run=analyze)
-
-    one = verbs.add_parser(
-        "validate", help="check a trace that was taken after the fix", description=_VALIDATE, epilog=_EXIT_STATUS
-    )
-    one.add_argument("file", metavar="FILE", help="pcap or pcapng; - is standard input")
-    which = one.add_mutually_exclusive_group()
-    for subject in ("client", "server"):
-        which.add_argument(
-            f"--{subject}",
-            dest="subject",
-            action="store_const",
-            const=subject,
-            default="both",
-            help=f"check only what the {subject} does, and what both reach",
-        )
-    one.add_argument("--json", action="store_true", help="print one JSON object (ike-analyzer/validation/1)")
-    _port(one)
-    one.set_defaults(run=validate)
-
-    one = verbs.add_parser(
-        "compare", help="lay two captures of the same attempt side by side", description=_COMPARE, epilog=_EXIT_STATUS
-    )
-    one.add_argument("client", metavar="CLIENT", help="the capture taken at the client")
-    one.add_argument("server", metavar="SERVER", help="the capture taken at the server in the same minutes")
-    one.add_argument("--json", action="store_true", help="print one JSON object (ike-analyzer/comparison/1)")
-    _port(one)
-    one.set_defaults(run=compare)
-
-    one = verbs.add_parser("explain", help="what a rule, a verdict or a Windows error code means")
-    one.add_argument("what", metavar="RULE|VERDICT|CODE", help="FRG001, udp-4500-blocked, 809, 0x800B0109")
-    one.add_argument(
-        "--script", action="store_true", help="print the remedy as a script that asks before it acts (FRG004: RRAS)"
-    )
-    one.set_defaults(run=explain)
-
-    one = verbs.add_parser("rules", help="all rules as a table")
-    one.add_argument("--json", action="store_true", help="print one JSON object (ike-analyzer/rules/1)")
-    one.set_defaults(run=rules)
-
-    one = verbs.add_parser("guide", help="how to take a good trace")
-    one.set_defaults(run=guide)
-
-    one = verbs.add_parser(
-        "doctor", help="is everything here that the tool needs", epilog="Exit status: 0 usable, 1 something is missing."
-    )
-    one.set_defaults(run=doctor)
-    return parser
-
-
-def _port(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "--port", type=int, action="append", default=[], metavar="N", help="also look for IKE on port N (repeatable)"
-    )
+#: The commands by their names.
+VERBS = {verb.__name__: verb for verb in (analyze, validate, compare, explain, rules, guide, doctor)}
 
 
 if __name__ == "__main__":

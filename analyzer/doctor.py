@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import re
-import shutil
-import signal
 import struct
 import subprocess
 import sys
@@ -18,6 +15,7 @@ from io import BytesIO
 from typing import Literal
 
 import analyzer
+from analyzer.capture.programs import found, running
 from analyzer.capture.text import printable
 
 State = Literal["ok", "missing", "broken"]
@@ -36,8 +34,9 @@ _OLDEST = (3, 11)
 SECONDS = 20.0
 _MOST = 1 << 14
 
-READABLE = "pcap, pcapng, Windows ETL, NetMon, snoop; packed with gzip, bzip2, xz, zstd; in .zip and .tar archives"
-CONVERTIBLE = "what else Wireshark's editcap reads, by way of it, where it is installed"
+READABLE = "pcap, pcapng, Windows ETL, NetMon, snoop; packed with {}; in .zip and .tar archives"
+CONVERTIBLE = "what else Wireshark's editcap reads"
+_TO_INSTALL = "to install it: apt-get install tshark, or Wireshark from www.wireshark.org"
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +64,17 @@ def examine() -> Iterator[Finding]:
     yield Finding("ike-analyzer", "ok", analyzer.__version__, True)
     for name, purpose, needed in _PACKAGES:
         yield _package(name, purpose, needed=needed)
+    packers = ["gzip", "bzip2", "xz"]
+    if sys.version_info < (3, 14):  # from then on it comes with Python
+        zstd = _package("backports.zstd", "reads .zst", needed=False, name="zstd")
+        yield zstd
+        packers += ["zstd"] if zstd.state == "ok" else []
+    else:
+        packers += ["zstd"]
     yield _tshark()
     yield _trial()
-    yield Finding("readable", "ok", READABLE, False)
-    yield Finding("convertible", "ok", CONVERTIBLE, False)
+    yield Finding("readable", "ok", READABLE.format(", ".join(packers)), False)
+    yield _editcap()
 
 
 def is_healthy(findings: list[Finding]) -> bool:
@@ -92,17 +98,19 @@ def as_text(findings: list[Finding]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _package(name: str, purpose: str, *, needed: bool) -> Finding:
+def _package(package: str, purpose: str, *, needed: bool, name: str = "") -> Finding:
+    name = name or package
     try:
-        return Finding(name, "ok", f"{metadata.version(name)}: {purpose}", needed)
+        return Finding(name, "ok", f"{metadata.version(package)}: {purpose}", needed)
     except metadata.PackageNotFoundError:
-        return Finding(name, "missing", f"{purpose}; to install it: pip install {name}", needed)
+        return Finding(name, "missing", f"{purpose}; to install it: pip install {package}", needed)
 
 
 def _tshark() -> Finding:
-    program = shutil.which("tshark")
+    program = found("tshark")
     if program is None:
-        return Finding("tshark", "missing", "only pyshark needs it; everything else works without", False)
+        lacking = f"pyshark needs it, and a few conversions; all else works without; {_TO_INSTALL}"
+        return Finding("tshark", "missing", lacking, False)
     where = printable(program)
     try:
         version = re.search(rb"\d{1,3}\.\d{1,3}\.\d{1,3}", _said([program, "--version"]))
@@ -113,18 +121,24 @@ def _tshark() -> Finding:
 
 def _said(command: list[str]) -> bytes:
     """The first kilobytes that a program prints. It and what it started are ended then, or when it takes too long."""
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(
-        command, stdin=quiet, stdout=subprocess.PIPE, stderr=quiet, start_new_session=True
-    ) as process:
+    with running(command, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
+        process.wait(SECONDS)
+        # What it started may hold the pipe open, and say nothing. (Windows cannot do this before Python 3.12.)
+        set_blocking = getattr(os, "set_blocking", None)
+        if set_blocking is not None:
+            set_blocking(process.stdout.fileno(), False)
         try:
-            process.wait(SECONDS)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
-        os.set_blocking(process.stdout.fileno(), False)
-        return os.read(process.stdout.fileno(), _MOST)
+            return os.read(process.stdout.fileno(), _MOST)
+        except BlockingIOError:
+            return b""
+
+
+def _editcap() -> Finding:
+    program = found("editcap")
+    if program is None:
+        return Finding("convertible", "missing", f"{CONVERTIBLE}: it is not installed; {_TO_INSTALL}", False)
+    return Finding("convertible", "ok", f"{CONVERTIBLE}, by way of {printable(program)}", False)
 
 
 def _trial() -> Finding:

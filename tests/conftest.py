@@ -7,12 +7,13 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Generator
 from pathlib import Path
 
 import pytest
 from hypothesis import settings
+
+from analyzer.capture.programs import found
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_SKIP = os.environ.get("IKE_ANALYZER_NO_SKIP", "") not in ("", "0")
@@ -35,7 +36,7 @@ def shared_captures() -> Path:
 @pytest.fixture(scope="session")
 def tshark() -> Path:
     """The program tshark."""
-    program = shutil.which("tshark")
+    program = found("tshark")
     if program is None:
         pytest.skip("tshark is not installed: apt-get install tshark")
     return Path(program)

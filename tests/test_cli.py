@@ -462,7 +462,8 @@ class Told:
         return count
 class Stdin: buffer = Told()
 sys.stdin = Stdin()
-sys.exit(cli.main(["analyze", "-"]))
+sys.argv[1:] = ["analyze", "-"]
+sys.exit(cli.main())
 """
 
 
@@ -477,7 +478,7 @@ class TestOutput:
             assert process.stdout.readline().startswith(b"809-fragments-lost.pcapng: ")
             process.stdout.close()
             assert process.stderr.read() == b""
-        assert process.returncode == 0
+        assert process.returncode == 141
 
     @pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full, a disk that is always full")
     def test_a_full_disk(self, sample: Path):

@@ -9,19 +9,16 @@ from __future__ import annotations
 
 import contextlib
 import os
-import shutil
-import signal
 import stat
 import struct
 import subprocess
-import tempfile
 import time
-from typing import BinaryIO
 
 from analyzer.capture.blocks import ENHANCED
+from analyzer.capture.programs import found, running
 from analyzer.capture.records import Note
 from analyzer.capture.sniff import SECTION_HEADER, is_foreign
-from analyzer.capture.spool import copy_to
+from analyzer.capture.spool import Folder, LastFile, copy_to
 from analyzer.capture.window import InnerWindow, Window
 from analyzer.errors import InputError
 
@@ -46,33 +43,42 @@ def converted(window: Window, chunk_bytes: int) -> Window | None:
     >>> converted(Window(io.BytesIO(b"no capture"), "example", 512), 512) is None
     True
     """
-    program, head = shutil.which("editcap"), window.head
+    program = found("editcap")
     if program is None:
         return None
     try:
-        with tempfile.TemporaryDirectory(prefix="ike-analyzer-", ignore_cleanup_errors=True) as folder:
-            source, target = os.path.join(folder, "in"), os.path.join(folder, "out.pcapng")
-            window.holding(0, TRIED_FIRST)
-            if not window.at_end:
-                with open(source, "xb") as copy:
-                    copy.write(window.buffer[: window.end].data)
-                if _convert(program, source, target, head) is None:
-                    return None
-                os.remove(target)
-            with open(source, "wb") as copy:
-                copy_to(copy, window)
-            status = _convert(program, source, target, head)
-            if status is None:
-                return None
-            stream: BinaryIO = open(target, "rb", buffering=0)  # noqa: SIM115 - the window closes it
+        made = _made(program, window)
     except OSError as error:
         raise InputError(f"{window.name}: cannot be converted: {error.strerror or type(error).__name__}") from error
+    if made is None:
+        return None
+    stream, status = made
     inner = InnerWindow(window, stream, "editcap", chunk_bytes)
     inner.notes.append(Note("capture-converted", "the file was converted to pcapng by editcap before it was read"))
     if status:
         what = "editcap did not come to the end: the file is cut off, damaged or too large; the rest was not read"
         inner.notes.append(Note("capture-damaged", what))
     return inner
+
+
+def _made(program: str, window: Window) -> tuple[LastFile, int] | None:
+    """The pcapng and the exit status of who made it, or None where nothing came of it."""
+    head, folder = window.head, Folder()
+    try:
+        source, target = os.path.join(folder.path, "in"), os.path.join(folder.path, "out.pcapng")
+        window.holding(0, TRIED_FIRST)
+        if not window.at_end:
+            with open(source, "xb") as copy:
+                copy.write(window.buffer[: window.end].data)
+            if _convert(program, source, target, head) is None:
+                return None
+            os.remove(target)
+        with open(source, "wb") as copy:
+            copy_to(copy, window)
+        status = _convert(program, source, target, head)
+        return None if status is None else (LastFile(target, folder), status)
+    finally:
+        folder.remove()
 
 
 def _convert(program: str, source: str, target: str, head: bytes) -> int | None:
@@ -85,7 +91,7 @@ def _convert(program: str, source: str, target: str, head: bytes) -> int | None:
 
 def _run_tshark(source: str, target: str) -> int:
     """Let tshark do it: editcap cannot write packets of several link types into one pcapng, tshark can."""
-    program = shutil.which("tshark")
+    program = found("tshark")
     return 1 if program is None else _run([program, "-n", "-r", source, "-F", "pcapng", "-w", target], target)
 
 
@@ -93,18 +99,11 @@ def _run(command: list[str], target: str) -> int:
     """Run editcap and watch over what it writes; its exit status. Nothing that it started outlives it."""
     # Formats that keep local time without its zone: told as they are, as if in UTC.
     environment = {**os.environ, "TZ": "UTC", "LC_ALL": "C"}
-    quiet = subprocess.DEVNULL
-    with subprocess.Popen(
-        command, stdin=quiet, stdout=quiet, stderr=quiet, env=environment, start_new_session=True
-    ) as process:
+    with running(command, env=environment) as process:
         end = time.monotonic() + SECONDS
-        try:
-            while process.poll() is None and time.monotonic() < end and _size(target) <= MAX_BYTES:
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    process.wait(_LOOK)
-        finally:
-            with contextlib.suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)
+        while process.poll() is None and time.monotonic() < end and _size(target) <= MAX_BYTES:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(_LOOK)
     return process.returncode
 
 

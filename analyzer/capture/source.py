@@ -22,6 +22,8 @@ CHUNK_BYTES = 16 << 20
 #: archive, is read so many at a time, too: several of those may lie around one capture.
 _FIRST = 1 << 18
 
+_DIRECTORY = "is a directory; name the capture files in it"
+
 
 def open_capture(
     path: str | os.PathLike[str],
@@ -189,9 +191,9 @@ def _open(path: str | os.PathLike[str], name: str) -> BinaryIO:
     except (FileNotFoundError, ValueError):  # ValueError: a name that no file can have
         reason = "no such file"
     except IsADirectoryError:
-        reason = "is a directory; name the capture files in it"
-    except PermissionError:
-        reason = "permission denied"
+        reason = _DIRECTORY
+    except PermissionError:  # as Windows says of a directory
+        reason = _DIRECTORY if os.path.isdir(path) else "permission denied"
     except OSError as error:
         reason = f"cannot be opened: {error.strerror or type(error).__name__}"
     raise InputError(f"{name}: {reason}")

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from analyzer import signals
 from analyzer.capture import convert, open_capture
 from analyzer.capture.records import NO_TIME, Note
 from analyzer.errors import InputError
@@ -69,7 +70,7 @@ def test_real_files(shared_captures: Path, tshark: Path, path: str) -> None:
 
 
 def test_without_editcap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", str(tmp_path))
+    monkeypatch.setattr(convert, "found", lambda name: None)
     with pytest.raises(InputError) as error:
         open_capture("old.cap", stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
     assert str(error.value) == (
@@ -183,3 +184,31 @@ def test_no_room_for_a_copy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "missing"))
     with pytest.raises(InputError, match="x: cannot be converted: No such file"):
         open_capture("x", stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
+
+
+def test_a_system_that_removes_no_open_file(tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows: the folder goes when the capture is closed, or when a signal ends the process before that."""
+    temporary = tmp_path / "temporary"
+    temporary.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(temporary))
+    sample = samples / "809-fragments-lost.pcapng"
+    fake(tmp_path, f'cp {sample} "$4"\n', monkeypatch)
+    unlink, open_files = os.unlink, set()
+
+    def unlink_as_windows(path: str, **options: int) -> None:
+        if os.path.basename(path) in open_files:
+            raise PermissionError(13, "The process cannot access the file because it is being used", path)
+        unlink(path, **options)
+
+    monkeypatch.setattr(os, "unlink", unlink_as_windows)
+    for leaves_by_signal in (False, True):
+        open_files.add("out.pcapng")
+        reader = open_capture("x", stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
+        assert [path.name for folder in temporary.iterdir() for path in folder.iterdir()] == ["out.pcapng"]
+        open_files.clear()
+        if leaves_by_signal:
+            while signals.leftovers:
+                signals.leftovers[-1]()
+        assert sum(len(chunk.start) for chunk in reader.chunks()) == 50  # it is short: all was read at once
+        reader.close()
+        assert not list(temporary.iterdir()) and not signals.leftovers
