@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from importlib import metadata
 from pathlib import Path
 
@@ -46,11 +47,35 @@ def test_an_optional_package_may_be_missing(monkeypatch: pytest.MonkeyPatch) -> 
     assert by_name()["pyshark"].state == "missing"
 
 
-def test_without_tshark_all_else_works(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("PATH", "")
+def test_without_wireshark_all_else_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "found", lambda name: None)
     found = by_name()
-    assert found["tshark"].state == "missing"
+    assert found["tshark"].state == found["convertible"].state == "missing"
+    assert "not installed" in found["convertible"].detail
     assert doctor.is_healthy(list(found.values()))
+
+
+def test_what_can_be_converted_says_by_what(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(doctor, "found", lambda name: f"/somewhere/{name}")
+    found = by_name()
+    assert (found["tshark"].state, found["convertible"].state) == ("broken", "ok")
+    assert found["convertible"].detail.endswith(" /somewhere/editcap")
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 14), reason="zstd comes with Python 3.14")
+def test_zstd_is_readable_where_its_package_is(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert "gzip, bzip2, xz, zstd;" in by_name()["readable"].detail
+
+    def version(name: str) -> str:
+        if name == "backports.zstd":
+            raise metadata.PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(metadata, "version", version)
+    found = by_name()
+    assert (found["zstd"].state, found["zstd"].needed) == ("missing", False)
+    assert "pip install backports.zstd" in found["zstd"].detail
+    assert "gzip, bzip2, xz;" in found["readable"].detail
 
 
 @pytest.mark.parametrize("script", ["#!/nowhere/shell\n", "not a program"])

@@ -237,6 +237,23 @@ signal.raise_signal(signal.SIGINT)
         assert ended(scene.start(before=before)) == (130, b"ike-analyzer: interrupted\n")
         assert {"first", "tidied"} <= {path.name for path in scene.folder.iterdir()}
 
+    @pytest.mark.parametrize("moment", ["sys.stdout.flush = again(sys.stdout.flush)", "os.write = again(os.write)"])
+    def test_a_second_one_while_we_speak(self, scene: Scene, moment):
+        """What it interrupts, a write that blocks for instance, is given up; nothing is said twice."""
+        before = f"""
+import os, signal, sys
+from analyzer import signals
+def again(call):
+    def called(*words):
+        call(*words)
+        signal.raise_signal(signal.SIGTERM)
+    return called
+{moment}
+signals.end_by_signals()
+signal.raise_signal(signal.SIGTERM)
+"""
+        assert ended(scene.start(before=before)) == (143, ENDINGS[1][1])
+
     def test_what_cannot_be_undone_does_not_keep_the_rest(self, scene: Scene):
         before = """
 import os, signal

@@ -14,6 +14,7 @@ import pytest
 from analyzer import signals
 from analyzer.capture import convert, open_capture
 from analyzer.capture.records import NO_TIME, Note
+from analyzer.capture.spool import Folder, LastFile
 from analyzer.errors import InputError
 
 #: Formats that keep times in microseconds and packets whole.
@@ -193,22 +194,27 @@ def test_a_system_that_removes_no_open_file(tmp_path: Path, samples: Path, monke
     monkeypatch.setattr(tempfile, "tempdir", str(temporary))
     sample = samples / "809-fragments-lost.pcapng"
     fake(tmp_path, f'cp {sample} "$4"\n', monkeypatch)
-    unlink, open_files = os.unlink, set()
+    unlink, read = os.unlink, []
+
+    class Seen(LastFile):
+        def __init__(self, path: str, folder: Folder) -> None:
+            read.append(self)
+            super().__init__(path, folder)
 
     def unlink_as_windows(path: str, **options: int) -> None:
-        if os.path.basename(path) in open_files:
+        if os.path.basename(path) == "out.pcapng" and not all(file.closed for file in read):
             raise PermissionError(13, "The process cannot access the file because it is being used", path)
         unlink(path, **options)
 
+    monkeypatch.setattr(convert, "LastFile", Seen)
     monkeypatch.setattr(os, "unlink", unlink_as_windows)
-    for leaves_by_signal in (False, True):
-        open_files.add("out.pcapng")
+    for is_ended_by_signal in (False, True):
         reader = open_capture("x", stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
         assert [path.name for folder in temporary.iterdir() for path in folder.iterdir()] == ["out.pcapng"]
-        open_files.clear()
-        if leaves_by_signal:
-            while signals.leftovers:
-                signals.leftovers[-1]()
-        assert sum(len(chunk.start) for chunk in reader.chunks()) == 50  # it is short: all was read at once
-        reader.close()
+        if is_ended_by_signal:
+            for undo in reversed(signals.leftovers.copy()):
+                undo()
+        else:
+            assert sum(len(chunk.start) for chunk in reader.chunks()) == 50
+            reader.close()
         assert not list(temporary.iterdir()) and not signals.leftovers

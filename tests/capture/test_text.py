@@ -144,6 +144,13 @@ def test_no_more_is_looked_at_than_is_shown(raw: bytes, monkeypatch: pytest.Monk
         assert looked <= MAX_TEXT // 2
 
 
+@pytest.mark.parametrize("unit", ["x", "ü", "中", "🚀", "\n", "e\u0301", "\u3164"])
+def test_a_long_text_is_cut(unit: str) -> None:
+    long = unit * 65_535
+    assert decoded(long.encode()) == utf16(long.encode("utf-16-le") + b"\0\0", 0)[0] == printable(long)[:MAX_TEXT]
+    assert printable(long).startswith(decoded(long.encode())) and len(decoded(long.encode())) == MAX_TEXT
+
+
 def test_of_plain_text_no_character_is_looked_at(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "_kind", None)
     for word in ("eth0, a comment", "Büro", "中文抓包", "한국어", "🚀"):
