@@ -9,7 +9,6 @@ Little is imported here before :func:`main` has put up the signals' handlers: un
 
 from __future__ import annotations
 
-import contextlib
 import errno
 import gc
 import io
@@ -105,7 +104,9 @@ def _prepare_output() -> None:
 
 def _drop(stream: TextIO) -> None:
     """What is still in the buffer goes nowhere, so that leaving does not fail on it once more."""
-    with contextlib.suppress(OSError):
+    from contextlib import suppress
+
+    with suppress(OSError):
         # Where no more files may be opened, the place that the stream leaves is free.
         os.close(stream.fileno())
         nowhere = os.open(os.devnull, os.O_WRONLY)
@@ -154,7 +155,9 @@ def analyze(arguments: argparse.Namespace) -> int:
 def _check_plot(out: str, files: Sequence[str]) -> None:
     if len(files) > 1:
         raise UsageError("--plot draws one capture: give one FILE")
-    with contextlib.suppress(OSError, ValueError):  # one of them does not exist: said later, where it matters
+    from contextlib import suppress
+
+    with suppress(OSError, ValueError):  # one of them does not exist: said later, where it matters
         if os.path.samefile(out, files[0]):
             raise UsageError(f"--plot {out!r} would overwrite the capture: give another name")
 

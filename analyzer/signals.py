@@ -7,16 +7,19 @@ the process. Whoever uses the package as a library keeps the handlers that are t
 
 from __future__ import annotations
 
-import contextlib
 import os
-import signal
 import sys
 
-TYPE_CHECKING = False  # as in typing, whose import takes longer than all that comes before the handlers stand
+# Until the handlers stand, Ctrl-C ends in a traceback. So nothing is imported here that takes its time: no typing, no
+# contextlib, and of signal what is below its enumerations.
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import signal
     from collections.abc import Callable
     from types import FrameType
     from typing import NoReturn
+else:
+    import _signal as signal
 
 #: Ctrl-C, Ctrl-Break (Windows), a polite end, the end of the terminal; whichever of them the system has.
 _ENDING = ("SIGINT", "SIGBREAK", "SIGTERM", "SIGHUP")
@@ -34,9 +37,8 @@ def end_by_signals() -> None:
     A signal that whoever started us ignores (``nohup``, a shell's ``&``) stays ignored.
     """
     for number in _ending():
-        if signal.getsignal(number) is not signal.SIG_IGN:
-            with contextlib.suppress(ValueError, OSError):  # in another thread than the first; what cannot be caught
-                signal.signal(number, _end)
+        if signal.getsignal(number) != signal.SIG_IGN:
+            _handle(number, _end)
 
 
 class held:
@@ -57,11 +59,8 @@ class held:
         self._handlers: dict[int, Callable[[int, FrameType | None], object]] = {}
         for number in _ending():
             handler = signal.getsignal(number)
-            # Only the first thread answers signals, and may say how.
-            with contextlib.suppress(ValueError, OSError):
-                if callable(handler):
-                    signal.signal(number, lambda number, _: self._came.append(number))
-                    self._handlers[number] = handler
+            if callable(handler) and _handle(number, lambda number, _: self._came.append(number)):
+                self._handlers[number] = handler
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self._handlers.items():
@@ -70,35 +69,57 @@ class held:
             signal.raise_signal(number)
 
 
-def _ending() -> list[int]:
-    return [getattr(signal, name) for name in _ENDING if hasattr(signal, name)]
+def _ending() -> dict[int, str]:
+    """Numbers and names of the signals that end us."""
+    return {getattr(signal, name): name for name in _ENDING if hasattr(signal, name)}
+
+
+def _handle(number: int, handler: Callable[[int, FrameType | None], object] | int) -> bool:
+    try:
+        signal.signal(number, handler)
+    except (ValueError, OSError):  # only the first thread may say so; a system may keep a signal for itself
+        return False
+    return True
 
 
 def _end(number: int, _: FrameType | None) -> NoReturn:
     """Tidy up and leave. A further signal interrupts it: tidying then begins again, a blocked write is given up."""
     while leftovers:
-        undo = leftovers[-1]
-        with contextlib.suppress(OSError, ValueError):  # the next one is not left undone for that
-            undo()
-        if undo in leftovers:
-            leftovers.remove(undo)
-    for word in _last_words:
-        with contextlib.suppress(OSError, ValueError, RuntimeError):  # nobody takes it; or we are in the middle of it
-            word(number)
+        _undo(leftovers[-1])
+    for flush in _flushes:
+        flush()
+    for other in _ending():  # one line, neither two nor none
+        _handle(other, signal.SIG_IGN)
+    _say("interrupted" if number == signal.SIGINT else f"ended by {_ending()[number]}")
     os._exit(BY_SIGNAL + number)
 
 
-def _flush(_: int) -> None:
-    """What is complete is not lost."""
-    if sys.stdout is not None:
-        sys.stdout.flush()
+def _undo(call: Callable[[], object]) -> None:
+    try:
+        call()
+    except (OSError, ValueError):  # what else there is to undo does not wait for it
+        return
+    finally:
+        if call in leftovers:
+            leftovers.remove(call)
 
 
-def _say(number: int) -> None:
-    if sys.stderr is not None:
-        what = "interrupted" if number == signal.SIGINT else f"ended by {signal.Signals(number).name}"
-        os.write(sys.stderr.fileno(), f"ike-analyzer: {what}\n".encode())
+def _flush() -> None:
+    """What is complete is not lost, unless nobody takes it, or it is in the middle of being written."""
+    try:
+        if sys.stdout is not None:
+            sys.stdout.flush()
+    except (OSError, ValueError, RuntimeError):
+        return
 
 
-#: One run through them, whoever gets there: what a further signal interrupts is not tried again.
-_last_words = iter((_flush, _say))
+def _say(what: str) -> None:
+    try:
+        if sys.stderr is not None:
+            os.write(sys.stderr.fileno(), f"ike-analyzer: {what}\n".encode())
+    except (OSError, ValueError):
+        return
+
+
+#: Whoever gets there takes the next one: what a further signal interrupts is not tried again.
+_flushes = iter([_flush])

@@ -72,7 +72,7 @@ def assumed(source: str, platform: str) -> list[str]:
     found = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import):
-            modules |= {alias.asname or alias.name: alias.name for alias in node.names}
+            modules |= {alias.asname or alias.name: alias.name.lstrip("_") for alias in node.names}
             if any(alias.name in ("fcntl", "resource", "pwd", "grp", "termios", "pty") for alias in node.names):
                 found.append(ast.unparse(node))
         elif isinstance(node, ast.ImportFrom) and node.module:
