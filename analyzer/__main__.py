@@ -2,6 +2,10 @@
 
 import sys
 
-from analyzer.cli import main
+try:
+    from analyzer.cli import main
+except KeyboardInterrupt:  # so early that the handlers of main() do not stand yet
+    print("ike-analyzer: interrupted", file=sys.stderr)
+    sys.exit(130)
 
 sys.exit(main())

@@ -356,6 +356,18 @@ main()
         ours = {"analyzer", "analyzer.cli", "analyzer.errors", "analyzer.signals"}
         assert set(done.stdout.split()) <= ours | {"__future__", "errno", "gc"}
 
+    def test_as_a_module_it_says_so_even_then(self):
+        code = """
+import runpy, signal, sys
+class Finder:
+    def find_spec(self, name, *_):
+        if name == "analyzer.cli": signal.raise_signal(signal.SIGINT)
+sys.meta_path.insert(0, Finder())
+runpy.run_module("analyzer", run_name="__main__")
+"""
+        done = subprocess.run([sys.executable, "-c", code], capture_output=True, cwd=ROOT)
+        assert (done.returncode, done.stderr) == (130, b"ike-analyzer: interrupted\n")
+
 
 #: Words of the command; SAMPLE is a capture.
 PRINTING = [
