@@ -21,6 +21,8 @@ CHUNK_BYTES = 16 << 20
 #: Bytes looked at to tell what an input is. What is only unpacked, or passed through to find the members of a tar
 #: archive, is read so many at a time, too: several of those may lie around one capture.
 _FIRST = 1 << 18
+#: Bytes read at a time while decoders take much memory beside.
+_BESIDE_DECODERS = 2 << 20
 
 _DIRECTORY = "is a directory; name the capture files in it"
 
@@ -106,7 +108,7 @@ def open_window(
         stream = sys.stdin.buffer
     elif stream is None:
         stream = owned = _open(path, name)
-    first = min(_FIRST, chunk_bytes)
+    first, budget = min(_FIRST, chunk_bytes), budget or Budget()
     try:
         window = Window(stream, name, first, sha256=sha256, owned=owned)
     except InputError:
@@ -118,11 +120,11 @@ def open_window(
     try:
         packer = packer_of(window.head)
         if packer:
-            window = unpacked(window, packer, budget or Budget(), first)
+            window = unpacked(window, packer, budget, first)
             if packer_of(window.head):
                 raise InputError(f"{name}: is packed twice ({packer_of(window.head)} in {packer}); unpack it first")
         if kind_of(window.head) != "tar" and not window.at_end:
-            window.advance(0, chunk_bytes)
+            window.advance(0, min(_BESIDE_DECODERS, chunk_bytes) if budget.memory else chunk_bytes)
     except InputError:
         window.close()
         raise

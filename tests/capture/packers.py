@@ -232,6 +232,11 @@ WAYS: dict[str, dict[str, Packer]] = {
     },
 }  # fmt: skip
 
+#: What takes much memory, time or threads to pack a few bytes.
+HEAVY = {
+    "large dictionary, no check", "usual, less effort", "long", "16", "two threads", "two threads, checksum",
+}  # fmt: skip
+
 #: What the programs are called with, to pack standard input to standard output.
 PROGRAMS: dict[str, list[str]] = {
     "gzip": ["gzip -1", "gzip -9", "pigz -1 -p 2", "pigz -1 -i -p 2", "bgzip -c"],

@@ -21,6 +21,9 @@ from analyzer.capture.records import Chunk
 from analyzer.wire import decode
 from analyzer.wire.registry import numbers
 from tests.capture.etl.writer import EtlWriter
+from tests.capture.packers import HEAVY, WAYS
+from tests.capture.test_sparse import WAYS as HOLES
+from tests.capture.test_zip import zipped
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -223,6 +226,34 @@ def _archived() -> list[bytes]:
     return [as_zip(members), as_tar(members), gzip.compress(as_tar(members)), inner]
 
 
+def _in_many_ways() -> list[bytes]:
+    """Bytes that say how, and what: a capture, so often that it fills several windows."""
+    content = sorted(captures(), key=len)[0]
+    ways = max(map(len, WAYS.values()))
+    return [
+        bytes([packer, way, (way + 1) % ways, 8 * way, 16 * way, 200, 7, 20 * way % 256]) + content
+        for packer in range(len(WAYS))
+        for way in range(ways)
+    ]
+
+
+def _packed_of_many_windows() -> list[bytes]:
+    """Captures of several windows, in every way that stays small."""
+    content = sorted(captures(), key=len)[0] * 40
+    made = [pack(content) for ways in WAYS.values() for name, pack in ways.items() if name not in HEAVY]
+    return [raw for raw in made if len(raw) < 1 << 16]
+
+
+def _archives_in_parts() -> list[bytes]:
+    """Without their list of members, with holes."""
+    small = sorted(captures(), key=len)[:3]
+    members = {f"{number}.pcapng": capture for number, capture in enumerate(small)}
+    holes = [(0, len(small[0]) // 512 * 512), (8192, 100)]
+    content = small[0][: holes[0][1]].ljust(8192, b"\0") + bytes(100)
+    tars = [make("a.pcapng", content, holes) + bytes(1024) for make in HOLES.values()]
+    return [as_zip(members)[:-40], zipped(members, pipe=True)[:-40], *tars]
+
+
 _MAKERS: dict[str, Callable[[], list[bytes]]] = {
     "pcap": lambda: [
         as_pcap(packets(capture)[:8], order, magic)
@@ -235,7 +266,9 @@ _MAKERS: dict[str, Callable[[], list[bytes]]] = {
     "netmon": lambda: [as_netmon(packets(capture)[:8]) for capture in sorted(captures(), key=len)[:8]],
     "snoop": lambda: [as_snoop(packets(capture)[:8]) for capture in sorted(captures(), key=len)[:8]],
     "compressed": lambda: [pack(capture) for capture in sorted(captures(), key=len)[:4] for pack in PACKERS],
-    "archive": _archived,
+    "packed": _in_many_ways,
+    "windows": _packed_of_many_windows,
+    "archive": lambda: [*_archived(), *_archives_in_parts()],
     "xpress": lambda: [bytes.fromhex("3f000000") + b"abcdefghijklmnopqrstuvwxyz"],
     "ike": messages,
     "payload": _payloads,

@@ -17,7 +17,7 @@ import numpy as np
 import analyzer
 from analyzer.capture.archive import captures_in
 from analyzer.capture.budget import Budget
-from analyzer.capture.compressed import Unpacker
+from analyzer.capture.compressed import Unpacker, packer_of
 from analyzer.capture.etl.reader import EtlReader
 from analyzer.capture.etl.xpress import expand
 from analyzer.capture.links import KNOWN
@@ -38,6 +38,7 @@ from analyzer.wire.ike import HEADER_LENGTH, IKE
 from analyzer.wire.payloads import parse_payload
 from analyzer.wire.reassembly import Reassembler
 from analyzer.wire.tcp import TcpStreams
+from tests.capture.packers import HEAVY, WAYS
 
 Target = Callable[[bytes], None]
 
@@ -46,6 +47,9 @@ TARGETS: dict[str, Target] = {}
 
 #: Bytes of a reader's window here.
 WINDOW = 1 << 12
+
+#: Bytes packed and unpacked here: several of the pieces that decompressors are asked for.
+_MOST_PACKED = 1 << 20
 
 _LINKS = sorted(KNOWN)
 
@@ -110,6 +114,46 @@ def fuzz_compressed(data: bytes) -> None:
         unpacker = Unpacker(Window(io.BytesIO(data), "fuzz", WINDOW), packer, Budget())
         # What a few bytes unpack to may be far more than is worth the time here.
         assert all(len(unpacker.read(1 << 16)) <= 1 << 16 for _ in range(16))
+
+
+@target
+def fuzz_packed(data: bytes) -> None:
+    """What is packed comes out again: any bytes, in one or two streams, in any way, through windows of any size."""
+    if len(data) < 8:
+        return
+    packer = sorted(WAYS)[data[0] % len(WAYS)]
+    ways = sorted(WAYS[packer].keys() - HEAVY)
+    window, piece, times, cut = 512 + 64 * data[3], 1 + 256 * data[4], data[5], int.from_bytes(data[6:8], "little")
+    content = (data[8:] * (1 + times))[:_MOST_PACKED]
+    first, second = (WAYS[packer][ways[number % len(ways)]] for number in data[1:3])
+    at = len(content) * cut >> 16
+    raw = first(content[:at]) + second(content[at:])
+    assert _unpacked(raw, packer, window, piece) == (content, [])
+    beginning, _ = _unpacked(raw[: len(raw) * cut >> 16], packer, window, piece)
+    assert content.startswith(beginning)
+
+
+@target
+def fuzz_windows(data: bytes) -> None:
+    """The size of the windows changes nothing of what is unpacked, however damaged."""
+    packer = packer_of(data[:8])
+    if packer:
+        (one, notes), (other, others) = (_unpacked(data, packer, *sizes) for sizes in ((512, 1000), (1 << 20, 1 << 20)))
+        assert one.startswith(other) or other.startswith(one)
+        assert notes or others or one == other or len(one) + len(other) > _MOST_PACKED
+
+
+def _unpacked(raw: bytes, packer: str, window: int, piece: int) -> tuple[bytes, list[str]]:
+    """What comes out of packed bytes, up to a bound, and what was noted."""
+    budget = Budget()
+    unpacker = Unpacker(Window(io.BytesIO(raw), "fuzz", window), packer, budget)
+    parts, size = [], 0
+    while size < _MOST_PACKED and (part := unpacker.read(piece if size < 100 * piece else 1 << 16)):
+        parts.append(part)
+        size += len(part)
+    unpacker.close()
+    assert budget.memory == 0
+    return b"".join(parts), [note.id for note in unpacker.notes]
 
 
 @target
