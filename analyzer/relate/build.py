@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right
+from bisect import bisect_right
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import overload
 
@@ -27,6 +27,7 @@ from analyzer.relate.settled import settled
 from analyzer.relate.side import partners
 from analyzer.relate.strays import strays
 from analyzer.relate.table import MessageTable
+from analyzer.relate.whose import Pair, owned
 from analyzer.wire.collect import MAX_OF_SA
 from analyzer.wire.messages import FLAG_RESPONSE
 from analyzer.wire.registry import numbers
@@ -47,12 +48,7 @@ _SURELY_SMALL = 1200
 #: Captures with more IKE SAs than this do not keep the views of all of them: each is made when it is looked at.
 KEPT = 2_000
 
-Pair = tuple[int, int]
 Ends = tuple[tuple[int, int], tuple[int, int]]
-#: Frame, source and destination of an IP fragment whose first fragment was never seen.
-Orphan = tuple[int, str, str]
-#: Behind every frame.
-_NEVER = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +96,11 @@ class IkeSas(Sequence[IkeSa]):
         self._table = table
         self._capture = capture
         self._rows, self._begins = _rows_by_sa(wire, copies)
-        self._icmp, self._icmp_by_spi = _icmp_by_pair(wire)
+        self._owned = owned(table, self._rows, self._begins)
         self._dropped = _dropped_messages(wire, copies)
-        self._orphans = _orphans_by_pair(wire)
         self._rekeying = _first_rekeying(wire)
         self._least_grants: dict[tuple[bytes, int | None], int] = {}
         self._flows = _flows_by_sa(wire, self._rows, self._begins)
-        self._starts = _starts_by_pair(wire, self._rows, self._begins) if self._icmp or self._orphans else {}
 
     @lazy
     def _neighbourhood(self) -> Neighbourhood:
@@ -141,7 +135,7 @@ class IkeSas(Sequence[IkeSa]):
         pairs = zip(np.minimum(src, dst).tolist(), np.maximum(src, dst).tolist(), strict=True)
         columns = chosen.tolist(), pairs, m.time[firsts[chosen]].tolist(), short[chosen].tolist()
         for number, pair, start, may_be_short in zip(*columns, strict=True):
-            if pair in self._icmp or pair in self._orphans or (may_be_short and not self._has_room(number)):
+            if pair in self._owned.disturbed or (may_be_short and not self._has_room(number)):
                 continue
             yield number, pair, start
 
@@ -183,42 +177,20 @@ class IkeSas(Sequence[IkeSa]):
         pairs = {_pair(table.src[row], table.dst[row]) for row in rows}
         first = rows[0]
         begins_anew = table.message_id[first] == 0 and table.exchange[first] in _AFTER_REKEY
+        errors = self._owned.icmp.get(number, ())
         return IkeSa(
             number,
             self._capture,
             tuple([Message(table, row) for row in rows]),
             flows=tuple(self._flows.get(number, ())),
-            icmp=self._icmp_of(rows, pairs) if self._icmp else (),
-            orphans=self._orphans_of(rows, pairs) if self._orphans else (),
+            icmp=tuple([error for error, _ in errors]),
+            icmp_about=_by_message(errors),
+            orphans=tuple(self._owned.orphans.get(number, ())),
             dropped={row: self._dropped[row] for row in rows if row in self._dropped} if self._dropped else {},
             neighbours_of=self._neighbours,
             siblings_of=self._siblings,
             rekeyed=begins_anew and any(self._rekeying.get(p, first) < first for p in pairs),
         )
-
-    def _frames_of(self, rows: list[int], pair: Pair) -> range:
-        """The time of an SA between two addresses: until the next one begins there after its last message."""
-        starts, frame = self._starts.get(pair, []), self._table.frame
-        later = bisect_right(starts, frame[rows[-1]])
-        return range(frame[rows[0]], starts[later] if later < len(starts) else _NEVER)
-
-    def _icmp_of(self, rows: list[int], pairs: set[Pair]) -> tuple[IcmpRow, ...]:
-        """ICMP errors that quote this SA; those that quote no SPI by their time."""
-        spi = self._table.wire.messages.spi_i[rows[0]].item()
-        found: list[IcmpRow] = []
-        for pair in pairs & self._icmp.keys():
-            time, loose = self._frames_of(rows, pair), self._icmp[pair]
-            found += self._icmp_by_spi.get((pair, spi), [])
-            at = bisect_left(loose, time.start, key=_frame), bisect_left(loose, time.stop, key=_frame)
-            found += loose[slice(*at)]
-        return tuple(sorted(found, key=_frame))
-
-    def _orphans_of(self, rows: list[int], pairs: set[Pair]) -> tuple[Orphan, ...]:
-        found: list[Orphan] = []
-        for pair in pairs & self._orphans.keys():
-            time, orphans = self._frames_of(rows, pair), self._orphans[pair]
-            found += orphans[bisect_left(orphans, (time.start,)) : bisect_left(orphans, (time.stop,))]
-        return tuple(found)
 
 
 def pair_of(sa: IkeSa) -> Pair:
@@ -252,26 +224,13 @@ def _rows_by_sa(wire: Wire, copies: Ints) -> tuple[Ints, Ints]:
     return order[np.arange(bounds[-1]) + np.repeat(begins - bounds[:-1], sizes)], bounds
 
 
-def _frame(row: IcmpRow) -> int:
-    return row.frame
-
-
-def _icmp_by_pair(wire: Wire) -> tuple[dict[Pair, list[IcmpRow]], dict[tuple[Pair, int], list[IcmpRow]]]:
-    """ICMP errors by the two addresses of the packet that they quote, in order; those about a known SPI by that too."""
-    loose: dict[Pair, list[IcmpRow]] = defaultdict(list)
-    by_spi: dict[tuple[Pair, int], list[IcmpRow]] = defaultdict(list)
-    known = set(wire.messages.spi_i.tolist()) if wire.icmp else set()
-    for row in wire.icmp:
-        if row.quoted_src != MISSING:
-            pair = _pair(row.quoted_src, row.quoted_dst)
-            quoted = row.error.quoted.spi_i if row.error.quoted is not None else None
-            spi = int.from_bytes(quoted, "big") if quoted is not None else 0
-            about_it = loose[pair]  # made in any case: between those two there was an ICMP error
-            if spi in known:
-                by_spi[pair, spi].append(row)
-            else:
-                about_it.append(row)
-    return {pair: sorted(rows, key=_frame) for pair, rows in loose.items()}, dict(by_spi)
+def _by_message(errors: Iterable[tuple[IcmpRow, int]]) -> dict[int, list[IcmpRow]]:
+    """ICMP errors that quote a message, by its row."""
+    found: dict[int, list[IcmpRow]] = defaultdict(list)
+    for error, row in errors:
+        if row != MISSING:
+            found[row].append(error)
+    return dict(found)
 
 
 def _dropped_messages(wire: Wire, copies: Ints) -> dict[int, tuple[int, ...]]:
@@ -289,29 +248,6 @@ def _dropped_messages(wire: Wire, copies: Ints) -> dict[int, tuple[int, ...]]:
         origin = row if copies[row] == MISSING else int(copies[row])
         found[origin] += frames[int(wire.messages.datagram[row])]
     return {row: tuple(sorted(told)) for row, told in found.items()}
-
-
-def _orphans_by_pair(wire: Wire) -> dict[Pair, list[Orphan]]:
-    """Later fragments of datagrams whose first fragment is not in the capture, by their two addresses; copies once."""
-    p, text = wire.packets, wire.addresses.text
-    later = np.flatnonzero(p.fragment_offset > 0)
-    alone = later[~np.isin(p.datagram[later], wire.messages.datagram)]
-    places = np.stack([p.datagram[alone], p.fragment_offset[alone]])
-    alone = alone[np.unique(places, axis=1, return_index=True)[1]]
-    found: dict[Pair, list[Orphan]] = defaultdict(list)
-    for i in alone.tolist():
-        src, dst = int(p.src[i]), int(p.dst[i])
-        found[_pair(src, dst)].append((int(p.frame[i]), text(src), text(dst)))
-    return {pair: sorted(orphans) for pair, orphans in found.items()}
-
-
-def _starts_by_pair(wire: Wire, rows: Ints, begins: Ints) -> dict[Pair, list[int]]:
-    """For two addresses the frames at which IKE SAs begin between them, in order."""
-    m = wire.messages
-    found: dict[Pair, list[int]] = defaultdict(list)
-    for row in rows[begins[:-1]].tolist():
-        found[_pair(int(m.src[row]), int(m.dst[row]))].append(int(m.frame[row]))
-    return {pair: sorted(frames) for pair, frames in found.items()}
 
 
 def _first_rekeying(wire: Wire) -> dict[Pair, int]:
@@ -418,14 +354,14 @@ def _facts(
 
 
 def _tcp_tries(wire: Wire) -> dict[tuple[str, str], tuple[HandshakeRow, ...]]:
-    """TCP handshakes with the ports of IKE over TCP, by client and server, each in order."""
+    """TCP handshakes with the ports of IKE over TCP, by client and server, each in time."""
     found: dict[tuple[str, str], list[HandshakeRow]] = defaultdict(list)
     for row in wire.handshakes:
         backward = row.is_answer or row.is_reset
         client, server, port = (row.dst, row.src, row.sport) if backward else (row.src, row.dst, row.dport)
         if port in TCP_PORTS:
             found[client, server].append(row)
-    return {ends: tuple(rows) for ends, rows in found.items()}
+    return {ends: tuple(sorted(rows, key=lambda row: row.time)) for ends, rows in found.items()}
 
 
 def _last_esp(wire: Wire) -> dict[Pair, int]:

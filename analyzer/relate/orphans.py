@@ -51,7 +51,9 @@ def pieces(orphans: Iterable[tuple[int, str, str]], packets: Packets) -> tuple[P
         The capture's packet table.
     """
     source = dict([(frame, src) for frame, src, _ in orphans][:MAX_PIECES])
-    rows = np.flatnonzero(np.isin(packets.frame, list(source)))
+    # The table is in the order of frames; a Wi-Fi frame may hold several packets.
+    frames = np.unique(np.fromiter(source, dtype=np.int64, count=len(source)))
+    begins, ends = (np.searchsorted(packets.frame, frames, side) for side in ("left", "right"))
     return tuple(
         Piece(
             frame=int(packets.frame[row]),
@@ -61,7 +63,8 @@ def pieces(orphans: Iterable[tuple[int, str, str]], packets: Packets) -> tuple[P
             ip_length=int(packets.ip_length[row]),
             more=bool(packets.mf[row] == 1),
         )
-        for row in rows.tolist()
+        for begin, end in zip(begins.tolist(), ends.tolist(), strict=True)
+        for row in range(begin, end)
     )
 
 

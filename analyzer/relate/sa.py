@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 from analyzer.relate import fragmentation, nat, one_way, orphans, progress, side, signs
@@ -41,9 +41,11 @@ class IkeSa:
     flows : tuple of EspFlow
         ESP and keepalives that belong to it.
     icmp : tuple of IcmpRow
-        ICMP errors that quote it, or that came in its time about packets between its two addresses.
+        ICMP errors about its packets, or about others of its two hosts while it was used last.
+    icmp_about : dict of int to sequence of IcmpRow
+        Those that quote one of its messages, by the message's row.
     orphans : tuple of (int, str, str)
-        IP fragments between its addresses, in its time, whose first fragment was never seen: (frame, src, dst).
+        IP fragments whose first fragment was never seen, of its two hosts while it was used last: (frame, src, dst).
     dropped : dict of int to tuple of int
         Messages of which the capturing host recorded that it dropped a packet itself: the frames that say so, by row.
     rekeyed : bool
@@ -60,6 +62,7 @@ class IkeSa:
         *,
         flows: tuple[EspFlow, ...] = (),
         icmp: tuple[IcmpRow, ...] = (),
+        icmp_about: Mapping[int, Sequence[IcmpRow]] | None = None,
         orphans: tuple[tuple[int, str, str], ...] = (),
         dropped: Mapping[int, tuple[int, ...]] | None = None,
         neighbours_of: Callable[[int], tuple[Neighbour, ...]] | None = None,
@@ -71,6 +74,7 @@ class IkeSa:
         self.messages = messages
         self.flows = flows
         self.icmp = icmp
+        self.icmp_about = icmp_about or {}
         self.orphans = orphans
         self.dropped = dropped or {}
         self._neighbours_of = neighbours_of
@@ -238,21 +242,41 @@ class IkeSa:
 
     def reported(self, role: Role, since: int = 0) -> tuple[IcmpRow, ...]:
         """ICMP errors from a time on about IKE packets of one side, matched by address and port (domain.md 5.4)."""
-        address = self.initiator if role == "initiator" else self.responder
+        return tuple([i for i in self._reported[role] if i.time >= since])
+
+    @lazy
+    def _reported(self) -> dict[Role, list[IcmpRow]]:
         text = self.messages[0].address_text
-        ports = {None, *(m.dport for m in self.sent_by(role))}
-        return tuple(
-            i
-            for i in self.icmp
-            if i.time >= since
-            and i.error.quoted is not None
-            and text(i.quoted_src) == address
-            and i.error.quoted.dport in ports
-        )
+        found: dict[Role, list[IcmpRow]] = {}
+        for role, address in zip(ROLES, (self.initiator, self.responder), strict=True):
+            ports = {None, *(m.dport for m in self.sent_by(role))}
+            found[role] = [
+                i
+                for i in self.icmp
+                if i.error.quoted is not None and text(i.quoted_src) == address and i.error.quoted.dport in ports
+            ]
+        return found
 
     def sent_by(self, role: Role) -> tuple[Message, ...]:
         """Messages of one side."""
-        return tuple(m for m in self.messages if m.is_initiator == (role == "initiator"))
+        return self._sent[role == "initiator"]
+
+    @lazy
+    def _sent(self) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
+        sent: tuple[list[Message], list[Message]] = [], []
+        for message in self.messages:
+            sent[message.is_initiator].append(message)
+        return tuple(sent[0]), tuple(sent[1])
+
+    @lazy
+    def first_fragment(self) -> dict[Role, int]:
+        """The longest first IP fragment of each side, bytes of IP packet; 0 where none was seen."""
+        return {role: max((m.first_fragment_length or 0 for m in self.sent_by(role)), default=0) for role in ROLES}
+
+    @lazy
+    def last_asked(self) -> dict[Role, Exchange]:
+        """The last exchange that each side began, where it began any."""
+        return {exchange.sender: exchange for exchange in self.exchanges}
 
     @lazy
     def path_mtu(self) -> dict[Role, Bounds]:

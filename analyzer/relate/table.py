@@ -98,10 +98,15 @@ class MessageTable:
         """For each message the TTL of its first packet; ``NO_PACKET`` over TCP."""
         return self._of_first_packet(self.wire.packets.ttl)
 
+    @lazy
+    def first_ip_id(self) -> memoryview:
+        """For each message the IP identification of its first packet; ``NO_PACKET`` over TCP."""
+        return self._of_first_packet(self.wire.packets.ip_id)
+
     def _of_first_packet(self, column: NDArray[Any]) -> memoryview:
         order, begins = self.packet_rows
         datagram = self.wire.messages.datagram
-        found = np.full(len(datagram), NO_PACKET, dtype=np.int32)
+        found = np.full(len(datagram), NO_PACKET, dtype=np.result_type(column, np.int32))
         has_packet = np.flatnonzero(datagram != MISSING)
         has_packet = has_packet[begins[datagram[has_packet]] < begins[datagram[has_packet] + 1]]
         found[has_packet] = column[order[begins[datagram[has_packet]]]]

@@ -12,8 +12,9 @@ from itertools import chain
 from typing import overload
 
 import analyzer.rules
-from analyzer.relate.build import KEPT, Pair, Related, pair_of
+from analyzer.relate.build import KEPT, Related, pair_of
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.whose import Pair
 from analyzer.remedies import remedy
 from analyzer.rules.evidence import EVIDENCE
 from analyzer.rules.model import Confidence, Finding, NotAssessed, Observation, Rule, Severity, Verdict

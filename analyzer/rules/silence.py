@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from analyzer.capture.select import NAT_T_PORT
-from analyzer.relate.exchange import Attempt, Exchange, Role
+from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.mtu.path_mtu import TOO_BIG
 from analyzer.relate.neighbours import Neighbour
 from analyzer.relate.pairing import PATIENCE
@@ -24,7 +24,6 @@ REFUSALS = PORT_UNREACHABLE | ADMIN_PROHIBITED | UNROUTED
 
 FIRST_EXCHANGES = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
-_TCP, _UDP = 6, 17
 #: Sendings after which silence is more than bad luck.
 _ENOUGH = 3
 #: Another IKE SA counts as tried at the same time when it began this shortly before the first request, ns.
@@ -37,29 +36,16 @@ def dropped_frames(sa: IkeSa, attempts: Iterable[Attempt]) -> tuple[int, ...]:
 
 
 def reports(sa: IkeSa, exchange: Exchange, *, about_response: bool = False) -> tuple[IcmpRow, ...]:
-    """ICMP errors about an exchange's request (or response), from its first sending on.
+    """ICMP errors that quote an exchange's request (or response), in the order of capture.
 
-    They match by what they quote: addresses and destination port, and the initiator SPI where so much is quoted. Of a
-    later IP fragment no port is quoted; it counts where the message was cut.
+    Which message an error quotes, :mod:`analyzer.relate.whose` says.
     """
-    attempts = exchange.responses if about_response else exchange.requests
-    if not sa.icmp or not attempts:
+    about = sa.icmp_about
+    if not about:
         return ()
-    role: Role = "responder" if about_response == (exchange.sender == "initiator") else "initiator"
-    first = attempts[0].messages[0]
-    ports = {m.dport for a in attempts for m in a.messages}
-    protocol = _TCP if first.over_tcp else _UDP
-    cut = any(a.is_ip_fragmented for a in attempts)
-    found = []
-    for row in sa.reported(role, attempts[0].time):
-        quoted = row.error.quoted
-        if quoted is None or quoted.protocol != protocol or first.address_text(row.quoted_dst) != first.dst:
-            continue
-        if quoted.spi_i is not None and int.from_bytes(quoted.spi_i, "big") != sa.spi_i:
-            continue
-        if quoted.dport in ports or (quoted.dport is None and (cut or quoted.fragment_offset == 0)):
-            found.append(row)
-    return tuple(found)
+    attempts = exchange.responses if about_response else exchange.requests
+    found = [row for attempt in attempts for m in attempt.messages for row in about.get(m.row, ())]
+    return tuple(sorted(found, key=lambda row: row.frame))
 
 
 def refusals(sa: IkeSa, exchange: Exchange) -> tuple[IcmpRow, ...]:
@@ -94,8 +80,8 @@ def lasts(sa: IkeSa, exchange: Exchange, since: int | None = None) -> bool:
 
 def is_last(sa: IkeSa, exchange: Exchange) -> bool:
     """The initiator asks nothing further after it, and no traffic of its own shows that it went on."""
-    own = [e for e in sa.exchanges if e.sender == exchange.sender]
-    return own[-1] is exchange and not sa.esp_i_to_r and sa.reached not in ("established", "closed")
+    last = sa.last_asked[exchange.sender]
+    return last is exchange and not sa.esp_i_to_r and sa.reached not in ("established", "closed")
 
 
 def is_eap_round(sa: IkeSa, exchange: Exchange) -> bool:
