@@ -55,7 +55,8 @@ class CaptureFacts:
     echoes, handshakes, names : tuples of EchoRow, HandshakeRow, NameRow
         What pings, TCP handshakes and DNS responses beside IKE tell, in the order of capture; bounded.
     tcp_tries : mapping of (str, str) to tuple of HandshakeRow
-        Handshakes with TCP port 4500 or 443, where IKE goes when UDP does not (RFC 9329), by client and server.
+        Handshakes with TCP port 4500 or 443, where IKE goes when UDP does not (RFC 9329), by client and server; each
+        in time.
     partners : mapping of str to frozenset of str
         Hosts with which an address is seen to talk in those; a few for each.
     one_way_tcp : int

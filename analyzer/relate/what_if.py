@@ -203,7 +203,7 @@ def _mtu(sa: IkeSa, sender: Role) -> tuple[int, str, bool]:
     if given is not None:
         return given, "the path MTU as given", True
     upper = sa.path_mtu[sender].upper
-    link = max((m.first_fragment_length or 0 for m in sa.sent_by(sender)), default=0)
+    link = sa.first_fragment[sender]
     if upper is not None and (not link or upper < link):
         # What is known to pass is safe; the upper end of a bracket may be too large.
         of_path = [c for c in sa.mtu_clues[sender] if c.about == "path" and not c.is_weak]

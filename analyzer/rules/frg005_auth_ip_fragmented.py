@@ -17,7 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.exchange import Attempt
+from analyzer.relate.exchange import Attempt, Role
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.wording import exchange_name, frames, mtu_phrase
@@ -30,7 +30,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         for attempt, word in ((exchange.request, "request"), (exchange.response, "response")):
             if attempt is None or not attempt.is_ip_fragmented:
                 continue
-            cut_by = "initiator" if attempt.messages[0].is_initiator else "responder"
+            cut_by: Role = "initiator" if attempt.messages[0].is_initiator else "responder"
             title = f"The {attempt.length:,}-byte {exchange_name(exchange)} {word} {_how(attempt)}."
             sizes = [f"{size:,}" for m in attempt.messages for size in m.ip_sizes]
             what = "IP packets" if len(sizes) > 1 else "One IP packet"

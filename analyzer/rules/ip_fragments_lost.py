@@ -110,7 +110,8 @@ def repeats_after_answer(exchange: Exchange) -> int:
 
 
 def _answer_arrives_in_part(sa: IkeSa, exchange: Exchange) -> bool:
-    return any(src == sa.responder and frame > exchange.frames[0] for frame, src, _ in sa.orphans)
+    begin = exchange.requests[0].frames[0]
+    return any(src == sa.responder and frame > begin for frame, src, _ in sa.orphans)
 
 
 def _fragments_pass(sa: IkeSa) -> bool:

@@ -56,7 +56,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         yield from _silent(sa)
     if sa.side in ("responder", "middle"):
         yield from _answered_in_vain(sa)
-        yield from _without_ports(sa)
+        yield from _without_ports(sa, init)
 
 
 def _silent(sa: IkeSa) -> Iterator[Observation]:
@@ -133,10 +133,10 @@ def _answered_in_vain(sa: IkeSa) -> Iterator[Observation]:
     )
 
 
-def _without_ports(sa: IkeSa) -> Iterator[Observation]:
+def _without_ports(sa: IkeSa, init: Exchange) -> Iterator[Observation]:
     """Behind IKE_SA_INIT only IP fragments without ports arrive: what names port 4500 is stopped, the rest is not."""
-    init = sa.init
-    later = [p for p in sa.pieces if p.src == sa.initiator and init is not None and p.frame > init.frames[-1]]
+    answered = init.frames[-1]
+    later = [p for p in sa.pieces if p.src == sa.initiator and p.frame > answered]
     if not later or sa.of(*_NEXT) or sa.esp_i_to_r or only_short_ends(later):
         return
     again = len({p.offset for p in later}) < len(later)
@@ -159,7 +159,7 @@ def _without_ports(sa: IkeSa) -> Iterator[Observation]:
 
 def _is_last_asked(sa: IkeSa, exchange: Exchange) -> bool:
     """The client asks nothing else after it, and sends no traffic."""
-    return not sa.esp_i_to_r and [e for e in sa.exchanges if e.sender == "initiator"][-1] is exchange
+    return not sa.esp_i_to_r and sa.last_asked["initiator"] is exchange
 
 
 RULE = Rule(

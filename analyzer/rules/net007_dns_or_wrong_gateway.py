@@ -19,7 +19,9 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from bisect import bisect_left
 from collections.abc import Iterator, Sequence
+from itertools import accumulate
 
 from analyzer.relate.build import KEPT, Related
 from analyzer.relate.sa import IkeSa
@@ -58,7 +60,7 @@ def check(related: Related) -> Iterator[Observation]:
 
 
 def _no_ike(named: Sequence[NameRow], names: Sequence[NameRow]) -> Iterator[Observation]:
-    found = {row.name.lower() for row in names if any(not _leads_nowhere(a) for a in row.addresses)}
+    found = sorted({row.name.lower() for row in names if any(not _leads_nowhere(a) for a in row.addresses)})
     failed = [r for r in named if r.rcode in _FAILURES and not _is_found_otherwise(r.name.lower(), found)]
     nowhere = [r for r in named if r.addresses and all(_leads_nowhere(a) for a in r.addresses)]
     for rows, what in ((failed, "fails"), (nowhere, "leads nowhere")):
@@ -96,9 +98,23 @@ def _is_silent(sa: IkeSa) -> bool:
     return any(not silence.is_explained(sa, e) for e in silence.unanswered(sa, silence.FIRST_EXCHANGES))
 
 
-def _is_found_otherwise(name: str, found: set[str]) -> bool:
-    """The name itself, the name with a suffix, or the name without one was found (search lists try them all)."""
-    return any(name == f or name.startswith(f + ".") or f.startswith(name + ".") for f in found)
+def _is_found_otherwise(name: str, found: Sequence[str]) -> bool:
+    """The name itself, the name with a suffix, or the name without one was found (search lists try them all).
+
+    ``found`` is in order, so that 2,000 lookups of 2,000 names are no comparison of each with each.
+
+    >>> [_is_found_otherwise(n, ["vpn.example.org"]) for n in ("vpn", "vpn.example.org.lan", "vpn.example.com", "vp")]
+    [True, True, False, False]
+    """
+    beginnings = accumulate(name.split("."), lambda begin, label: f"{begin}.{label}")
+    with_suffix = f"{name}."
+    return _next(found, with_suffix).startswith(with_suffix) or any(_next(found, b) == b for b in beginnings)
+
+
+def _next(found: Sequence[str], text: str) -> str:
+    """The first of some texts in order that is not before another one; empty when all are."""
+    at = bisect_left(found, text)
+    return found[at] if at < len(found) else ""
 
 
 def _is_private(text: str) -> bool:

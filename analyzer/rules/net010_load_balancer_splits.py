@@ -41,7 +41,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     asked = [e for e in sa.of(*_NEXT) if e.sender == "initiator" and e.requests]
     if not asked:
         return
-    unknown = [m for m in sa.messages if _says_unknown(sa, m) and m.time >= asked[0].times[0]]
+    since = asked[0].requests[0].time
+    unknown = [m for m in sa.messages if _says_unknown(sa, m) and m.time >= since]
     if unknown:
         yield _unknown_spi(sa, init, asked[-1], unknown)
     else:

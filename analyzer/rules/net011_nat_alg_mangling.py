@@ -41,10 +41,9 @@ def _answers_of_others(sa: IkeSa) -> Iterator[Observation]:
     for exchange in sa.unanswered:
         if exchange.exchange != numbers.IKE_SA_INIT or exchange.sender != "initiator" or exchange.responses:
             continue
+        since = exchange.requests[0].time
         foreign = [
-            s
-            for s in sa.capture.strays
-            if s.src == sa.responder and s.dst == sa.initiator and s.time >= exchange.times[0]
+            s for s in sa.capture.strays if s.src == sa.responder and s.dst == sa.initiator and s.time >= since
         ]
         if not foreign:
             continue

@@ -15,6 +15,7 @@ References
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from analyzer.relate.exchange import SETUP_EXCHANGES, Exchange
@@ -59,8 +60,15 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 def _tries(sa: IkeSa, exchange: Exchange) -> list[HandshakeRow]:
     rows = sa.capture.tcp_tries.get((sa.initiator, sa.responder), ())
     since, until = exchange.times[0], exchange.times[-1] + _SOON
-    opened = {r.sport for r in rows if not (r.is_answer or r.is_reset) and since <= r.time <= until}
-    return [r for r in rows if since <= r.time and (r.dport if r.is_answer or r.is_reset else r.sport) in opened]
+    # Of a client that goes on for hours only the tries at this time are looked at.
+    begin, end = bisect_left(rows, since, key=_time), bisect_right(rows, until, key=_time)
+    opened = {r.sport for r in rows[begin:end] if not (r.is_answer or r.is_reset)}
+    later = rows[begin:] if opened else ()
+    return [r for r in later if (r.dport if r.is_answer or r.is_reset else r.sport) in opened]
+
+
+def _time(row: HandshakeRow) -> int:
+    return row.time
 
 
 def _handshakes(silent: str, exchange: Exchange, rows: Sequence[HandshakeRow]) -> Observation:

@@ -87,8 +87,7 @@ def _lacks_its_answer(sa: IkeSa, exchange: Exchange) -> bool:
     """Each answer was dropped, and whoever asked does nothing that it could only do with the answer."""
     if not exchange.requests or _hit(sa, exchange.responses) < len(exchange.responses):
         return False
-    own = [e for e in sa.exchanges if e.sender == exchange.sender]
-    return own[-1] is exchange and not sa.esp_i_to_r
+    return sa.last_asked[exchange.sender] is exchange and not sa.esp_i_to_r
 
 
 def _hit(sa: IkeSa, attempts: Sequence[Attempt]) -> int:

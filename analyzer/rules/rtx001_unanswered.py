@@ -35,6 +35,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         response = exchange.response
         cut = not request.complete or (response is not None and not all(m.complete for m in response.messages))
         hidden = sa.capture.hides_later_fragments and cut
+        since = exchange.requests[0].time
         who = "client" if exchange.sender == "initiator" else "server"
         often = f"was sent {times(exchange.attempts)}" + (f" ({offsets(exchange)})" if exchange.attempts > 1 else "")
         yield Observation(
@@ -45,7 +46,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             ),
             detail=(
                 f"{silence_after(sa, exchange).capitalize()} sending. "
-                f"{icmp_phrase(sa, [i for i in sa.icmp if i.time >= exchange.times[0]])}"
+                f"{icmp_phrase(sa, [i for i in sa.icmp if i.time >= since])}"
             ).strip(),
             frames=frames(exchange.frames),
             confidence=Confidence.CANNOT_TELL if hidden else Confidence.POSSIBLE,

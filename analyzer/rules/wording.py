@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-from analyzer.relate.exchange import Attempt, Exchange
+from analyzer.relate.exchange import Attempt, Exchange, Role
 from analyzer.relate.sa import IkeSa
 from analyzer.wire.registry import name, numbers
 from analyzer.wire.tables import IcmpRow
@@ -59,11 +59,9 @@ def pieces(attempt: Attempt) -> str:
     return f"one IP packet of {attempt.largest_ip_packet:,} bytes" if attempt.largest_ip_packet else "a TCP stream"
 
 
-def mtu_phrase(sa: IkeSa, sender: str) -> str:
+def mtu_phrase(sa: IkeSa, sender: Role) -> str:
     """`` (first 1,460 bytes, so the sender's MTU is 1,460..1,467)``; empty when no first fragment was seen."""
-    first = max(
-        (m.first_fragment_length or 0 for m in sa.messages if m.is_initiator == (sender == "initiator")), default=0
-    )
+    first = sa.first_fragment[sender]
     return f" (first {first:,} bytes, so the sender's MTU is {first:,}..{first + 7:,})" if first else ""
 
 

@@ -11,6 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from analyzer.relate.lazy import lazy
 from analyzer.relate.mtu.clue import Clue
 from analyzer.wire.tables import EchoRow
 
@@ -34,7 +35,7 @@ class Size:
     frames: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Sweep:
     """Echo requests with DF from one host to another, by size, the smallest first.
 
@@ -43,12 +44,12 @@ class Sweep:
 
     sizes: tuple[Size, ...]
 
-    @property
+    @lazy
     def passed(self) -> Size | None:
         """The largest size that was answered."""
         return next((size for size in reversed(self.sizes) if size.answered), None)
 
-    @property
+    @lazy
     def lost(self) -> Size | None:
         """The smallest size that never was, above all that were; None unless a smaller one was."""
         passed = self.passed
@@ -56,7 +57,7 @@ class Sweep:
             return None
         return next((size for size in self.sizes if size.ip_length > passed.ip_length), None)
 
-    @property
+    @lazy
     def lost_requests(self) -> int:
         """Unanswered requests above the largest size that was answered."""
         passed = self.passed

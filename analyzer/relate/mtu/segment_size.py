@@ -10,6 +10,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from analyzer.relate.lazy import lazy
 from analyzer.relate.mtu.clue import Clue
 from analyzer.wire.tables import HandshakeRow
 
@@ -21,7 +22,7 @@ _ETHERNET = 1500
 _MANY = 3
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class SegmentSizes:
     """MTUs that the MSS of one host's handshakes stand for, with the first frame of each.
 
@@ -30,6 +31,11 @@ class SegmentSizes:
 
     sent: tuple[int, int] | None
     answers: Mapping[str, tuple[int, int]]
+
+    @lazy
+    def largest_answer(self) -> tuple[int, int]:
+        """Of the answers, the one that stands for the largest MTU."""
+        return max(self.answers.values())
 
 
 def segment_sizes(handshakes: Iterable[HandshakeRow]) -> Mapping[str, SegmentSizes]:
@@ -95,7 +101,7 @@ def clues(sizes: Mapping[str, SegmentSizes], sender: str, receiver: str, *, at_s
         text = f"TCP answers of {receiver} announce segments for an MTU of {mtu:,}: a hint at a smaller path"
         found.append(Clue("tcp-mss", "path", None, mtu, (frame,), text, is_weak=True))
     elif mine is not None and len(mine.answers) >= _MANY:
-        mtu, frame = max(mine.answers.values())
+        mtu, frame = mine.largest_answer
         if mtu < _ETHERNET:
             text = f"TCP answers of all {len(mine.answers)} servers announce segments for an MTU of {mtu:,} at most"
             text += ": a hint that a box near the client lowers them"
