@@ -24,6 +24,7 @@ from tests.capture.etl.writer import EtlWriter
 from tests.capture.packers import HEAVY, WAYS
 from tests.capture.test_sparse import WAYS as HOLES
 from tests.capture.test_zip import zipped
+from tests.fuzz import interleavings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 
@@ -286,4 +287,5 @@ _MAKERS: dict[str, Callable[[], list[bytes]]] = {
     "pipeline": _whole,
     "each": lambda: [*_archived(), *_whole()],
     "compare": _compared,
+    "interleaving": interleavings.seeds,
 }

@@ -39,6 +39,7 @@ from analyzer.wire.payloads import parse_payload
 from analyzer.wire.reassembly import Reassembler
 from analyzer.wire.tcp import TcpStreams
 from tests.capture.packers import HEAVY, WAYS
+from tests.fuzz.interleavings import with_and_without_strangers
 
 Target = Callable[[bytes], None]
 
@@ -297,6 +298,28 @@ def fuzz_compare(data: bytes) -> None:
         json.loads(comparison_text.as_json(both))
         assert both.verdict.exit_status in (0, 1, 3)
         _assert_printable(comparison_text.as_text(both))
+
+
+@target
+def fuzz_interleaving(data: bytes) -> None:
+    """IKE SAs of one pair of hosts in any order: what strangers say changes nothing of what is said of each of them."""
+    together, alone = (analyzer.read("fuzz", stream=io.BytesIO(raw)) for raw in with_and_without_strangers(data))
+    _assert_printable(as_text(together))
+    spis = {f"{sa.spi_i:016x}" for sa in alone.sas_seen}
+    assert _told_of(together, spis) == _told_of(alone, spis)
+    # An ICMP error or a lone fragment is of one IKE SA at most.
+    for frames in (
+        [e.frame for sa in together.sas_seen for e in sa.icmp],
+        [f for sa in together.sas_seen for f, *_ in sa.orphans],
+    ):
+        assert len(frames) == len(set(frames))
+
+
+def _told_of(capture: analyzer.Capture, spis: set[str]) -> list[object]:
+    """What the report says of some IKE SAs."""
+    report = capture.report()
+    about = [[row for row in report[part] if row["sa"] in spis] for part in ("findings", "not_assessed")]
+    return [*about, [sa for sa in report["sas"] if sa["spi_i"] in spis]]
 
 
 def check(capture: analyzer.Capture) -> None:
