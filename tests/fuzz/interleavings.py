@@ -163,6 +163,8 @@ def seeds() -> list[bytes]:
     by_turns = [(number | 24, what, 30) for what in login for number in range(_SAS)]
     in_vain = [(number, what, 150) for what in (0, 12, 1, 3, 12, 14, 2, 12) for number in (16, 17, 20)]
     disturbed = [
-        step for who, what, wait in by_turns for step in ((who, what, wait), (who | 128, what, 1), (who, 12, 2))
+        step
+        for who, what, wait in (*in_vain[::2], *by_turns[:8])
+        for step in ((who, what, wait), (who | 128, what, 1), (who, 12, 2), (who, 14, 1))
     ]
     return [bytes(byte for step in steps for byte in step) for steps in (one_by_one, by_turns, in_vain, disturbed)]

@@ -316,10 +316,15 @@ def fuzz_interleaving(data: bytes) -> None:
 
 
 def _told_of(capture: analyzer.Capture, spis: set[str]) -> list[object]:
-    """What the report says of some IKE SAs."""
+    """What the report says of some IKE SAs, and what belongs to each of them."""
     report = capture.report()
     about = [[row for row in report[part] if row["sa"] in spis] for part in ("findings", "not_assessed")]
-    return [*about, [sa for sa in report["sas"] if sa["spi_i"] in spis]]
+    owned = [
+        (spi, [error.frame for error in sa.icmp], sa.orphans)
+        for sa in capture.sas_seen
+        if (spi := f"{sa.spi_i:016x}") in spis
+    ]
+    return [*about, owned, [sa for sa in report["sas"] if sa["spi_i"] in spis]]
 
 
 def check(capture: analyzer.Capture) -> None:
