@@ -29,6 +29,9 @@ MAX_BYTES = 4 << 30
 #: So much of a long input is tried first: what editcap does not know then is not copied whole.
 TRIED_FIRST = 1 << 20
 
+#: In place of an exit status: editcap ended well though it could not read all.
+_STOPPED_SHORT = 256
+
 _LOOK = 0.05  # seconds from look to look at what editcap does
 
 
@@ -55,7 +58,10 @@ def converted(window: Window, chunk_bytes: int) -> Window | None:
     stream, status = made
     inner = InnerWindow(window, stream, "editcap", chunk_bytes)
     inner.notes.append(Note("capture-converted", "the file was converted to pcapng by editcap before it was read"))
-    if status:
+    if status == _STOPPED_SHORT:
+        what = "editcap could not read all of the file (damaged, or not as editcap takes it): what follows is missing"
+        inner.notes.append(Note("capture-lost-packets", what))
+    elif status:
         what = "editcap did not come to the end: the file is cut off, damaged or too large; the rest was not read"
         inner.notes.append(Note("capture-damaged", what))
     return inner
@@ -86,7 +92,15 @@ def _convert(program: str, source: str, target: str, head: bytes) -> int | None:
     status = _run([program, "-F", "pcapng", source, target], target)
     if status and not _holds_packet(target) and is_foreign(head):
         status = _run_tshark(source, target)
-    return None if not _is_pcapng(target) or (status and not _holds_packet(target)) else status
+    if not _is_pcapng(target) or (status and not _holds_packet(target)):
+        return None
+    return status or (0 if _is_readable(source) else _STOPPED_SHORT)
+
+
+def _is_readable(source: str) -> bool:
+    """Whether Wireshark can read all of a file: capinfos says so by its exit status, editcap's is 0 in any case."""
+    program = found("capinfos")
+    return program is None or _run([program, "-c", source], source) == 0
 
 
 def _run_tshark(source: str, target: str) -> int:

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.capture.links import KNOWN
-from analyzer.capture.reading import MAX_RECORD, FileReader
+from analyzer.capture.reading import MAX_RECORD, FileReader, no_header
 from analyzer.capture.records import NO_TIME, SLACK, Chunk, Interface, Note
 from analyzer.capture.spool import spooled
 from analyzer.capture.window import Window
@@ -148,6 +148,10 @@ class NetmonReader(FileReader):
             if len(block) < header:  # the file became shorter
                 break
             while inside + header <= len(block) and at + inside + header <= end:
+                if not any(block[inside : inside + header + self._trailer]):
+                    self._damage_of_frames(at + inside, no_header(True, self._frame + len(found)))
+                    yield np.array(found, np.int64)
+                    return
                 captured = int(np.frombuffer(block, self._layout, 1, inside)["captured"][0])
                 size = header + captured + self._trailer
                 if size > MAX_RECORD or at + inside + size > end:
@@ -197,7 +201,8 @@ class NetmonReader(FileReader):
             fits &= ends <= size
             count = len(fits) if fits.all() else int(fits.argmin())
             if count:
-                yield self._chunk(raw, heads[:count], inside[:count] + self._layout.itemsize, captured[:count])
+                some = np.flatnonzero(self._written(raw, inside[:count], base))
+                yield self._chunk(raw, heads[some], inside[some] + self._layout.itemsize, captured[some])
                 done += count
                 block = min(2 * block, BLOCK) if count > 1 else CAREFUL
                 continue
@@ -209,12 +214,28 @@ class NetmonReader(FileReader):
             if base + size >= self._size and base < self._size and need <= MAX_RECORD:
                 self._note_cut(f"packet {self._frame}")
             else:
-                self._places += 1
-                if self._places == 1:
-                    self._first = f"at byte {base}: a frame that is not in the file, or impossibly long"
-                    self._first_frame = self._frame
+                self._damage_of_frames(base, "a frame that is not in the file, or impossibly long")
             done += 1
             block = CAREFUL
+
+    def _written(self, raw: NDArray[np.uint8], inside: NDArray[np.int64], base: int) -> NDArray[np.bool_]:
+        """Which of the frames are more than zero bytes, as a hole in the file leaves them."""
+        width = self._layout.itemsize + self._trailer
+        frames = np.ndarray((len(raw) - width + 1, width), np.uint8, raw, 0, (1, 1))
+        written = raw[inside] > 0
+        doubtful = np.flatnonzero(~written)
+        written[doubtful] = frames[inside[doubtful]].any(axis=1)
+        holes = np.flatnonzero(~written)
+        if len(holes):
+            at = int(inside[holes[0]])
+            self._damage_of_frames(base + at, no_header(True, self._frame + int(holes[0])), len(holes))
+        return written
+
+    def _damage_of_frames(self, at: int, what: str, count: int = 1) -> None:
+        """Remember that so many frames, the first of them at this byte of the file, are damaged."""
+        if not self._places:
+            self._first, self._first_frame = f"at byte {at}: {what}", self._frame
+        self._places += count
 
     def _chunk(
         self, raw: NDArray[np.uint8], heads: NDArray[Any], start: NDArray[np.int64], captured: NDArray[np.int64]

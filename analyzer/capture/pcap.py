@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from analyzer.capture.lanes import LANE, MIN_LANES, Stride
 from analyzer.capture.links import PACKET_TYPE_DIRECTIONS
-from analyzer.capture.reading import MAX_BREAKS, MAX_RECORD, FileReader, portions, walk
+from analyzer.capture.reading import CHAIN, LONGEST, MAX_RECORD, NEAR, FileReader, no_header, portions, walk
 from analyzer.capture.records import DIRECTION_UNKNOWN, SLACK, Chunk, Interface
 from analyzer.capture.window import Window
 from analyzer.errors import InputError
@@ -32,18 +32,10 @@ MAGICS = {
 }
 
 FILE_HEADER = 24
+#: Bytes of a packet's header that all variants have.
+STANDARD = 16
 
-#: What libpcap and Wireshark take as the longest packet of any common link type.
-LONGEST = 262144
-
-#: After damage, reading goes on where so many packet headers in a row make sense.
-CHAIN = 3
-
-#: How far from the last good packet's time a header found after damage may be, seconds.
-NEAR = 30 * 86400
-
-#: Bytes searched at a time for the next packet after damage, and how far a chain of packets may reach beyond.
-PIECE = 1 << 16
+#: How far behind a packet one must see, after damage, to believe it.
 REACH = CHAIN * (LONGEST + 24)
 
 #: Bytes searched at the start of a lane: more than one full-size Ethernet packet.
@@ -101,7 +93,8 @@ class PcapReader(FileReader):
                 self._frame += len(chunk)
                 yield chunk
             if not sound:
-                found = self._resync(at)
+                what = no_header(not window.buffer[at : at + STANDARD].any(), self._frame)
+                found = self._resync(at, what, self._header, REACH, self._good)
                 if found is None:
                     break
                 at = found
@@ -122,9 +115,15 @@ class PcapReader(FileReader):
         offsets = walk(window.buffer, first, stop, self._stride, self._guesses(first, stop))
         captured = self._headers()["captured"][offsets].astype(np.int64)
         follows = offsets + captured + self._header
-        whole = (captured <= self._longest) & (follows <= window.end)
+        sane = captured <= self._longest
+        # A packet can be empty, but not also be sent in no time with no length: that is a hole, or the end of a file
+        # that was made longer than what was written into it.
+        empty = np.flatnonzero(captured == 0)
+        headers = np.ndarray((window.end + 1, STANDARD), np.uint8, window.buffer, 0, (1, 1))
+        sane[empty] = headers[offsets[empty]].any(axis=1)
+        whole = sane & (follows <= window.end)
         count = len(offsets) if whole.all() else int(whole.argmin())
-        sound = count == len(offsets) or bool(captured[count] <= self._longest)
+        sound = count == len(offsets) or bool(sane[count])
         after = int(offsets[count]) if count < len(offsets) else int(follows[-1]) if count else first
         return offsets[:count], after, sound
 
@@ -171,46 +170,26 @@ class PcapReader(FileReader):
         lane, offset = np.divmod(np.flatnonzero(alike[0] & alike[1]), GUESS)
         found = first + (lane + 1) * LANE + offset
         seconds = int(self._headers()["seconds"][first])
-        good = self._chained(found, seconds)
+        good = self._plausible(found, seconds)
         lane, found = lane[good], found[good]
         return found[np.diff(lane, prepend=-1) > 0]
 
-    def _chained(self, offsets: NDArray[np.int64], seconds: int | None) -> NDArray[np.bool_]:
-        """At which offsets ``CHAIN`` plausible packets follow one another, or fewer up to the end of the file."""
-        window, every = self._window, self._headers()
-        last = window.end - self._header
-        longest = min(self._longest, LONGEST)
-        good = np.ones(len(offsets), np.bool_)
-        here = offsets
-        for _ in range(CHAIN):
-            ended = (here == window.end) & window.at_end
-            inside = here <= last
-            header = every[np.where(inside, here, 0)]
+    def _plausible(self, offsets: NDArray[np.int64], seconds: int | None) -> NDArray[np.bool_]:
+        """At which offsets some plausible packets follow one another, all of about the same time."""
+        every, longest, parts = self._headers(), min(self._longest, LONGEST), 1_000_000_000 // self._unit
+
+        def look(here: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+            header = every[here]
             captured, wire = header["captured"], header["wire"]
-            sane = inside & (captured > 0) & (captured <= wire) & (wire <= longest)
-            sane &= header["fraction"] < 1_000_000_000 // self._unit
+            sane = (captured > 0) & (captured <= wire) & (wire <= longest) & (header["fraction"] < parts)
             if seconds is not None:
                 sane &= np.abs(header["seconds"].astype(np.int64) - seconds) <= NEAR
-            good &= sane | ended
-            here = np.where(ended, here, here + captured + self._header)
-        return good
+            return sane, here + captured + self._header
 
-    def _resync(self, damaged: int) -> int | None:
-        """Where packets go on after the bad header at ``damaged``; None if nowhere."""
-        self._damage(damaged, f"a header that no packet can have, where packet {self._frame} should start")
-        if self._places > MAX_BREAKS:
-            self._limit(f"more than {MAX_BREAKS} damaged places: the rest of the file was not read")
-            return None
-        window = self._window
-        at = damaged + 1
-        while True:
-            at = window.holding(at, PIECE + REACH)
-            stop = min(at + PIECE, window.end - self._header + 1)
-            if stop <= at:
-                return None
-            captured = self._headers()["captured"][at:stop]
-            offsets = at + np.flatnonzero(captured - 1 < min(self._longest, LONGEST))
-            good = offsets[self._chained(offsets, self._seconds)]
-            if len(good):
-                return int(good[0])
-            at = stop
+        return self._chained(offsets, self._header, look)
+
+    def _good(self, at: int, stop: int) -> NDArray[np.int64]:
+        """Where packets go on in ``[at, stop)``."""
+        captured = self._headers()["captured"][at:stop]
+        offsets = at + np.flatnonzero(captured - 1 < min(self._longest, LONGEST))
+        return offsets[self._plausible(offsets, self._seconds)]

@@ -38,9 +38,8 @@ ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
 #: Total length of a section header without options, bytes.
 SECTION_HEADER = 28
 
-#: Bytes searched at a time for the next block after damage, and the longest block that is believed there.
-PIECE = 1 << 16
-REACH = 1 << 20
+#: Bytes of the shortest block, and the longest that is believed after damage.
+SHORTEST_BLOCK, REACH = 12, 1 << 20
 
 #: Bytes searched at the start of a lane: more than one full-size Ethernet packet with options.
 GUESS = 2048
@@ -99,7 +98,8 @@ class PcapngReader(FileReader):
                 if not self._turn():
                     break
             elif trouble:
-                found = self._resync(at, trouble)
+                what = f"{trouble}, before packet {self._frame}"
+                found = self._resync(at, what, SHORTEST_BLOCK, REACH, self._good)
                 if found is None:
                     break
                 at = found
@@ -166,6 +166,8 @@ class PcapngReader(FileReader):
                 return "order"
             if magic != BYTE_ORDER:
                 return "a section header without byte-order magic"
+        if kind == length == 0:
+            return "zero bytes, as a crash leaves them"
         least = SECTION_HEADER if kind == SECTION else SHORTEST[min(kind, len(SHORTEST) - 1)]
         if not least <= length <= MAX_RECORD:
             return f"a block with an impossible length ({length} bytes)"
@@ -211,28 +213,14 @@ class PcapngReader(FileReader):
         good &= (kinds != ENHANCED) & (kinds != OBSOLETE) | (captured <= lengths - 32)
         return good
 
-    def _resync(self, damaged: int, what: str) -> int | None:
-        """Where blocks go on after the bad one at ``damaged``; None if nowhere."""
-        self._damage(damaged, f"{what}, before packet {self._frame}")
-        if self._places > MAX_BREAKS:
-            self._limit(f"more than {MAX_BREAKS} damaged places: the rest of the file was not read")
-            return None
-        window = self._window
-        at = damaged + 1
-        while True:
-            at = window.holding(at, PIECE + REACH)
-            stop = min(at + PIECE, window.end - 11)
-            if stop <= at:
-                return None
-            kinds = self._words(0)[at:stop, 0]
-            sections = at + np.flatnonzero(kinds == SECTION)
-            magics = self._words(8)[sections, 0]
-            sections = sections[(magics == BYTE_ORDER) | (magics == FOREIGN_BYTE_ORDER)]
-            blocks = at + np.flatnonzero(kinds - 1 < ENHANCED)
-            found = np.concatenate((blocks[self._plausible(blocks)], sections))
-            if len(found):
-                return int(found.min())
-            at = stop
+    def _good(self, at: int, stop: int) -> NDArray[np.int64]:
+        """Where a block or a section stands in ``[at, stop)``."""
+        kinds = self._words(0)[at:stop, 0]
+        sections = at + np.flatnonzero(kinds == SECTION)
+        magics = self._words(8)[sections, 0]
+        blocks = at + np.flatnonzero(kinds - 1 < ENHANCED)
+        found = blocks[self._plausible(blocks)], sections[(magics == BYTE_ORDER) | (magics == FOREIGN_BYTE_ORDER)]
+        return np.concatenate(found)
 
     def _account(self) -> None:
         """Note what sections, interfaces and packets said about the quality of the capture."""

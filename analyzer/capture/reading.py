@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +24,20 @@ MAX_BREAKS = 1000
 #: useless must not cost a whole window.
 CAREFUL = 1 << 16
 
+#: Bytes searched at a time for the next record after damage; and in all, so that zeros without end have one.
+PIECE = 1 << 16
+MAX_SEARCHED = 1 << 30
+
+#: What libpcap and Wireshark take as the longest packet of any common link type; longer ones are not believed after
+#: damage, where reading goes on with so many records in a row that make sense.
+LONGEST = 262144
+CHAIN = 3
+
+#: So many zero bytes at the end of a file are not the beginning of a record that was cut off.
+FEW = 4
+
+#: How far from the last good packet's time one that is found after damage may be, seconds.
+NEAR = 30 * 86400
 
 #: Packets of a chunk. A window of honest traffic holds some tens of thousands, one of empty records above a million;
 #: the work on a chunk takes some 200 bytes for each.
@@ -57,6 +71,7 @@ class FileReader(ABC):
         self._first = ""  # what the first of them was
         self._first_frame = 1
         self._span = CAREFUL << 32  # bytes to walk at once
+        self._searched = 0  # bytes after damaged places
 
     @property
     def sha256(self) -> str | None:
@@ -119,8 +134,61 @@ class FileReader(ABC):
             self._first = f"at byte {self._window.offset + at}: {what}"
             self._first_frame = self._frame
 
+    def _resync(
+        self, damaged: int, what: str, least: int, reach: int, find: Callable[[int, int], NDArray[np.int64]]
+    ) -> int | None:
+        """Where records go on after the bad one at offset ``damaged`` of the window; None if nowhere.
+
+        Parameters
+        ----------
+        damaged, what : int, str
+            As for :meth:`_damage`.
+        least, reach : int
+            Bytes of the shortest record, and how far behind a record one must see to believe it.
+        find : callable
+            Offsets in ``[at, stop)`` at which records go on.
+        """
+        self._damage(damaged, what)
+        if self._places > MAX_BREAKS:
+            self._limit(f"more than {MAX_BREAKS} damaged places: the rest of the file was not read")
+            return None
+        window, at = self._window, damaged + 1
+        while self._searched < MAX_SEARCHED:
+            at = window.holding(at, PIECE + reach)
+            stop = min(at + PIECE, window.end - least + 1)
+            if stop <= at:
+                return None
+            found = find(at, stop)
+            if len(found):
+                return int(found.min())
+            self._searched += stop - at
+            at = stop
+        self._limit(f"no packet in {MAX_SEARCHED >> 20} MiB behind damaged places: the rest of the file was not read")
+        return None
+
+    def _chained(
+        self, offsets: NDArray[np.int64], header: int, look: Callable[[NDArray[np.int64]], tuple[Any, Any]]
+    ) -> NDArray[np.bool_]:
+        """At which offsets :data:`CHAIN` plausible records follow one another, or fewer up to the end of the file.
+
+        ``look`` tells of offsets that have a whole ``header`` behind them which are plausible, and where the next is.
+        """
+        window = self._window
+        good = np.ones(len(offsets), np.bool_)
+        here = offsets
+        for _ in range(CHAIN):
+            ended = (here == window.end) & window.at_end
+            inside = here <= window.end - header
+            sane, follows = look(np.where(inside, here, 0))
+            good &= (inside & sane) | ended
+            here = np.where(ended, here, follows)
+        return good
+
     def _cut(self, at: int, inside: str) -> None:
-        """Note that the input ends inside the record at offset ``at`` of the window."""
+        """Note that the input ends inside the record at offset ``at`` of the window; zero bytes are no record."""
+        if self._is_hole(at):
+            self._damage(at, no_header(True, self._frame))
+            return
         begin, end = self._window.offset + at, self._window.offset + self._window.end
         self.notes.append(
             Note(
@@ -131,6 +199,10 @@ class FileReader(ABC):
             )
         )
 
+    def _is_hole(self, at: int) -> bool:
+        """Whether nothing but zero bytes is left; a few of them may also begin a number."""
+        return self._window.end - at >= FEW and not self._window.buffer[at : self._window.end].any()
+
     def _limit(self, what: str) -> None:
         self.notes.append(Note("analysis-limit", what, self._frame))
 
@@ -138,9 +210,17 @@ class FileReader(ABC):
         """Close the account: one note however many places were damaged, and the digest of every byte."""
         if self._places:
             more = f", the first of {self._places} such places" if self._places > 1 else ""
-            self.notes.append(Note("capture-damaged", f"the file is damaged {self._first}{more}", self._first_frame))
+            what = f"the file is damaged {self._first}{more}"
+            # Behind the last packet it hides nothing of what came before.
+            self.notes.append(Note("capture-damaged", what, self._first_frame, hides=self._first_frame < self._frame))
         self._window.finish()
         self.notes.extend(self._window.remarks())
+
+
+def no_header(is_zero: bool, frame: int) -> str:
+    """What to say of a place where packet ``frame`` should start and has no header that a packet can have."""
+    what = "zero bytes, as a crash leaves them" if is_zero else "a header that no packet can have"
+    return f"{what}, where packet {frame} should start"
 
 
 def walk(

@@ -7,8 +7,8 @@ of one length; the packet bytes stay where they were read. Nothing here knows IK
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
-from typing import Protocol
+from dataclasses import dataclass, field, replace
+from typing import Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,11 +36,14 @@ class Note:
         One sentence for a person. Text from the capture inside it is already escaped.
     frame : int or None
         Frame number where it was noticed, if it belongs to one.
+    hides : bool
+        Of damage: packets that were captured may be missing because of it, so that an absence says less.
     """
 
     id: str
     detail: str
     frame: int | None = None
+    hides: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +101,27 @@ class Chunk:
 
     def __len__(self) -> int:
         return len(self.start)
+
+    def part(self, begin: int, end: int) -> Self:
+        """Some of the records, over the same buffer."""
+        return replace(
+            self,
+            first_frame=self.first_frame + begin,
+            **{name: getattr(self, name)[begin:end] for name in _COLUMNS},
+        )
+
+    def copied(self) -> Self:
+        """The same records over a buffer of their own, which stays valid."""
+        view = self.buffer.data
+        ends = (self.start + self.captured).tolist()
+        data = b"".join([view[a:b] for a, b in zip(self.start.tolist(), ends, strict=True)] + [bytes(SLACK)])
+        start = np.cumsum(self.captured) - self.captured
+        columns = {name: getattr(self, name).copy() for name in _COLUMNS}
+        return replace(self, buffer=np.frombuffer(data, np.uint8), **(columns | {"start": start}))
+
+
+#: What a chunk has for each record.
+_COLUMNS = ("start", "captured", "wire", "time", "interface", "direction", "host_dropped", "packet_id")
 
 
 class Reader(Protocol):

@@ -13,12 +13,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.capture.lanes import Stride
-from analyzer.capture.reading import MAX_RECORD, FileReader, portions, walk
+from analyzer.capture.reading import CHAIN, LONGEST, MAX_RECORD, NEAR, FileReader, no_header, portions, walk
 from analyzer.capture.records import SLACK, Chunk, Interface, Note
 from analyzer.capture.window import Window
 from analyzer.errors import InputError
 
 FILE_HEADER, RECORD_HEADER = 16, 24
+
+#: Bytes with which a record may be filled up, where it is found after damage; and how far behind it one must then see.
+FILLED = 64
+REACH = CHAIN * (LONGEST + RECORD_HEADER + FILLED)
 
 #: Snoop's link types (RFC 1761 section 4; 26 and 27 of Solaris' ``<sys/dlpi.h>``) to LINKTYPE numbers.
 LINK_TYPES = {0: 1, 4: 1, 8: 10, 2: 6, 26: 228, 27: 229}
@@ -54,27 +58,35 @@ class SnoopReader(FileReader):
         if version != 2:
             self._damage(8, f"version {version} in the file header instead of 2")
         self._lost = 0
+        self._seconds: int | None = None  # of the last good packet
 
     def chunks(self) -> Iterator[Chunk]:
         """The packets, a window at a time. Never raises on what the file holds."""
         window = self._window
         at = FILE_HEADER
         while True:
-            offsets, at, sound = self._records(at, window.end - RECORD_HEADER + 1)
+            limit = window.end - RECORD_HEADER + 1  # no whole header starts here or later
+            stop = min(limit, at + self._span)
+            offsets, at, sound = self._records(at, stop)
             for some in portions(offsets):
                 chunk = self._chunk(some)
                 self._frame += len(chunk)
                 yield chunk
             if not sound:
-                what = f"a header that no packet can have, where packet {self._frame} should start"
-                self._damage(at, f"{what}; the rest is left out")
-                break
-            if window.at_end:
+                what = no_header(not window.buffer[at : at + RECORD_HEADER].any(), self._frame)
+                found = self._resync(at, what, RECORD_HEADER, REACH, self._good)
+                if found is None:
+                    break
+                at = found
+            elif stop <= at < limit:
+                self._span *= 2
+            elif window.at_end:
                 if at < window.end:
                     self._cut(at, f"packet {self._frame}")
                 break
-            window.advance(at)
-            at = 0
+            else:
+                window.advance(at)
+                at = 0
         if self._lost:
             self.notes.append(Note("capture-lost-packets", f"the capturing host lost {self._lost} packets"))
         self._finish()
@@ -99,7 +111,7 @@ class SnoopReader(FileReader):
         """The packets at these offsets."""
         window, count = self._window, len(offsets)
         fields = self._headers()[offsets].astype(np.int64)
-        self._lost = int(fields[-1, 3])
+        self._lost, self._seconds = int(fields[-1, 3]), int(fields[-1, 4])
         return Chunk(
             buffer=window.buffer[: window.end + SLACK],
             first_frame=self._frame,
@@ -112,3 +124,20 @@ class SnoopReader(FileReader):
             host_dropped=np.zeros(count, np.bool_),
             packet_id=np.full(count, -1, np.int64),
         )
+
+    def _good(self, at: int, stop: int) -> NDArray[np.int64]:
+        """Where packets go on in ``[at, stop)``."""
+        every, seconds = self._headers(), self._seconds
+
+        def look(here: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+            wire, captured, length, _, second, micros = every[here].astype(np.int64).T
+            filled = length - captured - RECORD_HEADER
+            sane = (captured > 0) & (captured <= wire) & (wire <= LONGEST) & (filled >= 0) & (filled < FILLED)
+            sane &= micros < 1_000_000
+            if seconds is not None:
+                sane &= np.abs(second - seconds) <= NEAR
+            return sane, here + length
+
+        captured, length = every[at:stop, 1], every[at:stop, 2]
+        offsets = at + np.flatnonzero(length - captured - RECORD_HEADER < FILLED)
+        return offsets[self._chained(offsets, RECORD_HEADER, look)]

@@ -36,16 +36,17 @@ def drawn_part(capture: PlotSource) -> tuple[PlotSource, str]:
 
 def _first_frame(capture: Capture) -> int:
     """With which frame the part begins: as a rule the very first one."""
-    messages = capture.wire.messages
-    if capture.verdict.sa is not None and len(messages.frame) > MOST_DRAWN:
+    frames = np.sort(capture.wire.messages.frame)
+    if capture.verdict.sa is not None and len(frames) > MOST_DRAWN:
         frame = capture.sas_seen[capture.verdict.sa].messages[0].frame
-        if frame >= messages.frame[MOST_DRAWN]:
+        if frame >= frames[MOST_DRAWN]:
             return int(frame)
     return 0
 
 
 def _beyond(frames: Ints, first: int) -> int:
     """The frame before which a table has no more than ``MOST_DRAWN`` rows from ``first`` on."""
+    frames = np.sort(frames)
     end = int(np.searchsorted(frames, first)) + MOST_DRAWN
     if end < len(frames):
         return int(frames[end])

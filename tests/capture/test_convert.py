@@ -70,6 +70,35 @@ def test_real_files(shared_captures: Path, tshark: Path, path: str) -> None:
     assert [note.id for note in notes] == ["capture-converted"]
 
 
+@pytest.mark.parametrize("name", ["pktmon-128-bytes.pcapng", "lab/captures/kept-128-bytes.client.pcapng"])
+def test_packets_that_editcap_does_not_carry_over(tmp_path: Path, samples: Path, tshark: Path, name: str) -> None:
+    """Wireshark loses its way in a 5View file with packets that were cut; editcap ends with status 0 though."""
+    source, out = samples / name, tmp_path / "cut.5vw"
+    editcap = tshark.with_name("editcap")
+    subprocess.run([editcap, "-F", "5views", source, out], check=True, stderr=subprocess.DEVNULL)
+    done = subprocess.run([editcap, out, tmp_path / "back"], capture_output=True, text=True)
+    assert done.returncode == 0 and "damaged or corrupt" in done.stderr
+    found, notes, _ = packets(out)
+    assert len(found) < len(packets(source)[0])
+    assert [note.id for note in notes] == ["capture-converted", "capture-lost-packets"]
+
+
+def test_without_capinfos_nothing_is_said_of_packets_lost(
+    tmp_path: Path, samples: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sample = samples / "809-fragments-lost.pcapng"
+    fake(tmp_path, f'/bin/cat {sample} > "$4"\n', monkeypatch)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    _, notes, _ = packets(Path("x"), stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
+    assert [note.id for note in notes] == ["capture-converted"]
+    for status, ids in ((0, []), (2, ["capture-lost-packets"])):
+        program = tmp_path / "capinfos"
+        program.write_text(f"#!/bin/sh\nexit {status}\n")
+        program.chmod(0o755)
+        _, notes, _ = packets(Path("x"), stream=io.BytesIO(b"iptrace 2.0" + bytes(100)))
+        assert [note.id for note in notes] == ["capture-converted", *ids]
+
+
 def test_without_editcap(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(convert, "found", lambda name: None)
     with pytest.raises(InputError) as error:

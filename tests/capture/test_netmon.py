@@ -152,7 +152,7 @@ def test_any_size_of_block(monkeypatch: pytest.MonkeyPatch, block: int) -> None:
     monkeypatch.setattr(netmon, "CAREFUL", block)
     monkeypatch.setattr(netmon, "BLOCK", 2 * block)
     monkeypatch.setattr(netmon, "TABLE_PIECE", 12)
-    frames = [frame(bytes([n]) * (n * 7), n) for n in range(40)]
+    frames = [frame(bytes([n]) * (n * 7), n + 1) for n in range(40)]
     found, notes = packets(netmon_file(*frames, gap=3))
     assert [(number, data) for number, *_, data in found] == [(n + 1, bytes([n]) * (n * 7)) for n in range(40)]
     assert notes == []

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.capture import open_capture
+from analyzer.capture.reading import MAX_BREAKS
 from analyzer.capture.records import Note
 from analyzer.errors import InputError
 
@@ -80,9 +81,33 @@ def test_cut() -> None:
 
 
 @pytest.mark.parametrize("bad", [struct.pack(">6I", 4, 4, 20, 0, T, 0), struct.pack(">6I", 4, 4, 2**31, 0, T, 0)])
-def test_damage_ends_the_reading(bad: bytes) -> None:
-    found, notes = packets(header() + record(b"abcd") + bad + bytes(600) + record(b"efgh"))
-    assert len(found) == 1 and ids(notes) == ["capture-damaged"]
+@pytest.mark.parametrize("chunk_bytes", [1, 1 << 16])
+def test_after_damage_reading_goes_on(bad: bytes, chunk_bytes: int) -> None:
+    raw = header() + record(b"abcd") + bad + bytes(600) + record(b"efgh") + record(b"ijkl")
+    found, notes = packets(raw, chunk_bytes)
+    assert [data for *_, data in found] == [b"abcd", b"efgh", b"ijkl"]
+    assert [(note.id, note.frame) for note in notes] == [("capture-damaged", 2)]
+
+
+def test_much_damage_ends_the_reading() -> None:
+    found, notes = packets(header() + (record(b"abcd") * 3 + b"\xff" * 24) * (MAX_BREAKS + 50))
+    assert len(found) == 3 * (MAX_BREAKS + 1)
+    assert sorted(ids(notes)) == ["analysis-limit", "capture-damaged"]
+
+
+@pytest.mark.parametrize(
+    "false",
+    [
+        record(b"x" * 40, wire=39),
+        record(b"x" * 40, pad=64),
+        record(b"x" * 40, micros=1_000_000),
+        struct.pack(">6I", 4, 4, 28, 0, T + 31 * 86400, 0) + b"abcd",
+    ],
+    ids=["longer than on the wire", "padded too much", "too many microseconds", "another month"],
+)
+def test_what_is_not_believed_after_damage(false: bytes) -> None:
+    raw = header() + record(b"abcd") + bytes(24) + false * 3 + record(b"good") * 3
+    assert [data for *_, data in packets(raw)[0]] == [b"abcd", *[b"good"] * 3]
 
 
 def test_other_versions_and_cut_headers() -> None:

@@ -216,6 +216,10 @@ def captures(folder: Path) -> dict[str, str]:
     return {name: kind for name, kind in rows.items() if re.search("pcap|MIME|NetMon|snoop|unreadable", kind)}
 
 
+#: Behind its first packet are zero bytes, which capinfos takes for another packet: empty, of no length and no time.
+HOLE = "seladb+PcapPlusPlus/crash-8534c61cdf5987482365d7877ade12eef5aaf8b7"
+
+
 def test_real_captures_packet_by_packet(shared_captures: Path, tshark: Path) -> None:
     """Every capture but the plain microsecond pcaps, which the next test counts all at once; of those, one in 16."""
     kinds = captures(shared_captures)
@@ -242,6 +246,8 @@ def test_real_captures_in_sum(shared_captures: Path, tshark: Path) -> None:
         pseudo = PSEUDO_HEADER.get(link_type, 0)
         if path in theirs:
             checked += 1
+            if path.endswith(HOLE):
+                mine.append((0, 0, 0, 0))
             total = sum(wire - pseudo for _, _, wire, _ in mine)
             assert (len(mine), total) == theirs[path], path
     assert checked > 150

@@ -120,7 +120,7 @@ class EtlReader(FileReader):
         while not self._is_limited:
             at = self._holding(at, HEADER)
             if window.end - at < HEADER:
-                self._end(at, window.end > at, self._seen.buffers + 1)
+                self._end(at, window.end > at and not self._is_hole(at), self._seen.buffers + 1)
                 break
             header = read_buffer_header(window.buffer, at)
             if header.is_sound:
