@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from analyzer.capture import open_capture
+from analyzer.capture.dates import Dates
 from analyzer.capture.reading import FileReader
 from analyzer.capture.records import Interface, Note
 from analyzer.capture.select import Ports
@@ -132,10 +133,11 @@ def _analysed(
 ) -> Capture:
     """What a reader gives, analysed; ``inside`` is the file that was named, perhaps an archive."""
     collector = Collector(Ports(ports))
-    _collect(reader, collector)
+    dates = Dates()
+    _collect(reader, dates, collector)
     # What is open at the end is closed first: that, too, can meet a limit.
     wire = collector.finish()
-    notes = [*reader.notes, *collector.notes()]
+    notes = [*reader.notes, *dates.notes, *collector.notes()]
     return Capture(
         path=path,
         inside=inside,
@@ -148,9 +150,9 @@ def _analysed(
     )
 
 
-def _collect(reader: FileReader, collector: Collector) -> None:
+def _collect(reader: FileReader, dates: Dates, collector: Collector) -> None:
     """Read all; the last chunk and the reader's buffers are free again before the tables are made of what was found."""
-    for chunk in reader.ahead():
+    for chunk in dates.steady(reader.ahead()):
         collector.feed(chunk, reader.interfaces)
     reader.close()
 

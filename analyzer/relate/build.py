@@ -327,7 +327,7 @@ def _facts(
         snapped=census.snapped,
         lost_packets="; ".join(note.detail.rstrip(".") for note in notes if note.id in _AS_GOOD_AS_LOST),
         cut="capture-cut" in ids,
-        damaged="capture-damaged" in ids,
+        damaged=any(note.id == "capture-damaged" and note.hides for note in notes),
         capture_filter=next((i.filter for i in interfaces if i.filter), ""),
         duplicates=duplicates,
         packets=census.packets,
@@ -350,6 +350,7 @@ def _facts(
         surroundings=Surroundings.of(wire.echoes, wire.handshakes, census.last_time),
         esp_from_4500=_last_esp(wire),
         ike_from_4500=_last_ike(wire),
+        place=wire.place,
     )
 
 

@@ -54,7 +54,8 @@ def _of_messages(wire: Wire, column: NDArray[Any]) -> Ints:
     """A column of the packet that carried each message, or of one of its fragments; ``MISSING`` over TCP."""
     by_datagram = np.full(len(wire.datagrams.fragments) + 1, MISSING, dtype=np.int64)
     # The first packet of a datagram counts: copies of its fragments come behind.
-    by_datagram[wire.packets.datagram[::-1]] = column[::-1]
+    order = np.argsort(wire.packets.time, kind="stable")[::-1]
+    by_datagram[wire.packets.datagram[order]] = column[order]
     return by_datagram[np.where(wire.messages.datagram == MISSING, len(by_datagram) - 1, wire.messages.datagram)]
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Set
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -43,7 +43,7 @@ class CaptureFacts:
     lost_packets : str
         How packets came to be missing (lost by the capturing host, cut to nothing), as a clause; empty when none are.
     cut, damaged : bool
-        The file ends in mid-packet; it is damaged inside.
+        The file ends in mid-packet; it is damaged, and packets may be missing from it.
     duplicates : int
         Messages seen more than once by the capture itself.
     heard_on_4500 : set of str
@@ -99,6 +99,7 @@ class CaptureFacts:
     surroundings: Surroundings = field(default_factory=Surroundings)
     esp_from_4500: Mapping[tuple[int, int], int] = field(default_factory=dict)
     ike_from_4500: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    place: Callable[[int], int] = int
 
     @property
     def hides_later_fragments(self) -> bool:

@@ -78,9 +78,9 @@ class MessageTable:
 
     @lazy
     def packet_rows(self) -> tuple[Ints, Ints]:
-        """Packet rows sorted by datagram, and where each datagram begins among them."""
+        """Packet rows sorted by datagram and time, and where each datagram begins among them."""
         datagram = self.wire.packets.datagram
-        order = np.argsort(datagram, kind="stable")
+        order = np.lexsort((self.wire.packets.time, datagram))
         return order, np.searchsorted(datagram[order], np.arange(len(self.fragments) + 1))
 
     @lazy

@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from analyzer.capture.gather import Bools, Ints
 from analyzer.relate.table import MessageTable
@@ -71,7 +70,7 @@ def owned(table: MessageTable, rows: Ints, begins: Ints) -> Owned:
     rows, number = rows[chosen], number[chosen]
     messages = _of_messages(table, rows)
     return Owned(
-        _owners_of_errors(errors, messages, wire.messages.spi_i, rows, number),
+        _owners_of_errors(errors, messages, wire, rows, number),
         _owners_of_fragments(wire, lone, messages, number),
         disturbed,
     )
@@ -88,8 +87,7 @@ def _of_messages(table: MessageTable, rows: Ints) -> _Columns:
     # The row behind the last is that of what has no datagram.
     cut = (np.r_[datagrams.fragments, 1][m.datagram[rows]] > 1) | (m.complete[rows] != 1)
     return {
-        "time": m.time[rows],
-        "frame": m.frame[rows].astype(wide),
+        "place": _places(table.wire, m.frame[rows]),
         "src": src,
         "dst": dst,
         "near": np.minimum(src, dst),
@@ -103,7 +101,7 @@ def _of_messages(table: MessageTable, rows: Ints) -> _Columns:
     }
 
 
-def _of_errors(errors: Sequence[IcmpRow]) -> _Columns:
+def _of_errors(wire: Wire, errors: Sequence[IcmpRow]) -> _Columns:
     def column(values: Sequence[int | None]) -> Ints:
         return np.array([MISSING if value is None else value for value in values], dtype=np.int64)
 
@@ -112,8 +110,7 @@ def _of_errors(errors: Sequence[IcmpRow]) -> _Columns:
     offset = column([q.fragment_offset if q is not None else None for q in quoted])
     spi = [int.from_bytes(q.spi_i, "big") if q is not None and q.spi_i is not None else 0 for q in quoted]
     return {
-        "time": column([row.time for row in errors]),
-        "frame": column([row.frame for row in errors]),
+        "place": column([wire.place(row.frame) for row in errors]),
         "src": src,
         "dst": dst,
         "near": np.minimum(src, dst),
@@ -140,11 +137,11 @@ _HOSTS = ("near", "far")
 
 
 def _owners_of_errors(
-    errors: Sequence[IcmpRow], messages: _Columns, known: NDArray[np.uint64], rows: Ints, number: Ints
+    errors: Sequence[IcmpRow], messages: _Columns, wire: Wire, rows: Ints, number: Ints
 ) -> dict[int, list[tuple[IcmpRow, int]]]:
-    """``known``: the initiator SPIs of all messages, wherever they go."""
-    quoted = _of_errors(errors)
-    named: Bools = (quoted["spi"] != 0) & np.isin(quoted["spi"], known)
+    quoted = _of_errors(wire, errors)
+    # The initiator SPIs of all messages, wherever they go.
+    named: Bools = (quoted["spi"] != 0) & np.isin(quoted["spi"], wire.messages.spi_i)
     # It quotes an IKE SA that is not in the trace: none of those that are sent the packet.
     foreign: Bools = (quoted["spi"] != 0) & ~named
     ports: Bools = quoted["dport"] != MISSING
@@ -163,7 +160,7 @@ def _owners_of_errors(
             owner[asked] = number[found]
             if way != _HOSTS:
                 message[asked] = rows[found]
-    # Packets may be out of order in the file: an SPI names its IKE SA even before there is one.
+    # A message may not be in the trace, or far from its place: an SPI names its IKE SA even before there is one.
     asked = np.flatnonzero(named & (owner == MISSING))
     found = _last_before(_backward(messages), _backward(quoted), asked, ("spi", *_HOSTS))
     owner[asked] = np.where(found != MISSING, number[found], MISSING)
@@ -171,7 +168,7 @@ def _owners_of_errors(
     for row, sa, about in zip(errors, owner.tolist(), message.tolist(), strict=True):
         if sa != MISSING:
             told[sa].append((row, about))
-    return {sa: sorted(rows, key=lambda each: each[0].frame) for sa, rows in told.items()}
+    return dict(told)
 
 
 def _lone_fragments(wire: Wire) -> Ints:
@@ -180,14 +177,20 @@ def _lone_fragments(wire: Wire) -> Ints:
     later = np.flatnonzero(p.fragment_offset > 0)
     alone = later[~np.isin(p.datagram[later], wire.messages.datagram)]
     places = np.stack([p.datagram[alone], p.fragment_offset[alone]])
-    found: Ints = np.sort(alone[np.unique(places, axis=1, return_index=True)[1]])
-    return found
+    once = alone[np.unique(places, axis=1, return_index=True)[1]]
+    order: Ints = once[np.lexsort((once, _places(wire, p.frame[once])))]
+    return order
+
+
+def _places(wire: Wire, frames: Any) -> Ints:
+    """What came before what: frames may be out of order in the file."""
+    return np.array([wire.place(frame) for frame in frames.tolist()], dtype=np.int64)
 
 
 def _owners_of_fragments(wire: Wire, lone: Ints, messages: _Columns, number: Ints) -> dict[int, list[Orphan]]:
     p, text = wire.packets, wire.addresses.text
     src, dst = p.src[lone].astype(np.int64), p.dst[lone].astype(np.int64)
-    when = {"time": p.time[lone], "frame": p.frame[lone], "near": np.minimum(src, dst), "far": np.maximum(src, dst)}
+    when = {"place": _places(wire, p.frame[lone]), "near": np.minimum(src, dst), "far": np.maximum(src, dst)}
     found = _last_before(messages, when, np.arange(len(lone)), _HOSTS)
     told: dict[int, list[Orphan]] = defaultdict(list)
     for place in np.flatnonzero(found != MISSING).tolist():
@@ -204,15 +207,15 @@ def _between(pairs: frozenset[Pair], src: Any, dst: Any) -> Bools:
 
 
 def _backward(columns: _Columns) -> _Columns:
-    return columns | {"time": -columns["time"], "frame": -columns["frame"]}
+    return columns | {"place": -columns["place"]}
 
 
 def _last_before(messages: _Columns, others: _Columns, asked: Ints, shared: tuple[str, ...]) -> Ints:
     """For each of some others the place of the last message before it that shares some columns; else ``MISSING``."""
     if not len(asked):
         return asked
-    count = len(messages["time"])
-    columns = [np.concatenate((messages[name], others[name][asked])) for name in (*shared, "time", "frame")]
+    count = len(messages["place"])
+    columns = [np.concatenate((messages[name], others[name][asked])) for name in (*shared, "place")]
     # The last key is the first to sort by; of equal ones messages stay in front.
     order = np.lexsort(columns[::-1])
     at = np.arange(len(order))

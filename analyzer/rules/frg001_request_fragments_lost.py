@@ -66,8 +66,8 @@ def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
     """After IKE_SA_INIT only later fragments come from the client: not even a message ID of its request is seen."""
     if sa.init is None or sa.init.outcome != "answered" or sa.of(*LARGE):
         return
-    answered = sa.init.frames[-1]
-    later = [frame for frame, src, _ in sa.orphans if src == sa.initiator and frame > answered]
+    place, begin = sa.capture.place, sa.capture.place(sa.init.frames[-1])
+    later = [frame for frame, src, _ in sa.orphans if src == sa.initiator and place(frame) > begin]
     if later:
         yield Observation(
             title=(

@@ -105,7 +105,8 @@ def _of_part(sa: IkeSa, exchange: Exchange, sets: SkfSets, word: str, *, at_send
     if at_sender or sa.capture.lost_packets:
         return Confidence.POSSIBLE
     # A client that does not ask again may have the answer.
-    if word == "response" and exchange.requests[-1].frames[-1] < exchange.responses[0].frames[0]:
+    place = sa.capture.place
+    if word == "response" and place(exchange.requests[-1].frames[-1]) < place(exchange.responses[0].frames[0]):
         return Confidence.POSSIBLE
     return Confidence.PROBABLE if sets.only_last_seen else Confidence.STRONG
 

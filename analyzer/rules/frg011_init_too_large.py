@@ -55,7 +55,9 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 def _blocking(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
     if exchange.outcome == "unanswered":
-        later = [f for f, src, _ in sa.orphans if src == sa.responder and f > exchange.requests[0].frames[0]]
+        place = sa.capture.place
+        begin = place(exchange.requests[0].frames[0])
+        later = [frame for frame, src, _ in sa.orphans if src == sa.responder and place(frame) > begin]
         if exchange.response is not None:
             yield from _answer_in_part(sa, exchange, exchange.response)
         elif later:
@@ -106,7 +108,7 @@ def _answer_in_part(sa: IkeSa, exchange: Exchange, response: Attempt) -> Iterato
     confidence = Confidence.POSSIBLE
     if any(i.error.meaning == "reassembly-timeout" for i in about):
         confidence = Confidence.PROVED
-    elif exchange.requests[-1].frames[0] > arrived:
+    elif sa.capture.place(exchange.requests[-1].frames[0]) > sa.capture.place(arrived):
         confidence = of_part(sa, at_sender=sa.side == "responder")
     yield Observation(
         title=(
@@ -123,8 +125,9 @@ def _answer_in_part(sa: IkeSa, exchange: Exchange, response: Attempt) -> Iterato
 def _answer_without_its_first_fragment(sa: IkeSa, exchange: Exchange, later: list[int]) -> Observation:
     """Later IP fragments come from the server, never a first one: no port, no SPI, only time and sender."""
     # Fragments after two sendings are answers; after one they may be anything that the two hosts say.
-    sent = [a.frames[0] for a in exchange.requests]
-    answers = len({bisect(sent, frame) for frame in later}) > 1
+    place = sa.capture.place
+    sent = [place(a.frames[0]) for a in exchange.requests]
+    answers = len({bisect(sent, place(frame)) for frame in later}) > 1
     return Observation(
         title=(
             f"The server never answered {exchange_name(exchange)}, sent {times(exchange.attempts)}, but IP fragments "

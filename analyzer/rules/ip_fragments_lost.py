@@ -110,8 +110,8 @@ def repeats_after_answer(exchange: Exchange) -> int:
 
 
 def _answer_arrives_in_part(sa: IkeSa, exchange: Exchange) -> bool:
-    begin = exchange.requests[0].frames[0]
-    return any(src == sa.responder and frame > begin for frame, src, _ in sa.orphans)
+    place, begin = sa.capture.place, sa.capture.place(exchange.requests[0].frames[0])
+    return any(src == sa.responder and place(frame) > begin for frame, src, _ in sa.orphans)
 
 
 def _fragments_pass(sa: IkeSa) -> bool:
@@ -142,18 +142,19 @@ def of_part(sa: IkeSa, *, at_sender: bool) -> Confidence:
 
 
 def _partial_answer(sa: IkeSa, exchange: Exchange) -> Iterator[Loss]:
-    begin = exchange.frames[0]
-    rest = tuple(f for f, src, _ in sa.orphans if src == sa.responder and f >= begin)
+    place = sa.capture.place
+    begin = place(exchange.frames[0])
+    rest = tuple(f for f, src, _ in sa.orphans if src == sa.responder and place(f) >= begin)
     response = exchange.response
     if response is None and not rest:
         return
     if response is not None and (not response.is_ip_fragmented or is_split(exchange.responses)):
         return
-    arrived = min((*(f for a in exchange.responses for f in a.frames), *rest))
+    arrived = min(map(place, (*(f for a in exchange.responses for f in a.frames), *rest)))
     about = sa.reported("responder", exchange.times[0])
     if "reassembly-timeout" in {i.error.meaning for i in about}:
         confidence = Confidence.PROVED
-    elif exchange.requests[-1].frames[0] > arrived:
+    elif place(exchange.requests[-1].frames[0]) > arrived:
         confidence = of_part(sa, at_sender=sa.side == "responder")
     else:
         # A client that has its answer does not ask again; one that does not ask again may have it.

@@ -71,8 +71,8 @@ def _only_ends(sa: IkeSa) -> Iterator[Observation]:
     init = sa.init
     if init is None or init.outcome != "answered" or sa.side == "initiator":
         return
-    answered = init.frames[-1]
-    ends = [p for p in sa.pieces if p.src == sa.initiator and p.frame > answered]
+    place, answered = sa.capture.place, sa.capture.place(init.frames[-1])
+    ends = [p for p in sa.pieces if p.src == sa.initiator and place(p.frame) > answered]
     if len(ends) < _REPEATED or not only_short_ends(ends) or any(e.requests for e in sa.of(*LARGE)):
         return
     largest = max(p.ip_length for p in ends)

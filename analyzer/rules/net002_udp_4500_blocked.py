@@ -135,8 +135,8 @@ def _answered_in_vain(sa: IkeSa) -> Iterator[Observation]:
 
 def _without_ports(sa: IkeSa, init: Exchange) -> Iterator[Observation]:
     """Behind IKE_SA_INIT only IP fragments without ports arrive: what names port 4500 is stopped, the rest is not."""
-    answered = init.frames[-1]
-    later = [p for p in sa.pieces if p.src == sa.initiator and p.frame > answered]
+    place, answered = sa.capture.place, sa.capture.place(init.frames[-1])
+    later = [p for p in sa.pieces if p.src == sa.initiator and place(p.frame) > answered]
     if not later or sa.of(*_NEXT) or sa.esp_i_to_r or only_short_ends(later):
         return
     again = len({p.offset for p in later}) < len(later)

@@ -25,6 +25,7 @@ from analyzer.wire.headers import address_numbers, ip_ends, ipv4_headers
 from analyzer.wire.link_fit import LinkTypes
 from analyzer.wire.loose import FRAGMENT_OFFSET, LooseDatagram
 from analyzer.wire.messages import Batch, Origin, read_messages
+from analyzer.wire.order import Order
 from analyzer.wire.singles import Singles
 from analyzer.wire.tables import (
     MAX_ADDRESSES,
@@ -32,10 +33,7 @@ from analyzer.wire.tables import (
     Addresses,
     Census,
     Datagrams,
-    EchoRow,
-    HandshakeRow,
     Messages,
-    NameRow,
     Packets,
     Wire,
     narrowed,
@@ -75,6 +73,7 @@ class Collector:
         self._link_types = LinkTypes()
         self._flows = Flows()
         self._conversations = Conversations()
+        self._order = Order()
         # Not a method of its own: what refers to itself stays in memory until the collector comes.
         self._singles = Singles(ports, self.addresses, partial(_count_esp, self.census, self._flows))
         self._packets: list[Packets] = []
@@ -87,19 +86,23 @@ class Collector:
         self._datagram_frames: dict[int, tuple[int, ...]] = {}
         self._datagram_missing: dict[int, tuple[tuple[int, int], ...]] = {}
         self._message_frames: dict[int, tuple[int, ...]] = {}
+        self._ended: dict[int, int] = {}
         self._holes: dict[tuple[tuple[int, int], ...], tuple[tuple[int, int], ...]] = {}
 
     def feed(self, chunk: Chunk, interfaces: Sequence[Interface]) -> None:
         """Take what matters out of one chunk; the chunk's buffer is not kept."""
-        if not len(chunk):
-            return
+        for part, links in self._link_types.ready(chunk, interfaces):
+            self._take(part, links)
+
+    def _take(self, chunk: Chunk, links: NDArray[np.int32]) -> None:
+        """Take what matters out of packets whose link types are known."""
+        self._order.add(chunk.first_frame, chunk.time)
         fields = Gather(chunk.buffer)
-        links = self._link_types.of(fields, chunk, interfaces)
         chunk.direction = cooked_directions(fields, chunk.start, chunk.captured, links, chunk.direction)
         located = locate_ip(fields, chunk.start, chunk.captured, links)
         selection = select(fields, located, chunk.start + chunk.captured, self.ports)
         count(self.census, fields, chunk, links, located.offset, selection)
-        self._conversations.add(fields, located.offset, chunk.start + chunk.captured)
+        self._conversations.add(fields, chunk.first_frame, located.offset, chunk.start + chunk.captured)
         self._native_esp(fields, chunk, located.offset, selection.esp)
         self._plain_udp(fields, chunk, located.offset, selection.udp)
         self._odd(fields, chunk, links, located.offset, selection.odd)
@@ -109,7 +112,9 @@ class Collector:
             self._read_waiting()
 
     def finish(self) -> Wire:
-        """Close what is still open and give the tables; messages come in the order of the frame that completes them."""
+        """Close what is still open and give the tables: packets by frame, all else by when it was complete."""
+        for part, links in self._link_types.rest():
+            self._take(part, links)
         self._singles.flush()
         self._take_singles()
         self._read_waiting()
@@ -126,15 +131,25 @@ class Collector:
         if len(messages.spi_i) > MAX_OF_SA:
             sizes = np.unique(messages.spi_i, return_counts=True)[1]
             self.beyond_of_sa = int(np.maximum(sizes - MAX_OF_SA, 0).sum())
-        order = np.argsort(messages.frame, kind="stable")
+        ended = messages.time.copy()
+        ended[list(self._ended)] = list(self._ended.values())
+        order = self._order.of(messages.frame, ended)
         place = np.empty(len(order), dtype=np.int64)
         place[order] = np.arange(len(order))
         packets = stack(Packets, self._packets)
         self._packets.clear()
         bystanders = self._singles.bystanders
+        packets = take(packets, np.argsort(packets.frame, kind="stable"))
+        over_tcp = messages.datagram == MISSING
+        known = [(row.frame, row.time) for row in self._singles.icmp]
+        columns = np.array([*zip(*known, strict=True)] or [(), ()], dtype=np.int64)
+        places = self._order.places(
+            np.concatenate((packets.frame, messages.frame[over_tcp], columns[0])),
+            np.concatenate((packets.time, messages.time[over_tcp], columns[1])),
+        )
         return Wire(
             addresses=self.addresses,
-            packets=take(packets, np.argsort(packets.frame, kind="stable")),
+            packets=packets,
             datagrams=stack(Datagrams, self._datagrams),
             datagram_frames=self._datagram_frames,
             datagram_missing=self._datagram_missing,
@@ -145,17 +160,18 @@ class Collector:
             payload_length=payload_length,
             notify_type=notify_type,
             clear=[clear[i] for i in order.tolist()],
-            flows=self._flows.all(),
-            icmp=self._singles.icmp,
+            flows=self._flows.all(by_time=not self._order.goes_back),
+            icmp=self._order.sorted(self._singles.icmp),
             census=self.census,
-            echoes=sorted(bystanders.echoes, key=_frame),
-            handshakes=sorted(bystanders.handshakes, key=_frame),
-            names=sorted(bystanders.names, key=_frame),
+            echoes=self._order.sorted(bystanders.echoes),
+            handshakes=self._order.sorted(bystanders.handshakes),
+            names=self._order.sorted(bystanders.names),
+            place=places.of,
         )
 
     def notes(self) -> list[Note]:
         """What the collector had to leave out; complete after :meth:`finish`."""
-        notes = [*self._link_types.notes, *self._singles.notes]
+        notes = [*self._link_types.notes(), *self._order.notes(), *self._singles.notes]
         if self.over_limit:
             notes.append(
                 Note(
@@ -342,6 +358,7 @@ class Collector:
         for i, message in enumerate(loose, self._message_count):
             if len(message.frames) > 1:
                 self._message_frames[i] = message.frames
+                self._ended[i] = message.ended
 
         def column(values: Iterable[int]) -> Ints:
             return np.fromiter(values, dtype=np.int64, count=len(loose))
@@ -419,10 +436,6 @@ def _count_esp(census: Census, flows: Flows, *one: int) -> None:
     else:
         census.esp += 1
     flows.add(*(np.array([value], dtype=np.int64) for value in columns))
-
-
-def _frame(row: EchoRow | HandshakeRow | NameRow) -> int:
-    return row.frame
 
 
 def _packets(*columns: Any, **named: Any) -> Packets:

@@ -13,8 +13,8 @@ import numpy as np
 from analyzer.capture.gather import Bools, Gather, Ints
 from analyzer.capture.select import TCP
 
-#: Packets of a chunk that are looked at, and hosts that are kept.
-SAMPLE = 2_000
+#: So many of each :data:`STRETCH` packets are looked at, the first ones; and hosts that are kept.
+SAMPLE, STRETCH = 2_000, 1 << 14
 MAX_HOSTS = 20_000
 
 _ACK, _RST = 0x10, 0x04
@@ -24,7 +24,7 @@ _WORD = (1 << 64) - 1
 
 
 class Conversations:
-    """Feed it chunks; ``two_way`` and ``one_way_tcp`` say what was seen so far.
+    """Feed it chunks, however large: that changes nothing. ``two_way`` and ``one_way_tcp`` say what was seen so far.
 
     Attributes
     ----------
@@ -37,17 +37,28 @@ class Conversations:
         self._sources: set[int] = set()
         self._targets: set[int] = set()
         self._tcp: set[tuple[int, int]] = set()
+        self._stretch, self._is_full = -1, False
 
     @property
     def one_way_tcp(self) -> int:
         """Pairs of hosts between which TCP under way is seen in one direction; 0 where any traffic goes both ways."""
         return 0 if self.two_way else len(self._tcp)
 
-    def add(self, fields: Gather, ip: Ints, end: Ints) -> None:
+    def add(self, fields: Gather, first_frame: int, ip: Ints, end: Ints) -> None:
         """Look at a chunk: where its IP headers start (-1: none) and where its packets end, in the buffer."""
-        if self.two_way or len(self._sources) + len(self._targets) >= MAX_HOSTS:
+        if self.two_way or self._is_full:
             return
-        rows = np.flatnonzero(ip >= 0)[:SAMPLE]
+        stretch, place = np.divmod(np.arange(first_frame - 1, first_frame - 1 + len(ip)), STRETCH)
+        rows = np.flatnonzero((ip >= 0) & (place < SAMPLE))
+        for number in np.unique(stretch[rows]).tolist():
+            # In the midst of a stretch nothing is decided: a chunk may end anywhere.
+            if number > self._stretch:
+                self._stretch = number
+                self._is_full = len(self._sources) + len(self._targets) >= MAX_HOSTS
+            if not self._is_full and not self.two_way:
+                self._look(fields, ip, end, rows[stretch[rows] == number])
+
+    def _look(self, fields: Gather, ip: Ints, end: Ints, rows: Ints) -> None:
         at = ip[rows]
         version = fields.u8(at) >> 4
         for four in (True, False):

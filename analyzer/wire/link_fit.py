@@ -1,12 +1,21 @@
 """Whether the packets of an interface are framed as its link type says; if not, how they are.
 
-pktmon's own pcapng calls Wi-Fi frames Ethernet, converters call everything Ethernet or raw IP. The first packets tell:
-where none holds a sound IP header by the declared type, and some do by another, the other one is taken.
+pktmon's own pcapng calls Wi-Fi frames Ethernet, converters call everything Ethernet or raw IP. The packets tell, by
+weight of evidence, since a single one can be crafted or hold an IP header by chance:
+
+- Each packet with a sound IP header by the declared type is a vote for that; one without, a vote for each other type by
+  which it surely has one. (These are looked at only in stretches in which they are not fewer.) The type with the most
+  votes is taken; at a tie, the declared one.
+- A lead of :data:`SETTLED` votes settles an interface. Until then packets are held in stretches of :data:`STRETCH`, and
+  those of a stretch are read by what all votes up to its end say, so that those before the first evidence are, too.
+- Whatever is taken: a packet that surely has an IP header by the declared type is read so.
+
+All this is a function of the packets in their order alone: in what portions they are given changes nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,8 +25,16 @@ from analyzer.capture.links import locate_ip
 from analyzer.capture.records import Chunk, Interface, Note
 from analyzer.wire.tables import MISSING
 
-#: Packets of an interface that are looked at in a chunk, the first ones; and in all, until one fits.
-SAMPLE, MAX_SAMPLE = 64, 512
+#: Votes by which a type must lead to be taken for good: no handful of packets decides.
+SETTLED = 16
+
+#: Packets that are held at most, and bytes (with the packet that exceeds them), while some interface is not settled.
+STRETCH = 1024
+MAX_HELD = 4 << 20
+
+#: Packets of an interface that are looked at for another type, the first ones; later it is one in so many.
+MAX_SAMPLE = 512
+LATER = 64
 
 #: Interfaces that are looked at: a file can describe very many.
 MAX_INTERFACES = 256
@@ -37,69 +54,213 @@ _BEHIND = (0, 4)
 
 
 class LinkTypes:
-    """Gives the link type of each packet, as declared or as seen.
-
-    Attributes
-    ----------
-    notes : list of Note
-        One for each interface whose declared type does not fit.
-    """
+    """Gives the link type of each packet, as declared or as seen. Feed it chunks in order."""
 
     def __init__(self) -> None:
-        self.notes: list[Note] = []
-        self._seen: dict[int, int] = {}  # link type by interface, where that is settled
-        self._looked: dict[int, int] = {}  # packets looked at in vain
+        self._interfaces: Sequence[Interface] = ()
+        self._evidence: dict[int, _Evidence] = {}
+        self._held: list[Chunk] = []  # of the stretch that is open
+        self._packets = self._octets = 0  # in it
+        self._is_open = False
 
-    def of(self, fields: Gather, chunk: Chunk, interfaces: Sequence[Interface]) -> NDArray[np.int32]:
-        """The link type of each packet of a chunk; -1 where the file does not describe the interface."""
-        declared = [*(i.link_type for i in interfaces), MISSING]
-        where = np.minimum(chunk.interface, len(interfaces))
-        unsettled = [i for i in range(min(len(interfaces), MAX_INTERFACES)) if i not in self._seen]
-        for index in unsettled:
-            rows = (
-                np.flatnonzero(where == index)[:SAMPLE] if len(interfaces) > 1 else np.arange(min(SAMPLE, len(chunk)))
-            )
-            if len(rows):
-                self._look(fields, chunk, rows, index, declared[index])
-        for index, link in self._seen.items():
-            declared[index] = link
-        return np.array(declared, dtype=np.int32)[where]
+    def ready(self, chunk: Chunk, interfaces: Sequence[Interface]) -> Iterator[tuple[Chunk, NDArray[np.int32]]]:
+        """Packets whose link types are known now, and these; -1 where the file does not describe the interface.
 
-    def _look(self, fields: Gather, chunk: Chunk, rows: NDArray[np.int64], index: int, declared: int) -> None:
-        if self._fits(fields, chunk, rows, declared):
-            self._seen[index] = declared
-            return
-        # What needs dpkt is imported only now: of nearly all captures the first packet fits.
-        from analyzer.wire.link_headers import find_ip_headers
+        Packets come in their order; what is held is copied.
+        """
+        self._interfaces = interfaces
+        done = at = 0  # what was given, and what was looked at
+        links = np.empty(len(chunk), np.int32)
+        while at < len(chunk):
+            if not self._is_open:
+                begin, at = at, self._next_in_doubt(chunk, at)
+                links[begin:at] = self._links(chunk.part(begin, at))
+                if at == len(chunk):
+                    break
+                self._is_open, self._packets, self._octets = True, 0, 0
+            begin, at = at, self._end(chunk, at)
+            if self._packets < STRETCH and self._octets < MAX_HELD:
+                if begin > done:
+                    yield chunk.part(done, begin), links[done:begin]
+                self._held.append(chunk.part(begin, at).copied())
+                return
+            yield from self._release(chunk.part(begin, at))
+            links[begin:at] = self._links(chunk.part(begin, at))
+        if done < at:
+            yield chunk.part(done, at), links[done:at]
 
-        frames = [_frame(chunk, row) for row in rows.tolist()]
-        wires = chunk.wire[rows].tolist()
-        sound = {
-            link: sum(
-                any(is_sound(frame, at, wire, surely=link != declared) for at, _ in find_ip_headers(link, frame))
-                for frame, wire in zip(frames, wires, strict=True)
-            )
-            for link in (declared, *(link for link in NAMES if link != declared))
-        }
-        best = max(sound, key=lambda link: sound[link])
-        self._looked[index] = self._looked.get(index, 0) + len(rows)
-        if sound[declared] or (not sound[best] and self._looked[index] >= MAX_SAMPLE):
-            self._seen[index] = declared
-        elif sound[best]:
-            self._seen[index] = best
-            said = NAMES.get(declared, f"link type {declared}")
-            what = f"the file calls the packets of interface {index} {said}, but they are {NAMES[best]}: read as that"
-            self.notes.append(Note("link-type-mismatch", what, chunk.first_frame + int(rows[0])))
+    def rest(self) -> Iterator[tuple[Chunk, NDArray[np.int32]]]:
+        """What is still held when there are no more packets."""
+        if self._held:
+            yield from self._release()
 
-    def _fits(self, fields: Gather, chunk: Chunk, rows: NDArray[np.int64], declared: int) -> bool:
-        """Whether a packet has a sound IP header where the declared type says."""
-        links = np.full(len(rows), declared, np.int32)
-        located = locate_ip(fields, chunk.start[rows], chunk.captured[rows], links)
-        for place in np.flatnonzero(located.offset >= 0).tolist():
-            row = int(rows[place])
-            if is_sound(_frame(chunk, row), int(located.offset[place] - chunk.start[row]), int(chunk.wire[row])):
-                return True
-        return False
+    def notes(self) -> list[Note]:
+        """One for each interface whose declared type does not fit."""
+        return [note for index, found in sorted(self._evidence.items()) for note in found.notes(index)]
+
+    def _release(self, *last: Chunk) -> Iterator[tuple[Chunk, NDArray[np.int32]]]:
+        """Close the stretch, which ends with a part of the present chunk; what was held, with its link types."""
+        self._is_open = False
+        held, self._held = self._held, []
+        self._look([*held, *last])
+        for chunk in held:
+            yield chunk, self._links(chunk)
+
+    def _next_in_doubt(self, chunk: Chunk, at: int) -> int:
+        """The first packet from ``at`` on whose interface is not settled; behind the last one where there is none."""
+        count = min(len(self._interfaces), MAX_INTERFACES)
+        doubt = [i not in self._evidence or not self._evidence[i].is_settled for i in range(count)]
+        if not any(doubt):
+            return len(chunk)
+        in_doubt = np.array([*doubt, False])
+        for begin in range(at, len(chunk), 4 * STRETCH):
+            rows = in_doubt[np.minimum(chunk.interface[begin : begin + 4 * STRETCH], count)]
+            if rows.any():
+                return begin + int(rows.argmax())
+        return len(chunk)
+
+    def _end(self, chunk: Chunk, begin: int) -> int:
+        """Where the stretch ends that goes on with the packet at ``begin``, or the chunk."""
+        end = min(len(chunk), begin + STRETCH - self._packets)
+        octets = self._octets + np.cumsum(chunk.captured[begin:end])
+        end = min(end, begin + int(np.searchsorted(octets, MAX_HELD)) + 1)
+        self._packets += end - begin
+        self._octets = int(octets[end - begin - 1])
+        return end
+
+    def _look(self, parts: list[Chunk]) -> None:
+        """Take the votes of a stretch."""
+        for index in np.unique(np.concatenate([part.interface for part in parts])).tolist():
+            if index >= min(len(self._interfaces), MAX_INTERFACES):
+                break
+            found = self._evidence.get(index)
+            if found is None:
+                found = self._evidence[index] = _Evidence(self._interfaces[index].link_type)
+            if not found.is_settled:
+                found.look([(part, np.flatnonzero(part.interface == index)) for part in parts])
+
+    def _links(self, chunk: Chunk) -> NDArray[np.int32]:
+        """The link types that the evidence gives."""
+        declared = np.array([*(i.link_type for i in self._interfaces), MISSING], np.int32)
+        where = np.minimum(chunk.interface, len(self._interfaces))
+        links = declared[where]
+        for index, found in self._evidence.items():
+            if found.taken != found.declared:
+                rows = np.flatnonzero(where == index)
+                links[rows] = found.types(chunk, rows)
+        return links
+
+
+class _Evidence:
+    """What the packets of one interface tell of its link type."""
+
+    def __init__(self, declared: int) -> None:
+        self.declared = declared
+        self.is_settled = False
+        self.votes = dict.fromkeys((declared, *NAMES), 0)
+        self._seen = self._looked = 0
+        self._other = MISSING  # the type other than the declared one by which packets were read last
+        self._first = self._last = MISSING  # frames that were read by another type
+
+    @property
+    def taken(self) -> int:
+        """The type with the most votes; the declared one stands first, then those that promise more."""
+        return max(self.votes, key=lambda link: self.votes[link])
+
+    def look(self, packets: list[tuple[Chunk, NDArray[np.int64]]]) -> None:
+        """Take the votes of the packets of a stretch: chunks with the rows that are of this interface."""
+        located = [self._located(chunk, rows) for chunk, rows in packets]
+        others = sum(int(np.count_nonzero(offsets < 0)) for offsets, _ in located)
+        lead, sound = self._lead(), 0
+        for (chunk, rows), (offsets, _) in zip(packets, located, strict=True):
+            for place in np.flatnonzero(offsets >= 0).tolist():
+                if is_sound(_frame(chunk, rows[place]), int(offsets[place]), int(chunk.wire[rows[place]])):
+                    sound += 1
+                else:
+                    offsets[place] = -1
+                    others += 1
+                # Even if all others had one type, it could not win any more.
+                if lead + sound - others >= SETTLED:
+                    self.votes[self.declared] += sound
+                    self.is_settled = True
+                    return
+        self.votes[self.declared] += sound
+        for (chunk, rows), (offsets, odds) in zip(packets, located, strict=True):
+            if sound <= others:
+                self._look_at_others(chunk, rows, offsets < 0, odds)
+            self._seen += len(rows)
+        self.is_settled = abs(self._lead()) >= SETTLED
+
+    def _lead(self) -> int:
+        """By how many votes the declared type leads before all others."""
+        return self.votes[self.declared] - max(self.votes[link] for link in NAMES if link != self.declared)
+
+    def _look_at_others(
+        self, chunk: Chunk, rows: NDArray[np.int64], unfit: NDArray[np.bool_], odds: NDArray[np.bool_]
+    ) -> None:
+        """Take the votes of packets that do not fit the declared type as far as the fast path can tell."""
+        numbers = self._seen + np.arange(len(rows))
+        asked = np.flatnonzero(unfit & ((numbers % LATER == 0) | (self._looked < MAX_SAMPLE)))
+        for place in asked.tolist():
+            if self._looked >= MAX_SAMPLE and numbers[place] % LATER:
+                continue
+            self._looked += 1
+            frame, wire = _frame(chunk, rows[place]), int(chunk.wire[rows[place]])
+            if odds[place] and _has_ip(self.declared, frame, wire, surely=False):
+                self.votes[self.declared] += 1
+                continue
+            for link in NAMES:
+                self.votes[link] += link != self.declared and _has_ip(link, frame, wire, surely=True)
+
+    def types(self, chunk: Chunk, rows: NDArray[np.int64]) -> NDArray[np.int32]:
+        """The link type of some packets: that with the most votes, the declared one where it surely fits."""
+        taken = self.taken
+        links = np.full(len(rows), taken, np.int32)
+        if taken == self.declared or not len(rows):
+            return links
+        offsets, odds = self._located(chunk, rows)
+        for place in np.flatnonzero((offsets >= 0) | odds).tolist():
+            frame, wire, offset = _frame(chunk, rows[place]), int(chunk.wire[rows[place]]), int(offsets[place])
+            fits = offset >= 0 and is_sound(frame, offset, wire, surely=True)
+            if fits or (odds[place] and _has_ip(self.declared, frame, wire, surely=True)):
+                links[place] = self.declared
+        other = chunk.first_frame + rows[links == taken]
+        if len(other):
+            self._other, self._last = taken, int(other[-1])
+            self._first = int(other[0]) if self._first == MISSING else self._first
+        return links
+
+    def notes(self, index: int) -> list[Note]:
+        """What is to be said of interface ``index``."""
+        if self._other == MISSING:
+            return []
+        said, other = NAMES.get(self.declared, f"link type {self.declared}"), NAMES[self._other]
+        what = f"the file calls the packets of interface {index} {said}, but "
+        if self.taken == self.declared:
+            what += f"some up to frame {self._last} looked like {other}: what fits no better was read as that till then"
+        else:
+            what += f"they are {other}: read as that"
+        return [Note("link-type-mismatch", what, self._first)]
+
+    def _located(self, chunk: Chunk, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
+        """Where in each frame the IP header is by the declared type: negative where there is none; and for which of
+        those only the general decoder can tell."""
+        start, links = chunk.start[rows], np.full(len(rows), self.declared, np.int32)
+        located = locate_ip(Gather(chunk.buffer), start, chunk.captured[rows], links)
+        return np.where(located.offset < 0, -1, located.offset - start), located.odd
+
+
+def _frame(chunk: Chunk, row: int) -> bytes:
+    start = int(chunk.start[row])
+    return chunk.buffer[start : start + int(chunk.captured[row])].tobytes()
+
+
+def _has_ip(link: int, frame: bytes, wire: int, *, surely: bool) -> bool:
+    """Whether a frame of that link type has a sound IP header."""
+    # What needs dpkt is imported only now: of nearly all captures every IP packet fits.
+    from analyzer.wire.link_headers import find_ip_headers
+
+    return any(is_sound(frame, at, wire, surely=surely) for at, _ in find_ip_headers(link, frame))
 
 
 def is_sound(frame: bytes, at: int, wire: int, *, surely: bool = False) -> bool:
@@ -128,8 +289,3 @@ def is_sound(frame: bytes, at: int, wire: int, *, surely: bool = False) -> bool:
         return False
     total = sum(int.from_bytes(header[i : i + 2], "big") for i in range(0, len(header), 2))
     return total % 0xFFFF == 0 or (header[10:12] == b"\0\0" and not surely)
-
-
-def _frame(chunk: Chunk, row: int) -> bytes:
-    start = int(chunk.start[row])
-    return chunk.buffer[start : start + int(chunk.captured[row])].tobytes()

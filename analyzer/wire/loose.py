@@ -14,6 +14,7 @@ SRC, DST, IP_VERSION, FRAGMENT_OFFSET, PROTOCOL = 4, 5, 6, 10, 15
 class Loose:
     """An IKE message put together from one or more packets, waiting to be read with the others of its chunk.
 
+    ``time`` and ``ended`` are those of its first packet and of its last, over TCP both of the first.
     ``datagram`` is the index of its datagram among those drained with it; ``MISSING`` over TCP.
     """
 
@@ -21,6 +22,7 @@ class Loose:
     wire: int
     frames: tuple[int, ...]
     time: int
+    ended: int
     datagram: int
     src: int
     dst: int

@@ -18,9 +18,10 @@ Told = TypeVar("Told")
 def between(wire: Wire, first: int, beyond: int) -> Wire:
     """The tables of a capture that begins with frame ``first`` and ends before ``beyond``."""
     packets, messages = wire.packets, wire.messages
-    begin, end = (int(np.searchsorted(messages.frame, frame)) for frame in (first, beyond))
+    kept = np.flatnonzero((messages.frame >= first) & (messages.frame < beyond))
+    place = {row: number for number, row in enumerate(kept.tolist())}
     some = _rows(packets, np.flatnonzero((packets.frame >= first) & (packets.frame < beyond)))
-    part = _rows(messages, np.arange(begin, end))
+    part = _rows(messages, kept)
     numbers = np.unique(np.concatenate((some.datagram, part.datagram)))
     numbers = numbers[numbers != MISSING]
     for table in (some, part):
@@ -33,8 +34,8 @@ def between(wire: Wire, first: int, beyond: int) -> Wire:
         wire,
         packets=some,
         messages=part,
-        clear=wire.clear[begin:end],
-        message_frames={row - begin: seen for row, seen in wire.message_frames.items() if begin <= row < end},
+        clear=[wire.clear[row] for row in place],
+        message_frames={place[row]: seen for row, seen in wire.message_frames.items() if row in place},
         datagrams=_rows(wire.datagrams, numbers),
         datagram_frames=_renumbered(wire.datagram_frames, numbers),
         datagram_missing=_renumbered(wire.datagram_missing, numbers),

@@ -170,6 +170,10 @@ class Reassembler:
         if len(self._discarded) > self.max_open:
             self._discarded.popitem(last=False)
 
+    def awaits_repeats(self, datagram: Datagram) -> bool:
+        """Whether fragments that come again may still be added to a complete datagram."""
+        return self._recent.get(datagram.key) is datagram
+
     def drain(self) -> list[Datagram]:
         """Incomplete datagrams closed so far, by first frame; they are handed over and forgotten here."""
         closed = sorted(self._incomplete, key=_first_frame)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from analyzer.capture.records import Chunk, Note
+from analyzer.capture.records import NO_TIME, Chunk, Note
 from analyzer.capture.select import AH, ESP, ICMP, ICMPV6, IPV6_EXTENSIONS, TCP, UDP, Ports
 from analyzer.capture.tunnels import PROTOCOLS, UDP_PORTS
 from analyzer.wire import natt
@@ -73,6 +73,7 @@ class Singles:
         self._reassembler = Reassembler()
         self._streams = TcpStreams()
         self._complete: list[Datagram] = []
+        self._is_over = False
         self._drained = Drained()
         #: Packets of tunnels that came in fragments, since the last time: with what each carried.
         self.unwrapped: list[tuple[Datagram, IpPacket, bytes]] = []
@@ -100,9 +101,12 @@ class Singles:
         """Give what is finished, and forget it; of datagrams perhaps those only that were given up."""
         if not given_up_only:
             # Not before, since repeats of a fragment still join a datagram that is complete already.
-            for datagram in self._complete:
-                self._datagram(datagram)
-            self._complete.clear()
+            complete, self._complete = self._complete, []
+            for datagram in complete:
+                if not self._is_over and self._reassembler.awaits_repeats(datagram):
+                    self._complete.append(datagram)
+                else:
+                    self._datagram(datagram)
         for datagram in self._reassembler.drain():
             self._datagram(datagram)
         drained, self._drained = self._drained, Drained()
@@ -110,6 +114,7 @@ class Singles:
 
     def flush(self) -> None:
         """The capture is over: what is incomplete stays incomplete."""
+        self._is_over = True
         self._complete += self._reassembler.flush()
         self._tcp_records(self._streams.flush())
 
@@ -303,7 +308,8 @@ class Singles:
                 data=body[marker:wire],
                 wire=wire - marker,
                 frames=datagram.frames,
-                time=min(f.time for f in fragments),
+                time=min((f.time for f in fragments if f.time != NO_TIME), default=NO_TIME),
+                ended=max(f.time for f in fragments),
                 datagram=len(self._drained.datagrams) - 1,
                 src=datagram.src,
                 dst=datagram.dst,
@@ -348,6 +354,7 @@ class Singles:
                         wire=record.wire_length,
                         frames=record.frames,
                         time=record.time,
+                        ended=record.time,
                         datagram=MISSING,
                         src=src,
                         dst=dst,

@@ -7,7 +7,7 @@ reads these tables and nothing of the file.
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -313,6 +313,8 @@ class Wire:
     echoes: list[EchoRow] = field(default_factory=list)
     handshakes: list[HandshakeRow] = field(default_factory=list)
     names: list[NameRow] = field(default_factory=list)
+    #: For a frame its number if the file were in the order of time: tells what came before what.
+    place: Callable[[int], int] = int
 
 
 Table = TypeVar("Table", Packets, Datagrams, Messages)

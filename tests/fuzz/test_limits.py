@@ -22,7 +22,7 @@ UNITS = {" KiB": 1 << 10, " MiB": 1 << 20, " GiB": 1 << 30, " characters": 1, ""
 #: Constants that bound something, but not what an attacker sends: texts, samples, and what is part of another limit.
 NO_LIMITS = {
     "analyzer.capture.archive.MAX_NAME", "analyzer.capture.etl.host_drops.MAX_TOLD",
-    "analyzer.wire.link_fit.MAX_SAMPLE", "analyzer.wire.waiting.MAX_BYTES",
+    "analyzer.wire.waiting.MAX_BYTES",
 }  # fmt: skip
 
 

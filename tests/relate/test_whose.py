@@ -138,22 +138,12 @@ moments = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(0
 
 @given(moments, moments)
 def test_the_last_before_is_that_which_a_look_at_each_finds(messages, others):
-    """Columns are two keys and a time; frames are as in a capture, each once."""
-    frames = np.random.default_rng(0).permutation(len(messages) + len(others))
+    """Columns are two keys and a place; of what shares one (a Wi-Fi frame of several packets) messages come first."""
     first, second = (
-        {
-            "a": np.array([row[0] for row in rows], dtype=np.int64),
-            "b": np.array([row[1] for row in rows], dtype=np.int64),
-            "time": np.array([row[2] for row in rows], dtype=np.int64),
-            "frame": of_rows,
-        }
-        for rows, of_rows in ((messages, frames[: len(messages)]), (others, frames[len(messages) :]))
+        {name: np.array([row[i] for row in rows], dtype=np.int64) for i, name in enumerate(("a", "b", "place"))}
+        for rows in (messages, others)
     )
     found = _last_before(first, second, np.arange(len(others)), ("a", "b"))
-    for place, (a, b, time) in enumerate(others):
-        before = [
-            (row[2], first["frame"][i], i)
-            for i, row in enumerate(messages)
-            if row[:2] == (a, b) and (row[2], first["frame"][i]) < (time, second["frame"][place])
-        ]
-        assert found[place] == (max(before)[2] if before else MISSING)
+    for number, (a, b, place) in enumerate(others):
+        before = [(row[2], i) for i, row in enumerate(messages) if row[:2] == (a, b) and row[2] <= place]
+        assert found[number] == (max(before)[1] if before else MISSING)

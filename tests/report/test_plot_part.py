@@ -46,7 +46,8 @@ def test_a_part_begins_with_the_ike_sa_of_the_verdict(monkeypatch):
     # A flood of IKEv1, which no verdict is about, then four unanswered requests of one IKE SA.
     raw = hostile.ikev1_flood(20) + hostile.repeats(4)[24:]
     capture = read(raw)
-    assert capture.verdict.sa == 20
+    assert capture.verdict.sa is not None
+    assert capture.sas_seen[capture.verdict.sa].messages[0].frame == 21
     part, told = drawn_part(capture)
     assert part.messages["frame"].tolist() == [21, 22, 23, 24]
     assert told == "only frames 21 to 24, of 24, drawn"

@@ -86,7 +86,7 @@ def test_fragments_over_two_chunks():
     first, last = cut4(udp(bytes(4) + message((46, bytes([35]) + bytes(2000)), exchange=35)), 800)
     collector = collected([first, PLAIN])
     chunk = chunk_of([(last, len(last))])
-    chunk.first_frame, chunk.time[:] = 3, 10**18 + 2
+    chunk.first_frame, chunk.time[:] = 3, 10**18 + 2 * 10**9
     collector.feed(chunk, [Interface(0, 101)])
     assert collector.finish().messages.frame.tolist() == [2, 3]
 
@@ -180,6 +180,7 @@ def snapped(packet: bytes, size: int):
 def test_packets_cut_before_their_ike_header_are_as_good_as_lost(packet, header):
     for size in range(0, header):
         collector = snapped(packet, size)
+        collector.finish()
         if size in (header - 1, header - 20, 10, 0):
             assert [n.id for n in collector.notes()] == ["capture-lost-packets"], size
     assert snapped(packet, header).notes() == []
@@ -196,8 +197,8 @@ def test_no_more_messages_than_the_limit(monkeypatch):
     monkeypatch.setattr(collect, "MAX_MESSAGES", 2)
     collector = collected([PLAIN, PLAIN])
     collected([PLAIN], collector=collector)
-    assert [n.id for n in collector.notes()] == ["analysis-limit"]
     assert len(collector.finish().messages.frame) == 2
+    assert [n.id for n in collector.notes()] == ["analysis-limit"]
 
 
 def test_nothing_at_all():

@@ -101,7 +101,7 @@ def test_whole_packets(name):
 @pytest.mark.parametrize("cut", [cut4, cut6])
 def test_fragments_in_any_order(cut, order):
     pieces = cut(MARKED, 800, 1600)
-    taken = Taken(*(pieces[i] for i in order), flush=False)
+    taken = Taken(*(pieces[i] for i in order))
     (one,) = taken.messages
     assert one.data == IKE
     assert one.complete

@@ -70,7 +70,7 @@ def sweeps(echoes: Iterable[EchoRow], last: int) -> Mapping[tuple[str, str], Swe
     Parameters
     ----------
     echoes : iterable of EchoRow
-        In the order of capture.
+        In the order of time.
     last : int
         Time of the last packet of the capture, ns.
 
@@ -80,26 +80,28 @@ def sweeps(echoes: Iterable[EchoRow], last: int) -> Mapping[tuple[str, str], Swe
         By the addresses of who asks and who is asked.
     """
     asked: dict[tuple[str, str], dict[tuple[int, int, int], list[EchoRow]]] = defaultdict(lambda: defaultdict(list))
-    replied: dict[tuple[str, str], dict[tuple[int, int, int], EchoRow]] = defaultdict(dict)
+    # A reply that comes before its request is none.
+    replied: dict[tuple[str, str], dict[tuple[int, int, int], EchoRow | None]] = defaultdict(dict)
     for echo in echoes:
         number = echo.identifier, echo.sequence, echo.ip_length
         if echo.is_reply:
             # A reply carries the data of its request (RFC 792), so it is as long.
-            replied[echo.dst, echo.src].setdefault(number, echo)
+            known = number in asked[echo.dst, echo.src]
+            replied[echo.dst, echo.src].setdefault(number, echo if known else None)
         elif echo.df is not False:
             asked[echo.src, echo.dst][number].append(echo)
-    return {hosts: _sweep(requests, replied.get(hosts, {}), last) for hosts, requests in asked.items()}
+    return {hosts: _sweep(requests, replied.get(hosts, {}), last) for hosts, requests in asked.items() if requests}
 
 
 def _sweep(
-    asked: Mapping[tuple[int, int, int], list[EchoRow]], replied: Mapping[tuple[int, int, int], EchoRow], last: int
+    asked: Mapping[tuple[int, int, int], list[EchoRow]],
+    replied: Mapping[tuple[int, int, int], EchoRow | None],
+    last: int,
 ) -> Sweep:
     found: dict[int, list[tuple[EchoRow, EchoRow | None]]] = defaultdict(list)
     for number, requests in asked.items():
         # Of one number there is one request: the rest are copies that the capture holds twice.
         request, reply = requests[0], replied.get(number)
-        if reply is not None and reply.frame < request.frame:
-            reply = None
         if reply is not None or last - request.time >= PATIENCE:
             found[request.ip_length].append((request, reply))
     sizes = []
