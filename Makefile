@@ -3,26 +3,27 @@
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
 
-# The first Python on the path that is new enough; another one: make PYTHON=/path/to/python
-PYTHON ?= $(shell for python in python3.13 python3.12 python3.11 python3; do \
-	if $$python -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null; then echo $$python; break; fi; done)
+# The first Python that is new enough; another one: make PYTHON=/path/to/python
+PYTHON ?= $(shell sh make/python.sh)
 VENV := .venv
 BIN := $(VENV)/bin
-# Two -q: only errors. The build backend is installed like the rest, so that constraints.txt pins it too.
-PIP := $(BIN)/python -m pip --disable-pip-version-check --no-input -qq
+PIP := $(BIN)/python make/say.py $(BIN)/python -m pip --disable-pip-version-check --no-input install --progress-bar off
 CONSTRAINTS := --constraint constraints.txt
-INSTALL := $(PIP) install $(CONSTRAINTS) hatchling editables setuptools wheel && $(PIP) install --no-build-isolation $(CONSTRAINTS)
+# What builds is installed first and like the rest, so that constraints.txt pins it too.
+BUILD_TOOLS := $(shell sed -n 's/^\# build tools: //p' constraints.txt)
+INSTALL := $(PIP) $(CONSTRAINTS) $(BUILD_TOOLS) && $(PIP) --no-build-isolation $(CONSTRAINTS)
 # As an ordinary installation does; where PYTHONDONTWRITEBYTECODE is set, every start would compile anew.
 COMPILE := $(BIN)/python -m compileall -q analyzer
-APT := DEBIAN_FRONTEND=noninteractive apt-get -qq -o Dpkg::Use-Pty=0
-# A shell condition: the system's packages can be installed from here.
-CAN_INSTALL := [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null
+# Installs packages of the system, or says in one line which: its first argument is what they are needed for.
+SYSTEM = PYTHON=$(PYTHON) sh make/system.sh
 
+EXTRAS := test
 FUZZ_SECONDS ?= 60
 FILE ?= sample_pcaps/809-fragments-lost.pcapng
 export FILE
 
-.PHONY: help run test lint tshark mutation fuzz bench notebooks docs lab lab-test samples constraints clean
+.PHONY: help run quick test test-fresh test-daemons lint tshark baseline mutation fuzz bench notebooks docs lab lab-test samples \
+	constraints clean
 
 help: ## what can be made
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 20
@@ -33,22 +34,39 @@ run: $(VENV)/.run ## analyse the sample ticket, or another capture: make run FIL
 	$(BIN)/ike-analyzer analyze "$$FILE" --plot "out/$${name%.*}.png" || status=$$?; \
 	case $$status in 0|1|3) ;; *) exit $$status ;; esac # 1: found what is wrong; 3: the capture cannot tell
 
-test: $(VENV)/.test tshark lint ## install what the tests need, run them all
-	@$(BIN)/python -m pytest --numprocesses auto --maxprocesses 8
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8
+# What needs no other program, no network of processes and no long search; with every Python in make test-fresh.
+QUICK := -m "not (tshark or captures or large)" analyzer tests/rules tests/relate tests/frames tests/remedies \
+	tests/fresh tests/test_constraints.py tests/test_analysis.py
+
+quick: $(VENV)/.test ## the tests of single parts, without tshark: under a minute
+	@$(PYTEST) $(QUICK)
+
+test: $(VENV)/.test tshark lint ## install what the tests need, run them all: under six minutes
+	@$(PYTEST)
+
+# PARTS=python-3.12: one part of it. SUITE=test: with each Python all tests, not only the quick ones.
+test-fresh: $(VENV)/.test ## make run and make test where nothing is installed: in clones, and in a Debian 12 (as root)
+	@SUITE=$(SUITE) sh tests/fresh/run.sh $(PARTS)
+
+# Debian's Libreswan and strongSwan exclude each other: one of them is unpacked.
+test-daemons: $(VENV)/.test ## settings that we print, read by the daemons' own parsers (as root: installs them)
+	@$(SYSTEM) "The parsers of strongSwan, Libreswan, OpenIKED, tcpdump and iptables are needed" \
+		$$($(BIN)/python -m sample_pcaps.lab.live.requirements)
+	@$(BIN)/python -m sample_pcaps.lab.live.libreswan build/daemons
+	@$(BIN)/python -m pytest tests/daemons
 
 lint: $(VENV)/.test ## ruff and mypy
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy --no-error-summary
 
 tshark:
-	@command -v tshark >/dev/null && exit; \
-	if $(CAN_INSTALL); then \
-		echo "Installing tshark ..."; $(APT) update >/dev/null && \
-		$(APT) install -y --no-install-recommends tshark >/dev/null && exit; \
-	fi; \
-	echo "tshark is not installed; the tests that need it are skipped. To install it: apt-get install tshark (as root)"
+	@command -v tshark >/dev/null || $(SYSTEM) "The tests that need tshark are skipped" tshark || true
 
-mutation: $(VENV)/.test ## put faults into the rules and see the tests notice: make mutation MODULES=frg
+baseline: $(VENV)/.test ## what do we say otherwise than the frozen commit: make baseline BASELINE=--quick
+	@$(BIN)/python -m tests.baseline.run $(BASELINE)
+
+mutation: $(VENV)/.test ## put faults into rules and relate and see the tests notice: make mutation MODULES=frg
 	@$(BIN)/python -m tests.mutation.run $(MODULES)
 
 fuzz: $(VENV)/.test ## look for inputs that break a reader or parser: make fuzz FUZZ_SECONDS=600
@@ -75,11 +93,15 @@ lab-test: $(VENV)/.run ## four scenarios of the lab anew; the analyzer must say 
 samples: $(VENV)/.test ## make the sample captures again
 	@$(BIN)/python -m sample_pcaps.lab.maker --all
 
+# With the oldest Python: what is new enough for it runs on the others, which make test-fresh shows.
 constraints: ## pin the newest versions that work together
-	@$(MAKE) --no-print-directory VENV=build/constraints-venv CONSTRAINTS= build/constraints-venv/.test
-	@{ sed -n '/^#/p' constraints.txt; \
-	build/constraints-venv/bin/python -m pip freeze --exclude-editable | grep -E '^[A-Za-z0-9._-]+=='; } > build/constraints.txt
+	@rm -rf build/constraints-venv
+	@$(MAKE) --no-print-directory VENV=build/constraints-venv CONSTRAINTS=--upgrade PYTHON="$$(sh make/python.sh 3.11)" \
+		EXTRAS=test,fuzz build/constraints-venv/.test
+	@{ sed -n '/^#/p' constraints.txt; build/constraints-venv/bin/python -m pip freeze --all --exclude-editable | \
+		grep -E '^[A-Za-z0-9._-]+==' | grep -v '^pip==' | LC_ALL=C sort -f; } > build/constraints.txt
 	@mv build/constraints.txt constraints.txt
+	@sed -i.old "s/hatchling==[^\"]*/$$(grep '^hatchling==' constraints.txt)/" pyproject.toml && rm pyproject.toml.old
 	@rm -rf build/constraints-venv
 
 clean: ## remove everything that was made
@@ -95,17 +117,13 @@ $(VENV)/.run: $(BIN)/python pyproject.toml constraints.txt
 
 $(VENV)/.test: $(BIN)/python pyproject.toml constraints.txt
 	@echo "Installing into $(VENV), with what the tests need ..."
-	@$(INSTALL) --editable '.[test]'
+	@$(INSTALL) --editable '.[$(EXTRAS)]'
 	@$(COMPILE)
 	@touch $(VENV)/.run $@
 
 $(BIN)/python:
-	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11 or newer found. To install it: apt-get install python3 (as root)" >&2; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null && exit; \
-	venv=$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])'); \
-	if $(CAN_INSTALL); then \
-		echo "Installing $$venv ..."; $(APT) update >/dev/null && \
-		$(APT) install -y --no-install-recommends $$venv >/dev/null && exit; \
-	fi; \
-	echo "$(PYTHON) cannot create environments. To install what is missing: apt-get install $$venv (as root)" >&2; exit 1
+	@[ -n "$(PYTHON)" ] || { echo "No Python 3.11 or newer is here. To install it on Debian or Ubuntu:" \
+		"apt-get install python3 (as root; Ubuntu 22.04: python3.11)" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || $(SYSTEM) "$(PYTHON) cannot create environments" \
+		$$($(PYTHON) -c 'import sys; print("python%d.%d-venv" % sys.version_info[:2])')
 	@$(PYTHON) -m venv --clear $(VENV)

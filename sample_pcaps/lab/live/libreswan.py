@@ -9,6 +9,7 @@ from __future__ import annotations
 import os
 import re
 import subprocess
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -194,3 +195,10 @@ def telling(log: str) -> list[str]:
     lines = [re.sub(r"^\w+ +\d+ [\d:.]+: ", "", line) for line in log.splitlines() if _TELLING.search(line)]
     lines = [line for line in lines if '"vpn"' in line]
     return lines if len(lines) <= _MOST_TELLING else lines[: _MOST_TELLING - 1] + ["..."]
+
+
+if __name__ == "__main__":
+    try:
+        unpacked(Path(sys.argv[1]))
+    except LabError as error:
+        sys.exit(str(error))

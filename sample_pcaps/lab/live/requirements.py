@@ -6,6 +6,8 @@ import os
 import shutil
 from pathlib import Path
 
+from sample_pcaps.lab.live.libreswan import LIBRARIES
+
 #: program -> Debian package.
 PROGRAMS = {
     "ip": "iproute2",
@@ -25,8 +27,27 @@ PLUGINS = {
     "mgf1": "libstrongswan-standard-plugins",
     "curve25519": "libstrongswan-extra-plugins",
 }
+#: What tests/daemons need beside these: program -> Debian package. Libreswan is unpacked: see libreswan.py.
+PARSERS = {
+    "certutil": "libnss3-tools",
+    "iked": "openiked",
+    "iptables": "iptables",
+    "systemctl": "systemd",
+    "unshare": "util-linux",
+}
 _PLUGIN = "/usr/lib/ipsec/plugins/libstrongswan-{}.so"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+
+
+def packages() -> list[str]:
+    """Return the Debian packages that the lab and the tests with real parsers need.
+
+    Examples
+    --------
+    >>> {"charon-systemd", "openiked", "tcpdump", "libnss3"} <= set(packages())
+    True
+    """
+    return sorted({*PROGRAMS.values(), *PLUGINS.values(), *PARSERS.values(), *LIBRARIES.split()})
 
 
 def missing(root: bool | None = None, path: str = _PATH) -> str:
@@ -53,3 +74,7 @@ def missing(root: bool | None = None, path: str = _PATH) -> str:
     if packages:
         return f"missing: apt-get install --no-install-recommends {' '.join(sorted(packages))}"
     return "" if Path("/dev/net/tun").exists() else "missing: /dev/net/tun"
+
+
+if __name__ == "__main__":
+    print(*packages(), sep="\n")
