@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
@@ -34,14 +35,22 @@ class LastHeard(Mapping[tuple[str, int], int]):
         self._keys, self._times = keys[last], times[order[last]]
 
     def __getitem__(self, ends: tuple[str, int]) -> int:
+        place = self._place(ends)
+        if place is None:
+            raise KeyError(ends)
+        return int(self._times[place])
+
+    def __contains__(self, ends: object) -> bool:
+        return isinstance(ends, tuple) and self._place(ends) is not None
+
+    def _place(self, ends: tuple[str, int]) -> int | None:
         address, port = ends
         number = self._addresses.find(address)
-        if number is not None:
-            key = number << 16 | port
-            at = int(np.searchsorted(self._keys, key))
-            if at < len(self._keys) and self._keys[at] == key:
-                return int(self._times[at])
-        raise KeyError(ends)
+        if number is None:
+            return None
+        key = number << 16 | port
+        at = bisect_left(self._keys.data, key)
+        return at if at < len(self._keys) and self._keys[at] == key else None
 
     def __iter__(self) -> Iterator[tuple[str, int]]:
         return ((self._addresses.text(key >> 16), key & 0xFFFF) for key in self._keys.tolist())

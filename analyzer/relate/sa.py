@@ -213,18 +213,21 @@ class IkeSa:
         """IKE_AUTH as it looks from outside the encryption (see :mod:`analyzer.relate.authentication`)."""
         return Authentication(self.exchanges, self.messages)
 
-    def _esp(self, src: str, dst: str) -> int:
+    def _esp(self, sender: Role) -> int:
+        if not self.flows:
+            return 0
+        ends = (self.initiator, self.responder) if sender == "initiator" else (self.responder, self.initiator)
         text = self.messages[0].address_text
-        return sum(f.packets for f in self.flows if f.spi and text(f.src) == src and text(f.dst) == dst)
+        return sum(f.packets for f in self.flows if f.spi and (text(f.src), text(f.dst)) == ends)
 
     @lazy
     def esp_i_to_r(self) -> int:
         """ESP packets from initiator to responder since the SA began."""
-        return self._esp(self.initiator, self.responder)
+        return self._esp("initiator")
 
     @lazy
     def esp_r_to_i(self) -> int:
-        return self._esp(self.responder, self.initiator)
+        return self._esp("responder")
 
     @property
     def retransmits(self) -> int:

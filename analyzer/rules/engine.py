@@ -234,7 +234,10 @@ def _rank(rule: Rule, seen: Observation) -> Rank:
 
 def _lacking(sa: IkeSa, rule: Rule) -> str:
     """What evidence is missing for a rule; empty when it is all there."""
-    return next((reason for need in rule.needs if (reason := EVIDENCE[need](sa))), "")
+    for need in rule.needs:
+        if reason := EVIDENCE[need](sa):
+            return reason
+    return ""
 
 
 def _open_question(sa: IkeSa) -> str:

@@ -120,10 +120,10 @@ def only_500_is_silent(sa: IkeSa, exchange: Exchange) -> bool:
     if first.dport == NAT_T_PORT or first.over_tcp or exchange.responses or sa.side == "responder":
         return False
     heard = sa.capture.last_heard
-    last = heard.get((sa.responder, NAT_T_PORT))
-    if last is None or (sa.responder, first.dport) in heard:
+    begun = (sa.responder, NAT_T_PORT)
+    if begun not in heard or (sa.responder, first.dport) in heard:
         return False
-    return last >= exchange.times[0] or bool(begun_on_4500(sa))
+    return heard[begun] >= exchange.times[0] or bool(begun_on_4500(sa))
 
 
 def unanswered(sa: IkeSa, kinds: Sequence[int]) -> tuple[Exchange, ...]:
