@@ -271,6 +271,23 @@ def large_answers_lost(count: int) -> bytes:
     return pcap(packets, step=SECOND)
 
 
+def checks_in_tcp(count: int) -> bytes:
+    """Liveness checks over one TCP connection, without an answer; the third of four segments is sent twice."""
+    packets, at = [], 1
+    messages = [b"IKETCP", *(_framed(packet[28:]) for packet in login(1)[::2])]
+    messages += [_framed(request(1, INFORMATIONAL, n, bytes(28), inner=0)) for n in range(2, count + 2)]
+    for n, message in enumerate(messages):
+        head = struct.pack("!HHIIBBHHH", 40_000, 4500, at, 1, 0x50, 0x18, 0xFFFF, 0, 0)
+        packets += [ip(head + message, number=n, protocol=6)] * (2 if n % 4 == 2 else 1)
+        at += len(message)
+    return pcap(packets, step=SECOND)
+
+
+def _framed(message: bytes) -> bytes:
+    """As RFC 9329 section 3 puts it into a stream: length, non-ESP marker, message."""
+    return struct.pack("!HI", 6 + len(message), 0) + message
+
+
 # -- many IKE SAs of two hosts ----------------------------------------------------------------------------------------
 
 
@@ -414,6 +431,6 @@ CONVERSATIONS: dict[str, Callable[[int], bytes]] = {
         many_addresses, both_ask, interleaved_and_icmp_errors, interleaved_and_orphans, interleaved_and_answered,
         one_after_the_other, rekeyed_again, twice_each, the_same_bytes, failing_over_ipv6, failing_for_one_gateway,
         esp_of_many, lost_at_a_load_balancer, large_answers_lost, beside_tcp, beside_pings, beside_names,
-        answers_of_others,
+        answers_of_others, checks_in_tcp,
     )
 }  # fmt: skip
