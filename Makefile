@@ -22,7 +22,7 @@ FUZZ_SECONDS ?= 60
 FILE ?= sample_pcaps/809-fragments-lost.pcapng
 export FILE
 
-.PHONY: help run quick test test-fresh test-daemons lint tshark baseline mutation fuzz bench notebooks docs lab lab-test samples \
+.PHONY: help run quick test test-large test-fresh test-daemons lint tshark baseline mutation fuzz bench notebooks docs lab lab-test samples \
 	constraints clean
 
 help: ## what can be made
@@ -44,6 +44,9 @@ quick: $(VENV)/.test ## the tests of single parts, without tshark: under a minut
 
 test: $(VENV)/.test tshark lint ## install what the tests need, run them all: under six minutes
 	@$(PYTEST)
+
+test-large: $(VENV)/.test ## packed captures of 200 MB, in every packer
+	@$(PYTEST) -m large
 
 # PARTS=python-3.12: one part of it. SUITE=test: with each Python all tests, not only the quick ones.
 test-fresh: $(VENV)/.test ## make run and make test where nothing is installed: in clones, and in a Debian 12 (as root)
@@ -93,16 +96,8 @@ lab-test: $(VENV)/.run ## four scenarios of the lab anew; the analyzer must say 
 samples: $(VENV)/.test ## make the sample captures again
 	@$(BIN)/python -m sample_pcaps.lab.maker --all
 
-# With the oldest Python: what is new enough for it runs on the others, which make test-fresh shows.
 constraints: ## pin the newest versions that work together
-	@rm -rf build/constraints-venv
-	@$(MAKE) --no-print-directory VENV=build/constraints-venv CONSTRAINTS=--upgrade PYTHON="$$(sh make/python.sh 3.11)" \
-		EXTRAS=test,fuzz build/constraints-venv/.test
-	@{ sed -n '/^#/p' constraints.txt; build/constraints-venv/bin/python -m pip freeze --all --exclude-editable | \
-		grep -E '^[A-Za-z0-9._-]+==' | grep -v '^pip==' | LC_ALL=C sort -f; } > build/constraints.txt
-	@mv build/constraints.txt constraints.txt
-	@sed -i.old "s/hatchling==[^\"]*/$$(grep '^hatchling==' constraints.txt)/" pyproject.toml && rm pyproject.toml.old
-	@rm -rf build/constraints-venv
+	@MAKE="$(MAKE)" sh make/constraints.sh
 
 clean: ## remove everything that was made
 	@rm -rf $(VENV) build dist out .pytest_cache .mypy_cache .ruff_cache .hypothesis

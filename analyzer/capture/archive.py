@@ -15,15 +15,16 @@ from typing import Any, BinaryIO, cast
 
 from analyzer.capture.budget import Budget
 from analyzer.capture.compressed import packer_of
+from analyzer.capture.member import Member
 from analyzer.capture.reading import FileReader
 from analyzer.capture.records import Note
 from analyzer.capture.sniff import ARCHIVES, is_foreign, kind_of, refusal
 from analyzer.capture.source import CHUNK_BYTES, open_window, reader_of
 from analyzer.capture.spool import spooled
-from analyzer.capture.tar import TarMember, tar_members
+from analyzer.capture.tar import tar_members
 from analyzer.capture.text import printable
 from analyzer.capture.window import Window
-from analyzer.capture.zip import ZipMember, zip_members
+from analyzer.capture.zip import zip_members
 from analyzer.errors import InputError
 
 #: Members of an archive that are looked at, and captures that are read of them; archives inside count along.
@@ -191,7 +192,7 @@ class _Visit:
             if opened is not None:
                 opened.close()
 
-    def _zip(self, window: Window) -> Iterator[ZipMember]:
+    def _zip(self, window: Window) -> Iterator[Member]:
         """The plain files of a ZIP archive."""
         file = spooled(window)
         if self._budget.claim():
@@ -202,7 +203,7 @@ class _Visit:
             if file is not window.file:
                 file.close()
 
-    def _tar(self, window: Window) -> Iterator[TarMember]:
+    def _tar(self, window: Window) -> Iterator[Member]:
         """The plain files of a tar archive."""
         yield from tar_members(cast(BinaryIO, io.BufferedReader(_Rest(window, self._budget))), self._budget)
 

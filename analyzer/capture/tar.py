@@ -14,6 +14,7 @@ from typing import Any, BinaryIO, cast
 
 from analyzer.capture import sparse
 from analyzer.capture.budget import Budget
+from analyzer.capture.member import CUT, Member
 from analyzer.capture.sniff import is_tar
 
 BLOCK = 512
@@ -31,21 +32,9 @@ _PIECES = (b"GNU.sparse.offset", b"GNU.sparse.numbytes")
 
 _PIECE = 1 << 16
 
-_CUT = "the archive is damaged or cut off: what follows was not read"
 _NO_MAP = "is a file with holes, and the archive does not tell rightly where they are: it was not read"
 _TOO_LONG = f"its description in the archive is longer than {MAX_EXTRA >> 20} MiB: it was not read"
 _OTHER_PART = "is the rest of a file that began in another archive: it was not read"
-
-
-@dataclass(frozen=True, slots=True)
-class TarMember:
-    """A plain file: its name as recorded, and its bytes, to be read before the next member is asked for.
-
-    ``body`` is what is wrong, in words, where there are no bytes to read; without a name, no member follows.
-    """
-
-    name: str
-    body: BinaryIO | str
 
 
 @dataclass(slots=True)
@@ -60,7 +49,7 @@ class _Described:
     pieces: list[str] = field(default_factory=list)
 
 
-def tar_members(stream: BinaryIO, budget: Budget) -> Iterator[TarMember]:
+def tar_members(stream: BinaryIO, budget: Budget) -> Iterator[Member]:
     """The plain files of a tar archive.
 
     Examples
@@ -94,13 +83,13 @@ def tar_members(stream: BinaryIO, budget: Budget) -> Iterator[TarMember]:
         size = size if about.size is None else about.size
         body = Slice(stream, size)
         if kind in _FILES:
-            yield TarMember(about.name or _name(header), _content(kind, about, body, holes, budget))
+            yield Member(about.name or _name(header), _content(kind, about, body, holes, budget))
         if _pass_over(stream, body.left):
             break
         _pass_over(stream, -size % BLOCK)
         about, is_announced = _Described(), False
     if header.strip(b"\0") or is_announced:
-        yield TarMember("", _CUT)
+        yield Member("", CUT)
 
 
 def _content(kind: bytes, about: _Described, body: Slice, holes: sparse.Holes | None, budget: Budget) -> BinaryIO | str:

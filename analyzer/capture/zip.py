@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from analyzer.capture.budget import Budget
+from analyzer.capture.member import CUT, Member
 from analyzer.capture.records import Note
 
 #: Longest list of the members that is read, bytes.
@@ -48,21 +49,9 @@ _FARTHEST = 1 << 40
 _IS_ENCRYPTED = "is encrypted; unpack it with its password first"
 _IS_RARE = "is packed in a way that cannot be unpacked here; unpack it first"
 _IS_DAMAGED = "is damaged in the archive"
-_CUT = "the archive is damaged or cut off: what follows was not read"
 
 
-@dataclass(frozen=True, slots=True)
-class ZipMember:
-    """A plain file: its name as recorded, and its bytes, to be read before the next member is asked for.
-
-    ``body`` is what is wrong, in words, where there are no bytes to read; without a name, no member follows.
-    """
-
-    name: str
-    body: BinaryIO | str
-
-
-def zip_members(file: BinaryIO, budget: Budget) -> Iterator[ZipMember]:
+def zip_members(file: BinaryIO, budget: Budget) -> Iterator[Member]:
     """The plain files of a ZIP archive.
 
     Examples
@@ -81,26 +70,26 @@ def zip_members(file: BinaryIO, budget: Budget) -> Iterator[ZipMember]:
     except _DAMAGED:
         return _front_to_back(file, budget)
     # Where the first members are not in the list, it is that of another archive: one behind this one, or inside it.
-    if min((entry.header_offset for entry in archive.infolist()), default=0) > 0:
+    if min((entry.header_offset for entry in archive.infolist()), default=1) > 0:
         return _front_to_back(file, budget)
     return _as_listed(archive, budget)
 
 
-def _as_listed(archive: zipfile.ZipFile, budget: Budget) -> Iterator[ZipMember]:
+def _as_listed(archive: zipfile.ZipFile, budget: Budget) -> Iterator[Member]:
     for entry in archive.infolist():
         mode = entry.external_attr >> 16
         if entry.filename.endswith("/") or (stat.S_IFMT(mode) not in (0, stat.S_IFREG)):
             continue
         refused = _refused(entry.flag_bits, entry.compress_type)
         if refused:
-            yield ZipMember(entry.filename, refused)
+            yield Member(entry.filename, refused)
             continue
         try:
             body = archive.open(entry)
         except _DAMAGED:
-            yield ZipMember(entry.filename, _IS_DAMAGED)
+            yield Member(entry.filename, _IS_DAMAGED)
         else:
-            yield ZipMember(entry.filename, cast(BinaryIO, _Listed(cast(BinaryIO, body), budget)))
+            yield Member(entry.filename, cast(BinaryIO, _Listed(cast(BinaryIO, body), budget)))
 
 
 def _refused(flags: int, method: int) -> str:
@@ -190,7 +179,7 @@ class _Header:
     following: int
 
 
-def _front_to_back(file: BinaryIO, budget: Budget) -> Iterator[ZipMember]:
+def _front_to_back(file: BinaryIO, budget: Budget) -> Iterator[Member]:
     at: int | None = 0
     while at is not None:
         header = _header_at(file, at)
@@ -204,9 +193,9 @@ def _front_to_back(file: BinaryIO, budget: Budget) -> Iterator[ZipMember]:
             continue
         if not header.name.endswith("/"):
             refused = _refused(header.flags, header.method)
-            yield ZipMember(header.name, refused or cast(BinaryIO, _Unlisted(file, header, budget)))
+            yield Member(header.name, refused or cast(BinaryIO, _Unlisted(file, header, budget)))
         at = None if header.packed is None else header.start + header.packed + header.following
-    yield ZipMember("", _CUT)
+    yield Member("", CUT)
 
 
 def _behind_list(file: BinaryIO, at: int) -> int:

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 from analyzer.capture import budget as limits
 from analyzer.capture import sparse
 from analyzer.capture.budget import Budget
-from analyzer.capture.tar import MAX_EXTRA, TarMember, tar_members
+from analyzer.capture.member import Member
+from analyzer.capture.tar import MAX_EXTRA, tar_members
 from tests.capture.test_archive import PCAP, seen
 
 Segments = list[tuple[int, int]]
@@ -102,7 +103,7 @@ def contents(raw: bytes) -> list[tuple[str, bytes | str]]:
     return [(m.name, body_of(m)) for m in tar_members(io.BytesIO(raw), Budget())]
 
 
-def body_of(member: TarMember) -> bytes | str:
+def body_of(member: Member) -> bytes | str:
     return member.body if isinstance(member.body, str) else member.body.read()
 
 

@@ -17,6 +17,7 @@ from hypothesis import strategies as st
 
 from analyzer.capture import budget as limits
 from analyzer.capture.budget import Budget
+from analyzer.capture.member import CUT
 from analyzer.capture.zip import zip_members
 from tests.capture.test_archive import PCAP, seen
 from tests.capture.test_pcap import header, record
@@ -28,8 +29,6 @@ FILES = {
     "a.pcap": PCAP, "empty.txt": b"", "logs/long.pcap": LONG, "noise": os.urandom(700_000),
     "signatures": b"PK\7\x08" * 999, "b.pcap": LONG[:5000],
 }  # fmt: skip
-CUT = "the archive is damaged or cut off: what follows was not read"
-
 Members = list[tuple[str, bytes | str]]
 
 
@@ -188,6 +187,14 @@ def test_archives_behind_one_another(pipe: bool) -> None:
     """zipfile reads the last one, whose list is the one at the end."""
     first, second, third = (zipped({name: PCAP}, pipe=pipe, zip64=pipe) for name in ("a.pcap", "b.pcap", "c.pcap"))
     assert contents(first + second + third) == [("a.pcap", PCAP), ("b.pcap", PCAP), ("c.pcap", PCAP)]
+
+
+def test_a_list_that_names_nothing() -> None:
+    """Sizes of the list that are damaged to zero are no empty archive."""
+    raw = zipped(FILES)
+    end = raw[:-22] + struct.pack("<4sHHHHIIH", b"PK\5\6", 0, 0, 0, 0, 0, directory_of(raw), 0)
+    assert contents(end) == list(FILES.items())
+    assert contents(zipped({})) == []
 
 
 def test_names_are_read_as_in_the_list() -> None:

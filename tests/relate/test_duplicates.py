@@ -133,14 +133,14 @@ class TestFragments:
         auth = exchange(sa, numbers.IKE_AUTH)
         assert (auth.attempts, auth.request.complete) == (2, False)
 
-
     def test_of_fragments_whose_first_one_was_lost(self):
         made = [(t, p) for t, p in self.packets() if int.from_bytes(p[6:8], "big") & 0x1FFF or not p[6] & 0x20]
         once = of_packets(made).sas_seen[0].orphans
         made += [(t + 2_000, p) for t, p in made]
         assert of_packets(sorted(made, key=lambda p: p[0])).sas_seen[0].orphans == tuple(
             # Only the frame numbers are others.
-            (twice, src, dst) for (_, src, dst), twice in zip(once, (5, 7, 9, 11), strict=True)
+            (twice, src, dst)
+            for (_, src, dst), twice in zip(once, (5, 7, 9, 11), strict=True)
         )
 
 

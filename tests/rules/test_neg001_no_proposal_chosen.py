@@ -20,9 +20,7 @@ def test_weak(name):
     assert _weak_parts(f"AES_CBC-256/{name}/ECP256") == [name.partition("-")[0]]
 
 
-@pytest.mark.parametrize(
-    ("name", "number"), [("MODP768", 1), ("MODP1024", 2), ("MODP1536", 5), ("MODP1024_160", 22)]
-)
+@pytest.mark.parametrize(("name", "number"), [("MODP768", 1), ("MODP1024", 2), ("MODP1536", 5), ("MODP1024_160", 22)])
 def test_weak_groups(name, number):
     assert _weak_parts(f"AES_CBC-256/{name}") == [f"{name} (group {number})"]
 

@@ -40,9 +40,7 @@ class TestEchoes:
         # ``ping -f -l 1472``: 20 of IP and 8 of ICMP header make 1500 (domain.md 5.6).
         wire = of_ladder("+0 C > S ICMP echo-request size 1500 df\n+0.02 C < S ICMP echo-reply size 1500\n")
         request, reply = wire.echoes
-        assert request == EchoRow(
-            1, request.time, "10.0.0.2", "203.0.113.7", False, request.identifier, 1, 1500, True
-        )
+        assert request == EchoRow(1, request.time, "10.0.0.2", "203.0.113.7", False, request.identifier, 1, 1500, True)
         assert (reply.src, reply.is_reply, reply.ip_length, reply.df) == ("203.0.113.7", True, 1500, False)
         assert (reply.identifier, reply.sequence) == (request.identifier, request.sequence)
 

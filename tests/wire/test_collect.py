@@ -108,9 +108,7 @@ def test_a_flood_is_drained_before_its_chunk_ends(monkeypatch):
         wire = collector.finish()
         m, p = wire.messages, wire.packets
         carriers = [p.frame[p.datagram == number].tolist() for number in m.datagram.tolist()]
-        told = [
-            (wire.datagram_frames.get(number), wire.datagram_missing.get(number)) for number in m.datagram.tolist()
-        ]
+        told = [(wire.datagram_frames.get(number), wire.datagram_missing.get(number)) for number in m.datagram.tolist()]
         return m.frame.tolist(), m.complete.tolist(), carriers, told, wire.message_frames, p.frame.tolist()
 
     usual = tables()

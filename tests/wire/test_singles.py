@@ -39,10 +39,7 @@ def options(protocol: int) -> bytes:
 def cut4(datagram: bytes, *at: int, protocol: int = 17) -> list[bytes]:
     """IPv4 fragments of a payload, cut at multiples of 8."""
     edges = [0, *at, len(datagram)]
-    return [
-        ipv4(datagram[a:b], protocol, (0x2000 if b < len(datagram) else 0) | a // 8)
-        for a, b in pairwise(edges)
-    ]
+    return [ipv4(datagram[a:b], protocol, (0x2000 if b < len(datagram) else 0) | a // 8) for a, b in pairwise(edges)]
 
 
 def cut6(datagram: bytes, *at: int, protocol: int = 17) -> list[bytes]:
