@@ -22,7 +22,7 @@ FUZZ_SECONDS ?= 60
 FILE ?= sample_pcaps/809-fragments-lost.pcapng
 export FILE
 
-.PHONY: help run quick test test-large test-fresh test-daemons lint tshark baseline mutation fuzz bench notebooks docs lab lab-test samples \
+.PHONY: help run quick test test-large test-fresh test-daemons lint programs baseline mutation fuzz bench notebooks docs lab lab-test samples \
 	constraints clean
 
 help: ## what can be made
@@ -42,7 +42,7 @@ QUICK := -m "not (tshark or captures or large)" analyzer tests/rules tests/relat
 quick: $(VENV)/.test ## the tests of single parts, without tshark: under a minute
 	@$(PYTEST) $(QUICK)
 
-test: $(VENV)/.test tshark lint ## install what the tests need, run them all: under six minutes
+test: $(VENV)/.test programs lint ## install what the tests need, run them all: under six minutes
 	@$(PYTEST)
 
 test-large: $(VENV)/.test ## packed captures of 200 MB, in every packer
@@ -63,8 +63,9 @@ lint: $(VENV)/.test ## ruff and mypy
 	@$(BIN)/ruff check --quiet
 	@$(BIN)/mypy --no-error-summary
 
-tshark:
-	@command -v tshark >/dev/null || $(SYSTEM) "The tests that need tshark are skipped" tshark || true
+programs:
+	@for program in tshark git; do \
+		command -v $$program >/dev/null || $(SYSTEM) "The tests that need $$program are skipped" $$program || true; done
 
 baseline: $(VENV)/.test ## what do we say otherwise than the frozen commit: make baseline BASELINE=--quick
 	@$(BIN)/python -m tests.baseline.run $(BASELINE)

@@ -101,6 +101,7 @@ class Reassembler:
         self._recent: OrderedDict[Key, Datagram] = OrderedDict()
         self._discarded: OrderedDict[Key, _Discarded] = OrderedDict()
         self._incomplete: deque[Datagram] = deque()
+        self._latest = 0
         self._live_bytes = 0
         self._incomplete_bytes = 0
 
@@ -126,7 +127,9 @@ class Reassembler:
         """
         fragment.offset, fragment.length = max(0, fragment.offset), max(0, fragment.length)
         fragment.data = fragment.data[: max(0, min(fragment.length, MAX_PAYLOAD - fragment.offset))]
-        self._expire(fragment.time)
+        # One fragment later than it could: its neighbour may stand in the wrong order.
+        self._expire(min(fragment.time, self._latest))
+        self._latest = fragment.time
         if self._swallowed(key, fragment) or self._repeats_completed(key, fragment):
             return None
         datagram = self._datagram_for(key, fragment)

@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer.capture.records import NO_TIME
 from analyzer.wire import flows
 from analyzer.wire.flows import Flows
 
@@ -54,3 +55,14 @@ def test_flows_beyond_the_limit_are_told(monkeypatch):
 @pytest.mark.parametrize("count", [0, 1])
 def test_no_packets_and_one(count):
     assert len(fed([[(0, 1, 0, 0, 7, 100)] * count]).all()) == count
+
+
+def test_first_and_last_are_the_earliest_and_the_latest():
+    """Where times go back for good, they are those of the first and the last in the file."""
+    for by_time, expected in ((True, (3, 9)), (False, (5, 7))):
+        totals = Flows()
+        for times in ([5, 3], [NO_TIME, 9, 7]):
+            count = len(times)
+            totals.add(*np.zeros((6, count), np.int64), np.array(times, np.int64), np.arange(count))
+        (flow,) = totals.all(by_time=by_time)
+        assert (flow.first, flow.last) == expected

@@ -143,6 +143,22 @@ def test_when_it_is_settled(lead: int) -> None:
     assert len(rest_of(held)) == lead
 
 
+@pytest.mark.parametrize(("others", "looks"), [(4, 0), (5, 5)])
+def test_others_are_looked_at_where_they_are_not_fewer(
+    monkeypatch: pytest.MonkeyPatch, others: int, looks: int
+) -> None:
+    """Each look takes the general decoder: a capture with some ARP beside its IP does without."""
+    seen: list[bytes] = []
+
+    def look(link: int, frame: bytes, wire: int, *, surely: bool) -> bool:
+        seen.append(frame)
+        return False
+
+    monkeypatch.setattr(link_fit, "_has_ip", look)
+    assert links(*[FRAMES[1]] * 5, *[ARP] * others, declared=1) == ([1] * (5 + others), [])
+    assert len(set(seen)) == (looks > 0) and len(seen) == looks * len(link_fit.NAMES) - looks
+
+
 def test_what_is_held_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(link_fit, "MAX_HELD", 10 * len(ARP))
     fit = LinkTypes()
