@@ -23,7 +23,7 @@ from analyzer.wire.ike import IKE
 from analyzer.wire.reassembly import Reassembler
 from sample_pcaps.lab import pcapng_writer
 from tests.fuzz import hostile
-from tests.fuzz.conversations import interleaved_and_icmp_errors, interleaved_and_orphans
+from tests.fuzz.crowds import interleaved_and_icmp_errors, interleaved_and_orphans
 from tests.fuzz.hostile import FLOODS, SERVER, VENDOR, ike, ip, payload, pcap, udp
 from tests.fuzz.measured import measured, peak_of
 from tests.fuzz.targets import check

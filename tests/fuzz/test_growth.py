@@ -22,7 +22,9 @@ from analyzer.frames.contracts import CONTRACTS
 from analyzer.relate import neighbours, strays
 from analyzer.report import comparison_text, validation_text
 from tests.fuzz.conversations import CONVERSATIONS
+from tests.fuzz.crowds import CROWDS
 
+TALKS = CONVERSATIONS | CROWDS
 OURS = Path(analyzer.__file__).parent
 
 #: How much of a conversation is looked at, and twice as much.
@@ -83,9 +85,9 @@ PLOTS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name, work", [*product(CONVERSATIONS, (texts, frames)), *((name, plot) for name in PLOTS)])
+@pytest.mark.parametrize("name, work", [*product(TALKS, (texts, frames)), *((name, plot) for name in PLOTS)])
 def test_no_function_is_called_much_more_than_twice_as_often_for_twice_as_much(name, work):
-    make = CONVERSATIONS[name]
+    make = TALKS[name]
     work(make(3))  # what is done once only, as reading the registries
     little, much = (calls(partial(work, make(count))) for count in (FEW, 2 * FEW))
     grown = {what: (little[what], count) for what, count in much.items() if count > MOST * little[what] + ASIDE}
@@ -108,4 +110,4 @@ VERDICTS = {
 @pytest.mark.parametrize("name", VERDICTS)
 @pytest.mark.parametrize("count", [20, 500])
 def test_its_length_changes_nothing_of_a_verdict(name, count):
-    assert read(CONVERSATIONS[name](count)).verdict.id == VERDICTS[name]
+    assert read(TALKS[name](count)).verdict.id == VERDICTS[name]
