@@ -63,6 +63,7 @@ def test_first_and_last_are_the_earliest_and_the_latest():
         totals = Flows()
         for times in ([5, 3], [NO_TIME, 9, 7]):
             count = len(times)
-            totals.add(*np.zeros((6, count), np.int64), np.array(times, np.int64), np.arange(count))
+            columns = [*np.zeros((6, count), np.int64), np.array(times, np.int64), np.arange(count)]
+            totals.add(*columns)
         (flow,) = totals.all(by_time=by_time)
         assert (flow.first, flow.last) == expected
