@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -17,6 +18,11 @@ from analyzer.capture.programs import found
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_SKIP = os.environ.get("IKE_ANALYZER_NO_SKIP", "") not in ("", "0")
+
+# A shell's "&" and nohup let a process ignore signals, and so all that it starts: tests send them to their children.
+for _name in ("SIGINT", "SIGHUP", "SIGTERM"):
+    if signal.getsignal(_number := getattr(signal, _name, signal.SIGINT)) == signal.SIG_IGN:
+        signal.signal(_number, signal.default_int_handler if _name == "SIGINT" else signal.SIG_DFL)
 
 # A machine that does other work at the same time is no reason to fail: no deadline. In CI the same examples each time.
 settings.register_profile("ci", deadline=None, derandomize=True, print_blob=True, database=None)

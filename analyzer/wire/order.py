@@ -69,11 +69,11 @@ class Order:
     >>> order.of(np.array([1, 2, 3, 4]), np.array([0, 2, 1, 3]) * 10**9)
     array([0, 2, 1, 3])
 
-    From the third on, the clock is two seconds behind:
+    From the third on, the clock is five seconds behind:
 
     >>> order = Order()
-    >>> order.add(1, np.array([5, 6, 3, 4]) * 10**9)
-    >>> order.of(np.array([1, 2, 3, 4]), np.array([5, 6, 3, 4]) * 10**9)
+    >>> order.add(1, np.array([5, 6, 2, 3]) * 10**9)
+    >>> order.of(np.array([1, 2, 3, 4]), np.array([5, 6, 2, 3]) * 10**9)
     array([0, 1, 2, 3])
     """
 

@@ -81,8 +81,10 @@ class EtlClock:
         """
         if not self.frequency:
             return np.full(len(ticks), NO_TIME)
-        # A difference that overflows comes out as something; what is too far is judged in floating point, safely.
-        far = np.abs(ticks.astype(np.float64) - self.first) >= float(_FARTHEST) * self.frequency
+        # A difference that overflows comes out as something; what is too far is judged in floating point, safely: one
+        # that is nearly too far lies beyond what 64 bits hold only where floating point says at least 2^63.
+        distance = np.abs(ticks.astype(np.float64) - self.first)
+        far = distance >= min(float(_FARTHEST) * self.frequency, 2.0**63)
         seconds, rest = np.divmod(ticks - np.int64(self.first), np.int64(self.frequency))
         times = self.start + np.where(far, 0, seconds) * _SECOND + rest * _SECOND // self.frequency
         return np.where(far, NO_TIME, times)
