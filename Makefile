@@ -36,7 +36,7 @@ run: $(VENV)/.run ## analyse the sample ticket, or another capture: make run FIL
 
 PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8
 # What needs no other program, no network of processes and no long search; with every Python in make test-fresh.
-QUICK := -m "not (tshark or captures or large)" analyzer tests/rules tests/relate tests/frames tests/remedies \
+QUICK := -m "not (tshark or captures or large)" analyzer tests/rules tests/frames tests/remedies \
 	tests/fresh tests/test_constraints.py tests/test_analysis.py
 
 quick: $(VENV)/.test ## the tests of single parts, without tshark: under a minute
