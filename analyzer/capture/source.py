@@ -18,8 +18,8 @@ from analyzer.errors import InputError
 
 CHUNK_BYTES = 16 << 20
 
-#: Bytes looked at to tell what an input is. What is only unpacked, or passed through to find the members of a tar
-#: archive, is read so many at a time, too: several of those may lie around one capture.
+#: Bytes looked at to tell what an input is. What is only unpacked, and archives, are read so many at a time, too:
+#: several of those may lie around one capture.
 _FIRST = 1 << 18
 #: Bytes read at a time while decoders take much memory beside.
 _BESIDE_DECODERS = 2 << 20
@@ -123,8 +123,8 @@ def open_window(
             window = unpacked(window, packer, budget, first)
             if packer_of(window.head):
                 raise InputError(f"{name}: is packed twice ({packer_of(window.head)} in {packer}); unpack it first")
-        if kind_of(window.head) != "tar" and not window.at_end:
-            window.advance(0, min(_BESIDE_DECODERS, chunk_bytes) if budget.memory else chunk_bytes)
+        if kind_of(window.head) not in ARCHIVES:
+            window.holding(0, min(_BESIDE_DECODERS, chunk_bytes) if budget.memory else chunk_bytes)
     except InputError:
         window.close()
         raise
