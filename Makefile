@@ -64,7 +64,7 @@ lint: $(VENV)/.test ## ruff and mypy
 	@$(BIN)/mypy --no-error-summary
 
 programs:
-	@for program in tshark git; do \
+	@for program in tshark tcpdump git; do \
 		command -v $$program >/dev/null || $(SYSTEM) "The tests that need $$program are skipped" $$program || true; done
 
 baseline: $(VENV)/.test ## what do we say otherwise than the frozen commit: make baseline BASELINE=--quick

@@ -67,6 +67,8 @@ def owned(table: MessageTable, rows: Ints, begins: Ints) -> Owned:
         return Owned({}, {}, disturbed)
     number = np.repeat(np.arange(len(begins) - 1), np.diff(begins))
     chosen = np.flatnonzero(_between(disturbed, wire.messages.src[rows], wire.messages.dst[rows]))
+    if not len(chosen):  # all of it is between hosts of which no IKE is here
+        return Owned({}, {}, disturbed)
     rows, number = rows[chosen], number[chosen]
     messages = _of_messages(table, rows)
     return Owned(

@@ -49,6 +49,11 @@ class TestIcmpErrors:
         one, other = forth(init(1)), forth(init(2))
         assert seen(other, unreachable(one, octets=60), one) == [([], {}, []), ([2], {}, [])]
 
+    def test_an_spi_between_hosts_of_which_no_ike_is_here(self):
+        """A quote whose addresses were damaged: it names the IKE SA, and is between others."""
+        elsewhere = ip(udp(init(1)), address(77), address(78), number=1)
+        assert seen(forth(init(1)), unreachable(elsewhere, octets=60)) == [([], {}, [])]
+
     def test_by_the_ports(self):
         """The first one had gone on to port 4500 when the second began on 500."""
         moved = ip(udp(bytes(4) + request(1, AUTH, 1), 4500, 4500), CLIENT, SERVER, number=0)
