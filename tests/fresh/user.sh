@@ -22,5 +22,5 @@ done
 
 sh tests/fresh/inside.sh "$system" root sh make/system.sh "" python3-venv
 sh tests/fresh/inside.sh "$system" user make run
-sh tests/fresh/inside.sh "$system" user make test
+sh tests/fresh/inside.sh "$system" user make "${SUITE:-test}"
 rm -rf "$system"
