@@ -1,12 +1,13 @@
 """What must hold of each case (:mod:`tests.rules.cases`): the claims that its text makes, and those made for all.
 
-Each function takes a case and fails with all that the rules said of it. :mod:`tests.rules.test_cases` runs them, and
-tests/mutation runs them against rules that were changed on purpose.
+Each function takes a case and fails with all that the rules said of it. :mod:`tests.rules.test_cases` runs them all for
+each case, and tests/mutation runs them against rules that were changed on purpose.
 """
 
 from __future__ import annotations
 
 import re
+import traceback
 from typing import Any
 
 import analyzer
@@ -145,6 +146,19 @@ CLAIMS = (
     texts_are_whole_sentences,
     what_is_wrong_comes_with_a_remedy,
 )
+
+
+def failed_claims(case: Case) -> list[str]:
+    """Each claim that does not hold, with what the rules said; a claim that breaks the analyzer counts as failed."""
+    failed = []
+    for claim in CLAIMS:
+        try:
+            claim(case)
+        except AssertionError as error:
+            failed.append(f"{claim.__name__.replace('_', ' ')}: {error}")
+        except Exception:
+            failed.append(f"{claim.__name__.replace('_', ' ')}: {traceback.format_exc()}")
+    return failed
 
 
 def _said(capture: analyzer.Capture) -> str:
