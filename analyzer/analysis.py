@@ -137,6 +137,7 @@ def _analysed(
     _collect(reader, dates, collector)
     # What is open at the end is closed first: that, too, can meet a limit.
     wire = collector.finish()
+    wire.misdated = dates.bounds
     notes = [*reader.notes, *dates.notes, *collector.notes()]
     return Capture(
         path=path,

@@ -6,7 +6,9 @@ more than :data:`FAR` from each of the two records before it and the two behind 
 that from each other. Two records that agree with one another are no damage.
 
 A lone record keeps its bytes (it may be IKE). Its date counts for nothing: not for the first or last time, no gap, no
-wait. It came between its neighbours, so the middle between them is taken for its time.
+wait. It came between its neighbours, so the middle between them is taken for its time, and both are remembered: what
+must have been "at the same time" must have been so by either. Of a file with more than :data:`MANY` of them no time is
+relied on.
 """
 
 from __future__ import annotations
@@ -23,6 +25,9 @@ from analyzer.capture.records import NO_TIME, Chunk, Note
 #: How far apart records of one capture may lie, ns.
 FAR = NEAR * 1_000_000_000
 
+#: Lone records whose bounds are remembered.
+MANY = 1_000
+
 #: Records on either side that are asked.
 _ASIDE = 2
 
@@ -38,14 +43,16 @@ class Dates:
     >>> lone(np.array([0, second, 20_000 * day, 20_000 * day + second])).any()
     np.False_
     >>> between(np.array([10, 20, 20_000 * day, 40, 50]), 2)
-    30
+    (20, 40)
     """
 
     def __init__(self) -> None:
         self.notes: list[Note] = []
+        #: For the frames of the first lone records the times between which they came, ns.
+        self.bounds: dict[int, tuple[int, int]] = {}
         self._before: Ints = np.full(_ASIDE, NO_TIME)
         self._held: list[Chunk] = []  # copies of records that those behind them decide on
-        self._count, self._first = 0, 0
+        self._count = 0
 
     def steady(self, chunks: Iterable[Chunk]) -> Iterator[Chunk]:
         """The same records; ``notes`` is complete when they end."""
@@ -58,8 +65,9 @@ class Dates:
         yield from self._given(self._held, self._joined(self._held))
         if self._count:
             more = f" (the first of {self._count} such records)" if self._count > 1 else ""
-            what = f"the date of packet {self._first}{more} is far from all around it: taken to have come in between"
-            self.notes.append(Note("capture-damaged", what, self._first, hides=False))
+            first = next(iter(self.bounds))
+            what = f"the date of packet {first}{more} is far from all around it: taken to have come in between"
+            self.notes.append(Note("capture-damaged", what, first, hides=self._count > MANY))
 
     def _decided(self, chunk: Chunk) -> Iterator[Chunk]:
         """The records on which is decided now; those on which those behind the chunk decide are kept."""
@@ -89,10 +97,12 @@ class Dates:
         for part in parts:
             rows = np.flatnonzero(is_lone[at : at + len(part)])
             if len(rows):
-                self._first = self._first or part.first_frame + int(rows[0])
+                bounds = [between(times, at + row) for row in rows.tolist()]
+                for row, bound in zip(rows[: max(MANY - self._count, 0)].tolist(), bounds, strict=False):
+                    self.bounds[part.first_frame + row] = bound
                 self._count += len(rows)
                 part.time = part.time.copy()
-                part.time[rows] = [between(times, at + row) for row in rows.tolist()]
+                part.time[rows] = [(earliest + latest) // 2 for earliest, latest in bounds]
             at += len(part)
             if len(part):
                 yield part
@@ -106,8 +116,8 @@ def lone(times: Ints) -> Bools:
     return found
 
 
-def between(times: Ints, row: int) -> int:
-    """The time in the middle between a lone record's neighbours."""
+def between(times: Ints, row: int) -> tuple[int, int]:
+    """Times of the neighbours between which a lone record came; the first record and the last one have only one."""
     around: list[int] = times[max(row - _ASIDE, 0) : row + _ASIDE + 1].tolist()
     at = min(row, _ASIDE)
     others = [around[:i] + around[i + 1 :] for i in range(len(around))]
@@ -115,7 +125,7 @@ def between(times: Ints, row: int) -> int:
     before = [time for time, is_sound in zip(around[:at], sound[:at], strict=True) if is_sound]
     behind = [time for time, is_sound in zip(around[at:], sound[at:], strict=True) if is_sound]
     near = (*before[-1:], *behind[:1])
-    return sum(near) // len(near) if _is_near(near[0], near[-1]) else near[0]
+    return (near[0], near[-1]) if _is_near(near[0], near[-1]) else (near[0], near[0])
 
 
 def _is_near(a: int, b: int) -> bool:

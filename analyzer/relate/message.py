@@ -56,6 +56,11 @@ class Message:
         return self._t.time[self.row]
 
     @property
+    def time_bounds(self) -> tuple[int, int]:
+        """Between which times its last packet came, ns: twice its own, unless the date of that packet is damaged."""
+        return self._t.wire.misdated.get(self.frame, (self.time, self.time))
+
+    @property
     def src(self) -> str:
         return self._t.wire.addresses.text(self._t.src[self.row])
 

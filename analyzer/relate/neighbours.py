@@ -37,6 +37,8 @@ class Neighbour:
         As of :class:`analyzer.relate.sa.IkeSa`.
     start, end : int
         Times of its first and last message, ns.
+    start_earliest : int
+        Before which it surely did not begin, ns: other than ``start`` where the date of its first message is damaged.
     initiator, initiator_port, responder, responder_port : str, int, str, int
         Ends of its first message.
     first_frame : int
@@ -46,7 +48,8 @@ class Neighbour:
     auth_sent, auth_answered : bool
         IKE_AUTH of its initiator is in the trace; of its responder likewise.
     init_answered : int or None
-        When the first answer to its IKE_SA_INIT (or IKE_SESSION_RESUME) came, ns; None when the trace shows none.
+        When the first answer to its IKE_SA_INIT (or IKE_SESSION_RESUME) had come at the latest, ns; None when the trace
+        shows none.
     heard_on_4500 : bool
         A message of it came from its responder's UDP port 4500.
     over_tcp : bool
@@ -56,6 +59,7 @@ class Neighbour:
     number: int
     spi_i: int
     start: int
+    start_earliest: int
     end: int
     initiator: str
     initiator_port: int
@@ -88,6 +92,8 @@ class Neighbourhood:
         outward = (m.flags[first] & FLAG_INITIATOR) != 0
         self._first = first
         self._start, self._end = m.time[first], m.time[rows[begins[1:] - 1]]
+        earliest, latest = _bounds(wire)
+        self._start_earliest = earliest[first]
         self._initiator = np.where(outward, m.src[first], m.dst[first])
         self._responder = np.where(outward, m.dst[first], m.src[first])
         self._ports = (
@@ -107,7 +113,7 @@ class Neighbourhood:
         self._auth_sent, self._auth_answered = any_of(auth & by_initiator), any_of(auth & ~by_initiator)
         self._heard_on_4500 = any_of(~by_initiator & (m.sport[rows] == NAT_T_PORT) & (m.tcp[rows] == 0))
         self._over_tcp = m.tcp[first] != 0
-        answers = np.where(opens & response & ~by_initiator, m.time[rows], _LATEST)
+        answers = np.where(opens & response & ~by_initiator, latest[rows], _LATEST)
         self._init_answered = np.minimum.reduceat(answers, begins[:-1])
         ikev2 = np.flatnonzero(m.version[first] >> 4 == 2)
         #: Three ways to be near: same two hosts, same responder, same initiator; in each the SAs by time.
@@ -164,6 +170,7 @@ class Neighbourhood:
             number=number,
             spi_i=int(messages.spi_i[row]),
             start=int(self._start[number]),
+            start_earliest=int(self._start_earliest[number]),
             end=int(self._end[number]),
             initiator=text(int(self._initiator[number])),
             initiator_port=int(self._ports[0][number]),
@@ -178,6 +185,17 @@ class Neighbourhood:
             heard_on_4500=bool(self._heard_on_4500[number]),
             over_tcp=bool(self._over_tcp[number]),
         )
+
+
+def _bounds(wire: Wire) -> tuple[Ints, Ints]:
+    """For each message the times between which it came: its own time twice, unless its date is damaged."""
+    time = wire.messages.time
+    if not wire.misdated:
+        return time, time
+    earliest, latest = time.copy(), time.copy()
+    for row in np.flatnonzero(np.isin(wire.messages.frame, list(wire.misdated))).tolist():
+        earliest[row], latest[row] = wire.misdated[int(wire.messages.frame[row])]
+    return earliest, latest
 
 
 class _Way:

@@ -75,9 +75,7 @@ def _rejected(sa: IkeSa, last: Exchange, rejection: Exchange) -> Observation:
             f"root is not trusted, its chain is not sent, its revocation list cannot be fetched.{doubt}"
         ),
         frames=frames(init_frames(sa), last.frames, rejection.frames),
-        confidence=(
-            Confidence.STRONG if is_notify else Confidence.POSSIBLE if may_lack_child else Confidence.PROBABLE
-        ),
+        confidence=(Confidence.STRONG if is_notify else Confidence.POSSIBLE if may_lack_child else Confidence.PROBABLE),
         remedies=("server-certificate",),
     )
 

@@ -42,9 +42,7 @@ def _answers_of_others(sa: IkeSa) -> Iterator[Observation]:
         if exchange.exchange != numbers.IKE_SA_INIT or exchange.sender != "initiator" or exchange.responses:
             continue
         since = exchange.requests[0].time
-        foreign = [
-            s for s in sa.capture.strays if s.src == sa.responder and s.dst == sa.initiator and s.time >= since
-        ]
+        foreign = [s for s in sa.capture.strays if s.src == sa.responder and s.dst == sa.initiator and s.time >= since]
         if not foreign:
             continue
         known = any(s.asked_by for s in foreign)

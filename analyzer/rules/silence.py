@@ -93,12 +93,14 @@ def is_eap_round(sa: IkeSa, exchange: Exchange) -> bool:
 
 
 def answered_meanwhile(sa: IkeSa, exchange: Exchange) -> tuple[Neighbour, ...]:
-    """Other IKE SAs between the same two hosts that began, and were answered, while this one asked in vain."""
-    since, until = exchange.times[0] - _SAME_TIME, exchange.times[-1]
+    """Other IKE SAs between the same two hosts that surely began, and were answered, while this one asked in vain."""
+    since = exchange.requests[0].messages[0].time_bounds[1] - _SAME_TIME
+    until = exchange.requests[-1].messages[0].time_bounds[0]
     return tuple(
         n
         for n in sa.siblings
-        if n.init_answered is not None and n.asked and not n.over_tcp and since <= n.start <= n.init_answered <= until
+        if n.init_answered is not None and n.asked and not n.over_tcp
+        if since <= n.start_earliest <= n.init_answered <= until
     )
 
 

@@ -315,6 +315,8 @@ class Wire:
     names: list[NameRow] = field(default_factory=list)
     #: For a frame its number if the file were in the order of time: tells what came before what.
     place: Callable[[int], int] = int
+    #: For frames whose date is damaged the times between which they came (:mod:`analyzer.capture.dates`).
+    misdated: dict[int, tuple[int, int]] = field(default_factory=dict)
 
 
 Table = TypeVar("Table", Packets, Datagrams, Messages)

@@ -61,6 +61,21 @@ def test_several_lone_dates_are_one_note() -> None:
     assert note.frame == 1 and "the first of 4 such records" in note.detail
 
 
+def test_bounds_of_the_first_lone_dates_are_remembered(monkeypatch) -> None:
+    """Frame 4 lies between 2 s and 4 s, frame 1 at what follows it. With too many, no time is relied on."""
+
+    def remembered() -> tuple[dict[int, tuple[int, int]], bool]:
+        dates = Dates()
+        chunk = chunk_of([(b"abc", 3)] * 6)
+        chunk.first_frame, chunk.time = 1, np.array([0, *seconds(0, 2), 5 * DAY, *seconds(4, 6)], np.int64)
+        list(dates.steady([chunk]))
+        return dates.bounds, dates.notes[0].hides
+
+    assert remembered() == ({1: (T, T), 4: (T + 2 * SECOND, T + 4 * SECOND)}, False)
+    monkeypatch.setattr("analyzer.capture.dates.MANY", 1)
+    assert remembered() == ({1: (T, T)}, True)
+
+
 @pytest.mark.parametrize(("away", "damaged"), [(FAR, False), (FAR + 2, True)])
 def test_how_far_is_far(away: int, damaged: bool) -> None:
     assert bool(steady([T, T, T + away, T, T])[1]) == damaged

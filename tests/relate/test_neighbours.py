@@ -34,6 +34,7 @@ def test_what_is_told_of_a_neighbour():
             number=1,
             spi_i=second.spi_i,
             start=second.start,
+            start_earliest=second.start,
             end=second.end,
             initiator="198.51.100.20",
             initiator_port=600,

@@ -7,7 +7,6 @@ each case, and tests/mutation runs them against rules that were changed on purpo
 from __future__ import annotations
 
 import re
-import traceback
 from typing import Any
 
 import analyzer
@@ -149,15 +148,13 @@ CLAIMS = (
 
 
 def failed_claims(case: Case) -> list[str]:
-    """Each claim that does not hold, with what the rules said; a claim that breaks the analyzer counts as failed."""
+    """Each claim that does not hold, with what the rules said."""
     failed = []
     for claim in CLAIMS:
         try:
             claim(case)
         except AssertionError as error:
             failed.append(f"{claim.__name__.replace('_', ' ')}: {error}")
-        except Exception:
-            failed.append(f"{claim.__name__.replace('_', ' ')}: {traceback.format_exc()}")
     return failed
 
 
