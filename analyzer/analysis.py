@@ -10,20 +10,20 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
 
-from analyzer.capture import open_capture
-from analyzer.capture.dates import Dates
-from analyzer.capture.reading import FileReader
-from analyzer.capture.records import Interface, Note
-from analyzer.capture.select import Ports
-from analyzer.capture.text import printable
 from analyzer.errors import InputError, UsageError
+from analyzer.formats import open_capture
+from analyzer.formats.dates import Dates
+from analyzer.formats.reading import FileReader
+from analyzer.formats.records import Interface, Note
+from analyzer.ike.collect import Collector
+from analyzer.ike.excerpt import between
+from analyzer.packets.sieve import Ports
+from analyzer.packets.tables import Wire
+from analyzer.printable import printable
 from analyzer.relate.build import Related, relate
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.engine import Judgement, judge
 from analyzer.rules.model import Finding, Verdict
-from analyzer.wire.collect import Collector
-from analyzer.wire.part import between
-from analyzer.wire.tables import Wire
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -110,7 +110,7 @@ def read_each(
     >>> [cap.verdict.id for cap in analyzer.read_each("sample_pcaps/connected-ok.pcapng")]
     ['connected-ok']
     """
-    from analyzer.capture.archive import captures_in
+    from analyzer.formats.packed.archive import captures_in
 
     wanted = _checked(ports, mtu)
     for found in captures_in(path, stream=stream, sha256=sha256):
@@ -265,7 +265,7 @@ class Capture:
 
     def plot(self, out: str | os.PathLike[str] | None = None, *, sa: int | None = None) -> Figure:
         """Packet size versus MTU, as a figure; written to ``out`` (.png or .svg) when given."""
-        from analyzer.report.plot import plot
+        from analyzer.report.plot.figure import plot
 
         return plot(self, out, mtu=self.mtu, sa=sa)
 

@@ -28,7 +28,7 @@ class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, like every other error here; ``--help`` says the rest."""
 
     def error(self, message: str) -> NoReturn:
-        from analyzer.capture.text import printable
+        from analyzer.printable import printable
 
         raise UsageError(f"{printable(message)} (see {self.prog} --help)")
 

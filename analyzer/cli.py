@@ -245,7 +245,7 @@ def _print(capture: Capture, arguments: argparse.Namespace, *, first: bool) -> N
         print("\n" + "=" * 110 + "\n")
     sys.stdout.write(capture.text())
     if arguments.plot is not None:
-        from analyzer.capture.text import printable
+        from analyzer.printable import printable
 
         print(f"\nPlot: {printable(arguments.plot)}")
 

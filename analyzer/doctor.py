@@ -15,8 +15,8 @@ from io import BytesIO
 from typing import Literal
 
 import analyzer
-from analyzer.capture.programs import found, running
-from analyzer.capture.text import printable
+from analyzer.printable import printable
+from analyzer.programs import found, running
 
 State = Literal["ok", "missing", "broken"]
 

@@ -9,13 +9,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.build import pair_of
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.rules.evidence import init_request_payloads, init_response_payloads
 from analyzer.rules.model import Severity, Verdict
-from analyzer.rules.wording import exchange_name, octets, pieces
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.evidence import init_request_payloads, init_response_payloads
+from analyzer.rules.shared.wording import exchange_name, octets, pieces
 
 if TYPE_CHECKING:
     from analyzer.analysis import Capture

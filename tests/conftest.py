@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
-from analyzer.capture.programs import found
+from analyzer.programs import found
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_SKIP = os.environ.get("IKE_ANALYZER_NO_SKIP", "") not in ("", "0")

@@ -125,7 +125,7 @@ def test_the_public_names():
 
 def test_a_limit_met_only_at_the_end_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     # The datagram whose last fragment is missing becomes a message only when the capture is over: one too many.
-    monkeypatch.setattr("analyzer.wire.collect.MAX_MESSAGES", 2)
+    monkeypatch.setattr("analyzer.ike.collect.MAX_MESSAGES", 2)
     cap = capture(INIT, "+0.075 C:4500 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 lost 3\n")
     assert [note.id for note in cap.notes] == ["analysis-limit"]
     assert cap.related.capture.ike_messages == 2

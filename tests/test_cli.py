@@ -15,7 +15,7 @@ import pytest
 
 import analyzer
 from analyzer import cli
-from analyzer.report.ladder import parse
+from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make
 from tests.relate.seen import GOES_ON, HOSTS
 

@@ -8,11 +8,11 @@ import pytest
 
 import analyzer
 from analyzer.errors import UsageError
+from analyzer.ike.registry import windows_errors
 from analyzer.report.rule_page import HEADINGS, as_text, examples, explain, page_of
 from analyzer.report.rule_table import as_text as table
 from analyzer.rules.engine import all_rules
 from analyzer.rules.model import Rule
-from analyzer.wire.registry import windows_errors
 from tests import write_rule_pages as writer
 from tests.rules.cases import CASES, capture_of
 

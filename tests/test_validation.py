@@ -8,7 +8,7 @@ import json
 import pytest
 
 import analyzer
-from analyzer.report.ladder import parse
+from analyzer.report.ladder.notation import parse
 from analyzer.report.validation_text import as_json, as_text
 from analyzer.validation import Subject
 from sample_pcaps.lab.maker import make

@@ -6,12 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.comparison.fate import Journey
+from analyzer.ike.registry import name, numbers
 from analyzer.relate.exchange import Exchange, Role
 from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Severity
-from analyzer.rules.wording import octets, times
-from analyzer.wire.registry import name, numbers
+from analyzer.rules.shared.wording import octets, times
 
 #: Port of IKE behind the non-ESP marker.
 _NAT_T_PORT = 4500

@@ -10,11 +10,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from analyzer.frames.contracts import CONTRACTS, TIME, Contract
+from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE, MALFORMED, WHOLE
+from analyzer.ike.registry import name, numbers
+from analyzer.packets.tables import MISSING, Addresses
 from analyzer.relate.exchange import Exchange, Role
 from analyzer.relate.message import Message
-from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE, MALFORMED, WHOLE
-from analyzer.wire.registry import name, numbers
-from analyzer.wire.tables import MISSING, Addresses
 
 if TYPE_CHECKING:
     from analyzer.analysis import Capture

@@ -10,11 +10,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.lazy import lazy
 from analyzer.relate.message import Message
 from analyzer.relate.suite import HEADER, SK_HEADER, Suite, agreed, chosen
-from analyzer.wire.registry import numbers
 
 #: What an answer to IKE_AUTH looks like. ``refusal``: one or two notifies and nothing else. ``eap``: an EAP round.
 #: ``eap-result``: EAP with room for nothing but Success or Failure. ``grant``: the shape of success.

@@ -10,9 +10,13 @@ from typing import overload
 
 import numpy as np
 
-from analyzer.capture.gather import Bools, Ints
-from analyzer.capture.records import Interface, Note
-from analyzer.capture.select import NAT_T_PORT
+from analyzer.columns import Bools, Ints
+from analyzer.formats.records import Interface, Note
+from analyzer.ike.collect import MAX_OF_SA
+from analyzer.ike.message_columns import FLAG_RESPONSE
+from analyzer.ike.registry import numbers
+from analyzer.packets.sieve import NAT_T_PORT
+from analyzer.packets.tables import MISSING, EspFlow, HandshakeRow, IcmpRow, Messages, Wire
 from analyzer.relate.authentication import Authentication
 from analyzer.relate.duplicates import duplicate_of
 from analyzer.relate.facts import CaptureFacts
@@ -28,10 +32,6 @@ from analyzer.relate.side import partners
 from analyzer.relate.strays import strays
 from analyzer.relate.table import MessageTable
 from analyzer.relate.whose import Pair, owned
-from analyzer.wire.collect import MAX_OF_SA
-from analyzer.wire.messages import FLAG_RESPONSE
-from analyzer.wire.registry import numbers
-from analyzer.wire.tables import MISSING, EspFlow, HandshakeRow, IcmpRow, Messages, Wire
 
 #: Exchanges with message ID 0 by which only an IKE SA begins that a rekeying made (RFC 7296 section 2.18).
 _AFTER_REKEY = (numbers.CREATE_CHILD_SA, numbers.INFORMATIONAL)

@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Literal
 
+from analyzer.packets.tables import EchoRow, HandshakeRow, IcmpRow, NameRow
 from analyzer.relate.mtu.surroundings import Surroundings
 from analyzer.relate.strays import Stray
-from analyzer.wire.tables import EchoRow, HandshakeRow, IcmpRow, NameRow
 
 #: A filter that asks for ports, which only the first fragment carries; and one that lets later fragments pass as well.
 _ASKS_FOR_PORTS = re.compile(r"\bport(range)?\b|\budp\s*\[|BPF program")

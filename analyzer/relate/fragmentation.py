@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.facts import Answer
 from analyzer.relate.message import Message
-from analyzer.wire.registry import numbers
 
 _CARRIERS = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
 
-from analyzer.capture.gather import Ints
-from analyzer.capture.select import IKE_PORT, NAT_T_PORT
-from analyzer.wire.tables import Addresses, Narrow, Wire
+from analyzer.columns import Ints
+from analyzer.packets.sieve import IKE_PORT, NAT_T_PORT
+from analyzer.packets.tables import Addresses, Narrow, Wire
 
 
 class LastHeard(Mapping[tuple[str, int], int]):

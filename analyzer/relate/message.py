@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.capture.gather import Ints
+from analyzer.columns import Ints
+from analyzer.ike.message_columns import MALFORMED, TRUNCATED, WHOLE
+from analyzer.ike.registry import numbers
+from analyzer.packets.tables import MISSING, Packets
 from analyzer.relate.table import NO_PACKET, MessageTable
-from analyzer.wire.messages import MALFORMED, TRUNCATED, WHOLE
-from analyzer.wire.registry import numbers
-from analyzer.wire.tables import MISSING, Packets
 
 if TYPE_CHECKING:
-    from analyzer.wire.ike import IKE
+    from analyzer.ike.message import IKE
 
 #: Bytes in front of IKE: without options in IPv4; IPv6 and its fragment header; UDP; the non-ESP marker.
 _IPV4_HEADER, _IPV6_HEADERS, _UDP_HEADER, _MARKER = 20, 48, 8, 4
@@ -279,7 +279,7 @@ class Message:
 
     @property
     def address_numbers(self) -> tuple[int, int]:
-        """Source and destination as numbers of :class:`analyzer.wire.tables.Addresses`."""
+        """Source and destination as numbers of :class:`analyzer.packets.tables.Addresses`."""
         return self._t.src[self.row], self._t.dst[self.row]
 
     def address_text(self, number: int) -> str:
@@ -312,7 +312,7 @@ class Message:
 
     def parsed(self) -> IKE | None:
         """The message taken apart; None when its payloads are encrypted and nothing more than the header is clear."""
-        from analyzer.wire.ike import IKE
+        from analyzer.ike.message import IKE
 
         data = self._t.wire.clear[self.row]
         return IKE(data, wire_length=int(self._t.wire.messages.wire[self.row])) if data else None

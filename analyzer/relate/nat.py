@@ -14,10 +14,10 @@ from dataclasses import dataclass
 from hashlib import sha1
 from typing import TYPE_CHECKING
 
-from analyzer.capture.select import IKE_PORT, NAT_T_PORT
+from analyzer.ike.registry import name, numbers
+from analyzer.packets.sieve import IKE_PORT, NAT_T_PORT
 from analyzer.relate.exchange import Role
 from analyzer.relate.facts import Answer
-from analyzer.wire.registry import name, numbers
 
 if TYPE_CHECKING:
     from analyzer.relate.message import Message

@@ -12,11 +12,11 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.capture.gather import Bools, Ints
-from analyzer.capture.select import NAT_T_PORT
-from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE
-from analyzer.wire.registry import numbers
-from analyzer.wire.tables import MISSING, Wire
+from analyzer.columns import Bools, Ints
+from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE
+from analyzer.ike.registry import numbers
+from analyzer.packets.sieve import NAT_T_PORT
+from analyzer.packets.tables import MISSING, Wire
 
 #: At most so many neighbours are told of one IKE SA; half of them at most share both addresses with it.
 MAX_NEIGHBOURS = 64

@@ -10,8 +10,8 @@ import re
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from analyzer.wire.registry import numbers
-from analyzer.wire.tables import EspFlow
+from analyzer.ike.registry import numbers
+from analyzer.packets.tables import EspFlow
 
 if TYPE_CHECKING:
     from analyzer.relate.facts import CaptureFacts

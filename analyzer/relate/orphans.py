@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 if TYPE_CHECKING:
-    from analyzer.wire.tables import Packets
+    from analyzer.packets.tables import Packets
 
 #: Looked at in one IKE SA; a flood of them tells no more.
 MAX_PIECES = 1_000

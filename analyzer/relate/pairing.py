@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from analyzer.capture.records import NO_TIME
+from analyzer.formats.records import NO_TIME
+from analyzer.ike.registry import numbers
 from analyzer.relate.exchange import Attempt, Exchange, Outcome, Role
 from analyzer.relate.message import Message
-from analyzer.wire.registry import numbers
 
 #: A request sent once may still be answered for this long; a trace that ends sooner cannot tell.
 PATIENCE = 5_000_000_000

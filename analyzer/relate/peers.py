@@ -1,7 +1,7 @@
 """Which product each side may be: hints with their evidence, never an identity (domain.md section 7, 4.3).
 
 What is known of products is data: ``vendor_ids.csv``, ``payload_orders.csv``, ``skf_sizes.csv`` and
-``retransmit_schedules.csv`` in :mod:`analyzer.wire.registry`. A row that others share, or that nobody has checked
+``retransmit_schedules.csv`` in :mod:`analyzer.ike.registry`. A row that others share, or that nobody has checked
 (``alone`` is "no"), only supports what another kind of hint says already. The vendor ID FRAGMENTATION (4048b7d5...)
 names nobody: it is no RFC 7383 support, and more than one vendor sends it.
 """
@@ -15,11 +15,11 @@ from dataclasses import dataclass
 from functools import cache
 from typing import TYPE_CHECKING
 
-from analyzer.capture.text import printable
+from analyzer.ike.registry import VendorId, name, numbers, rows, vendor
+from analyzer.printable import printable
 from analyzer.relate import schedule
 from analyzer.relate.exchange import Role
 from analyzer.relate.message import Message
-from analyzer.wire.registry import VendorId, name, numbers, rows, vendor
 
 if TYPE_CHECKING:
     from analyzer.relate.sa import IkeSa

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.authentication import Authentication
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.message import Message
-from analyzer.wire.registry import numbers
 
 Reached = Literal["init-sent", "init-answered", "auth-sent", "auth-answered", "established", "closed", "unknown"]
 

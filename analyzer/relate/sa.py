@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from analyzer.ike.registry import numbers
+from analyzer.packets.tables import EspFlow, IcmpRow
 from analyzer.relate import fragmentation, nat, one_way, orphans, progress, side, signs
 from analyzer.relate.authentication import Authentication
 from analyzer.relate.exchange import ROLES, Exchange, Role
@@ -21,8 +23,6 @@ from analyzer.relate.peers import Guess, guesses
 from analyzer.relate.side import Side
 from analyzer.relate.suite import Suite, agreed
 from analyzer.relate.what_if import Plan, plans_of
-from analyzer.wire.registry import numbers
-from analyzer.wire.tables import EspFlow, IcmpRow
 
 
 class IkeSa:
@@ -363,8 +363,8 @@ class IkeSa:
 
 
 def _proposals(messages: list[Message]) -> tuple[str, ...]:
-    from analyzer.wire.payloads import SA
-    from analyzer.wire.proposals import proposal_text
+    from analyzer.ike.payloads import SA
+    from analyzer.ike.proposals import proposal_text
 
     for message in messages:
         parsed = message.parsed()

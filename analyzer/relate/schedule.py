@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from functools import cache
 from itertools import pairwise
 
-from analyzer.capture.records import NO_TIME
+from analyzer.formats.records import NO_TIME
+from analyzer.ike.registry import rows
 from analyzer.relate.exchange import Exchange
-from analyzer.wire.registry import rows
 
 #: A gap may differ from the schedule by this, s, or by this share of it, whichever is more (domain.md 4.3).
 _TOLERANCE, _SHARE = 0.1, 0.1

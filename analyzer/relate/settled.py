@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.capture.gather import Bools, Ints
+from analyzer.columns import Bools, Ints
+from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE, WHOLE
+from analyzer.ike.registry import numbers
+from analyzer.packets.tables import Short, Wire
 from analyzer.relate.authentication import GRANTING, LONG_ANSWER, SHORT_ANSWER
 from analyzer.relate.table import having_notify, having_payload
-from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE, WHOLE
-from analyzer.wire.registry import numbers
-from analyzer.wire.tables import Short, Wire
 
 
 def settled(wire: Wire, rows: Ints, begins: Ints) -> tuple[Bools, Bools]:

@@ -18,11 +18,11 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
-from analyzer.capture.records import DIRECTION_IN, DIRECTION_OUT
+from analyzer.formats.records import DIRECTION_IN, DIRECTION_OUT
+from analyzer.packets.tables import Wire
 from analyzer.relate.exchange import ROLES, Exchange, Role
 from analyzer.relate.message import Message
 from analyzer.relate.nat import Hashes
-from analyzer.wire.tables import Wire
 
 Side = Literal["initiator", "responder", "middle", "unknown"]
 

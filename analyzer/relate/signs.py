@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.capture.gather import Bools, Ints
-from analyzer.wire.messages import FLAG_RESPONSE
-from analyzer.wire.registry import numbers
+from analyzer.columns import Bools, Ints
+from analyzer.ike.message_columns import FLAG_RESPONSE
+from analyzer.ike.registry import numbers
 
 if TYPE_CHECKING:
     from analyzer.relate.sa import IkeSa

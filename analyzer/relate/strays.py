@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.capture.gather import Ints
-from analyzer.wire.messages import FLAG_RESPONSE
-from analyzer.wire.registry import numbers
-from analyzer.wire.tables import Narrow, Wire
+from analyzer.columns import Ints
+from analyzer.ike.message_columns import FLAG_RESPONSE
+from analyzer.ike.registry import numbers
+from analyzer.packets.tables import Narrow, Wire
 
 #: A flood of them is no better evidence than the first ones.
 MAX_STRAYS = 200

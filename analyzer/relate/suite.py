@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from analyzer.ike.registry import name, numbers
 from analyzer.relate.message import Message
-from analyzer.wire.registry import name, numbers
 
 #: IKE header, and the fixed part of an SK and of an SKF payload, bytes.
 HEADER, SK_HEADER, SKF_HEADER = 28, 4, 8
@@ -167,7 +167,7 @@ def suite_of(algorithms: Iterable[Algorithm]) -> Suite | None:
 def algorithms_of(body: bytes) -> tuple[Algorithm, ...]:
     """The transforms in an SA payload of one proposal, as in a response; empty when it does not add up.
 
-    :class:`analyzer.wire.proposals.Proposal` reads every SA payload; this reads the one that most reports need, without
+    :class:`analyzer.ike.proposals.Proposal` reads every SA payload; this reads the one that most reports need, without
     what that imports.
 
     Parameters

@@ -12,19 +12,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.capture.gather import Bools, Ints
+from analyzer.columns import Bools, Ints
+from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE
+from analyzer.ike.registry import numbers
+from analyzer.packets.tables import MISSING, Wire
 from analyzer.relate.lazy import lazy
 from analyzer.relate.signs import of_messages
-from analyzer.wire.messages import FLAG_INITIATOR, FLAG_RESPONSE
-from analyzer.wire.registry import numbers
-from analyzer.wire.tables import MISSING, Wire
 
 #: Stands for a value of the first packet where there is none: of no header field, and not ``MISSING``.
 NO_PACKET = -2
 
 
 class MessageTable:
-    """Columns of the messages; see :class:`analyzer.wire.tables.Messages` for their meaning."""
+    """Columns of the messages; see :class:`analyzer.packets.tables.Messages` for their meaning."""
 
     def __init__(self, wire: Wire) -> None:
         m = wire.messages

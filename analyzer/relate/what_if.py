@@ -11,10 +11,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from analyzer.ike.registry import name, numbers
 from analyzer.relate.exchange import Attempt, Exchange, Role
 from analyzer.relate.message import Message
 from analyzer.relate.suite import COMMON, SK_HEADER, SKF_HEADER, Suite
-from analyzer.wire.registry import name, numbers
 
 if TYPE_CHECKING:
     from analyzer.relate.sa import IkeSa

@@ -15,9 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.capture.gather import Bools, Ints
+from analyzer.columns import Bools, Ints
+from analyzer.packets.tables import MISSING, IcmpRow, Wire
 from analyzer.relate.table import MessageTable
-from analyzer.wire.tables import MISSING, IcmpRow, Wire
 
 Pair = tuple[int, int]
 #: Frame, source and destination of an IP fragment whose first fragment was never seen.

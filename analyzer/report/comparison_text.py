@@ -7,15 +7,15 @@ from collections import Counter
 from collections.abc import Sequence
 from typing import Any
 
-from analyzer.capture.text import encodable
 from analyzer.comparison.cause import Leg
 from analyzer.comparison.clock import ClockOffset
 from analyzer.comparison.compare import ComparedSa, Comparison
+from analyzer.ike.registry import name
+from analyzer.printable import encodable
 from analyzer.report.text import wrapped
 from analyzer.report.timestamp import iso, utc
 from analyzer.rules.model import Verdict
-from analyzer.rules.wording import frames as in_order
-from analyzer.wire.registry import name
+from analyzer.rules.shared.wording import frames as in_order
 
 SCHEMA = "ike-analyzer/comparison/1"
 #: IKE SAs shown, those that failed first where there are more.

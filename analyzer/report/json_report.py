@@ -11,7 +11,8 @@ from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
-from analyzer.capture.text import encodable
+from analyzer.ike.registry import name
+from analyzer.printable import encodable
 from analyzer.relate.build import KEPT
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.facts import Bounds, CaptureFacts
@@ -20,7 +21,6 @@ from analyzer.relate.what_if import plan_text
 from analyzer.report.timestamp import iso
 from analyzer.rules.engine import gravest_first
 from analyzer.rules.model import Finding, NotAssessed, Verdict
-from analyzer.wire.registry import name
 
 if TYPE_CHECKING:
     from analyzer.analysis import Capture

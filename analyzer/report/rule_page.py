@@ -18,11 +18,11 @@ from importlib.resources import files
 from itertools import groupby
 
 from analyzer.errors import UsageError
+from analyzer.ike.registry import windows_errors
 from analyzer.remedies import catalogue, for_topic, products, remedy, script_of
 from analyzer.rules.engine import all_rules
-from analyzer.rules.evidence import EVIDENCE
 from analyzer.rules.model import Rule
-from analyzer.wire.registry import windows_errors
+from analyzer.rules.shared.evidence import EVIDENCE
 
 #: Headings that every rule's docstring has, in this order.
 HEADINGS = ("What it means", "Seen as", "Not to be confused with", "Certain when", "References")

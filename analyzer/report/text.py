@@ -12,9 +12,9 @@ from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from analyzer.relate.sa import IkeSa
-from analyzer.report.ladder import render
-from analyzer.report.ladder_of_sa import ladder_of, steps_left_out
-from analyzer.report.ladder_values import write_numbers
+from analyzer.report.ladder.notation import render
+from analyzer.report.ladder.of_sa import ladder_of, steps_left_out
+from analyzer.report.ladder.values import write_numbers
 from analyzer.report.sa_facts import facts
 from analyzer.report.timestamp import duration, utc
 from analyzer.rules.model import Confidence, Finding, NotAssessed, Severity, Verdict

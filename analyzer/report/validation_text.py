@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from analyzer.capture.text import encodable
+from analyzer.printable import encodable
 from analyzer.report.text import wrapped
 from analyzer.report.timestamp import iso, utc
 from analyzer.validation import Check, CheckedSa, Validation

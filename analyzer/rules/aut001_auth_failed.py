@@ -20,11 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.wording import frames
 
 #: A request without a certificate is smaller (domain.md 1.4.3).
 _WITH_CERTIFICATE = 900

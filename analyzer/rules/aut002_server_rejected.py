@@ -28,7 +28,7 @@ from analyzer.relate.exchange import Exchange
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames, init_frames, times
+from analyzer.rules.shared.wording import frames, init_frames, times
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:

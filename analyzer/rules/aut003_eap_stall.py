@@ -25,10 +25,10 @@ from analyzer.relate.exchange import Exchange
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
-from analyzer.rules import certainty
-from analyzer.rules.advice import advise
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import eap_round, frames, octets, offsets, pieces, silence_after, times
+from analyzer.rules.shared import certainty
+from analyzer.rules.shared.advice import advise
+from analyzer.rules.shared.wording import eap_round, frames, octets, offsets, pieces, silence_after, times
 
 #: Larger packets may be lost for their size on some path (IPv6's minimum MTU).
 _SMALL = 1280

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
-from analyzer.rules.advice import advise
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import eap_round, frames
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.advice import advise
+from analyzer.rules.shared.wording import eap_round, frames
 
 #: Seconds: a client follows up EAP Success at once.
 _AT_ONCE, _LONG = 1.0, 5.0

@@ -23,13 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.authentication import AT_ONCE
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.wording import frames
 
 #: Seconds: an initiator that asked for no Child SA in IKE_AUTH makes one without delay.
 _WAITED = 2.0

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.capture.select import NAT_T_PORT
+from analyzer.ike.registry import numbers
+from analyzer.packets.sieve import NAT_T_PORT
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames, times
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.wording import frames, times
 
 #: Seconds within which a client goes on (domain.md section 9 no. 48).
 _WAITED = 5.0

@@ -18,7 +18,7 @@ from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames
+from analyzer.rules.shared.wording import exchange_name, frames
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:

@@ -21,7 +21,7 @@ from collections.abc import Iterator
 from analyzer.relate.build import Related
 from analyzer.relate.duplicates import copies
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
+from analyzer.rules.shared.wording import frames
 
 
 def check(related: Related) -> Iterator[Observation]:

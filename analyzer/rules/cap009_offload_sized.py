@@ -19,11 +19,11 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.capture.links import ETHERNET
+from analyzer.packets.link_columns import ETHERNET
+from analyzer.packets.tables import MISSING
 from analyzer.relate.build import Related
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
-from analyzer.wire.tables import MISSING
+from analyzer.rules.shared.wording import frames
 
 _ETHERNET_MTU = 1500
 #: The largest segment that such an MTU allows (RFC 9293 section 3.7.1).

@@ -16,8 +16,8 @@ from analyzer.relate.build import KEPT, Related, pair_of
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.whose import Pair
 from analyzer.remedies import remedy
-from analyzer.rules.evidence import EVIDENCE
 from analyzer.rules.model import Confidence, Finding, NotAssessed, Observation, Rule, Severity, Verdict
+from analyzer.rules.shared.evidence import EVIDENCE
 
 #: Rule modules are named by their code: ``frg001_request_fragments_lost``.
 _RULE_MODULE = re.compile(r"[a-z]+\d{3}_")

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.capture.records import NO_TIME
+from analyzer.formats.records import NO_TIME
+from analyzer.ike.registry import numbers
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.wording import frames
 
 #: Seconds after the login: a server that deletes so soon never let the user work; so late it ends a session.
 _AT_ONCE, _EARLY = 10.0, 120.0

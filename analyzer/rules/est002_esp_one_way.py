@@ -20,9 +20,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
-from analyzer.rules.advice import advise
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames, init_frames
+from analyzer.rules.shared.advice import advise
+from analyzer.rules.shared.wording import frames, init_frames
 
 #: Packets, and seconds from the first to the last, from which it is possible, and from which it is probable.
 _FEW, _BRIEF = 3, 0.5

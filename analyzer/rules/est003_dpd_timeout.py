@@ -21,9 +21,9 @@ from collections.abc import Iterator
 
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.rules import certainty
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames, offsets, silence_after, times
+from analyzer.rules.shared import certainty
+from analyzer.rules.shared.wording import frames, offsets, silence_after, times
 
 #: How far an IKE SA must have come; one from before the trace is taken to stand, since it has liveness checks.
 _STANDING = ("established", "closed", "unknown")

@@ -25,10 +25,10 @@ from collections.abc import Iterator
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
-from analyzer.rules.advice import against_ip_fragments
-from analyzer.rules.ip_fragments_lost import LARGE, Loss, lost_requests
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import (
+from analyzer.rules.shared.advice import against_ip_fragments
+from analyzer.rules.shared.ip_fragments_lost import LARGE, Loss, lost_requests
+from analyzer.rules.shared.wording import (
     announcements,
     exchange_name,
     frames,

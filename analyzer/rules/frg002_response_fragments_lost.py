@@ -23,10 +23,10 @@ from collections.abc import Iterator
 from analyzer.relate.exchange import Attempt
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
-from analyzer.rules.advice import against_ip_fragments
-from analyzer.rules.ip_fragments_lost import Loss, lost_responses, repeats_after_answer
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import announcements, exchange_name, frames, init_frames, octets, times
+from analyzer.rules.shared.advice import against_ip_fragments
+from analyzer.rules.shared.ip_fragments_lost import Loss, lost_responses, repeats_after_answer
+from analyzer.rules.shared.wording import announcements, exchange_name, frames, init_frames, octets, times
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:

@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import name, numbers
 from analyzer.relate.sa import IkeSa
-from analyzer.rules.advice import enable_on_client
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
-from analyzer.wire.registry import name, numbers
+from analyzer.rules.shared.advice import enable_on_client
+from analyzer.rules.shared.wording import frames
 
 _FIRST = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 

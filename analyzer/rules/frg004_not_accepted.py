@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
-from analyzer.rules.advice import enable_on_server
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames, init_frames
+from analyzer.rules.shared.advice import enable_on_server
+from analyzer.rules.shared.wording import frames, init_frames
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:

@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.exchange import Attempt, Role
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, mtu_phrase
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.wording import exchange_name, frames, mtu_phrase
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:

@@ -16,10 +16,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.wording import frames
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:

@@ -24,10 +24,10 @@ from itertools import chain
 from analyzer.relate.exchange import Attempt, Exchange, Role
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
-from analyzer.rules.advice import Hand, advise
-from analyzer.rules.ip_fragments_lost import LARGE, Loss, is_split, lost_requests, lost_responses
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, init_frames, octets
+from analyzer.rules.shared.advice import Hand, advise
+from analyzer.rules.shared.ip_fragments_lost import LARGE, Loss, is_split, lost_requests, lost_responses
+from analyzer.rules.shared.wording import exchange_name, frames, init_frames, octets
 
 _PERSON: dict[Role, str] = {"initiator": "client", "responder": "server"}
 

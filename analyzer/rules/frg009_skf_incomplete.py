@@ -22,16 +22,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analyzer.capture.select import NAT_T_PORT
+from analyzer.packets.sieve import NAT_T_PORT
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.relate.skf import SkfSets, skf_sets
-from analyzer.rules import silence
-from analyzer.rules.advice import Hand, advise
-from analyzer.rules.ip_fragments_lost import LARGE, is_answered_in_vain, repeats_after_answer
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, init_frames, octets, offsets, silence_after, times
+from analyzer.rules.shared import silence
+from analyzer.rules.shared.advice import Hand, advise
+from analyzer.rules.shared.ip_fragments_lost import LARGE, is_answered_in_vain, repeats_after_answer
+from analyzer.rules.shared.wording import exchange_name, frames, init_frames, octets, offsets, silence_after, times
 
 #: SKF packets up to this many bytes pass wherever anything passes (domain.md section 9 no. 7; Windows sends 626).
 _SMALL = 640

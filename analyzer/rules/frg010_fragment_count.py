@@ -26,11 +26,11 @@ from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.relate.skf import skf_sets
 from analyzer.relate.suite import COMMON, SKF_HEADER
-from analyzer.rules import silence
-from analyzer.rules.advice import advise
-from analyzer.rules.ip_fragments_lost import LARGE
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, init_frames, times
+from analyzer.rules.shared import silence
+from analyzer.rules.shared.advice import advise
+from analyzer.rules.shared.ip_fragments_lost import LARGE
+from analyzer.rules.shared.wording import exchange_name, frames, init_frames, times
 
 #: What receivers hold, by the number of fragments (domain.md 3.1).
 _LIMITS = (

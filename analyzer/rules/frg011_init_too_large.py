@@ -21,15 +21,15 @@ from __future__ import annotations
 from bisect import bisect
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
-from analyzer.rules import certainty, silence
-from analyzer.rules.ip_fragments_lost import of_part, repeats_after_answer
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, icmp_phrase, octets, offsets, times
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared import certainty, silence
+from analyzer.rules.shared.ip_fragments_lost import of_part, repeats_after_answer
+from analyzer.rules.shared.wording import exchange_name, frames, icmp_phrase, octets, offsets, times
 
 _FIRST = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 #: TTLs (hop limits) that hosts send with.

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.exchange import Role
 from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.wording import frames
 
 #: MD5 of "FRAGMENTATION"; four bytes of capabilities may follow.
 VENDOR_ID = bytes.fromhex("4048b7d56ebce88525e7de7f00d6c2d3")

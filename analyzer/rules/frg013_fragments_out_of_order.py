@@ -22,7 +22,7 @@ from analyzer.relate.exchange import Role
 from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
+from analyzer.rules.shared.wording import frames
 
 #: Offsets that are listed; more would not be read.
 _LISTED = 8

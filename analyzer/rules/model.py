@@ -81,7 +81,7 @@ class Rule:
     scope : "sa" or "capture"
         What ``check`` looks at.
     needs : tuple of str
-        Names of the evidence without which it is not assessed (:mod:`analyzer.rules.evidence`).
+        Names of the evidence without which it is not assessed (:mod:`analyzer.rules.shared.evidence`).
     remedies : tuple of str
         Ids of remedies that fit each of its findings.
     topics : tuple of str

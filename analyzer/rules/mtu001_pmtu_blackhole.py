@@ -30,11 +30,11 @@ from analyzer.relate.orphans import only_short_ends
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.relate.skf import skf_sets
-from analyzer.rules import silence
-from analyzer.rules.advice import advise
-from analyzer.rules.ip_fragments_lost import LARGE, is_answered_in_vain
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, init_frames, octets, offsets, silence_after, times
+from analyzer.rules.shared import silence
+from analyzer.rules.shared.advice import advise
+from analyzer.rules.shared.ip_fragments_lost import LARGE, is_answered_in_vain
+from analyzer.rules.shared.wording import exchange_name, frames, init_frames, octets, offsets, silence_after, times
 
 #: Sendings that are more than bad luck.
 _REPEATED = 2

@@ -21,10 +21,10 @@ from collections.abc import Iterator
 from analyzer.relate.exchange import ROLES, Attempt, Exchange, Role
 from analyzer.relate.mtu.too_big import TooBig
 from analyzer.relate.sa import IkeSa
-from analyzer.rules.advice import advise
-from analyzer.rules.ip_fragments_lost import is_answered_in_vain
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames, times
+from analyzer.rules.shared.advice import advise
+from analyzer.rules.shared.ip_fragments_lost import is_answered_in_vain
+from analyzer.rules.shared.wording import frames, times
 
 #: Different reports told for each direction; a flood of them says nothing more.
 _TOLD = 3

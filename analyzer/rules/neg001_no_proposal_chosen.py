@@ -17,11 +17,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import number, numbers
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
-from analyzer.wire.registry import number, numbers
+from analyzer.rules.shared.wording import frames
 
 #: Algorithms that hardened gateways refuse (RFC 8247: MUST NOT, SHOULD NOT or on the way there).
 _WEAK_GROUPS = ("MODP768", "MODP1024", "MODP1536", "MODP1024_160")

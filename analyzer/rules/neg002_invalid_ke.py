@@ -19,14 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from analyzer.ike.registry import name, numbers
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.rounds import LOOP, Round, demanding, is_settled, silence_after_demand
-from analyzer.rules.wording import frames, init_frames, times
-from analyzer.wire.registry import name, numbers
+from analyzer.rules.shared.rounds import LOOP, Round, demanding, is_settled, silence_after_demand
+from analyzer.rules.shared.wording import frames, init_frames, times
 
 #: A client that goes on does so at once; so much silence says that it does not, s.
 _PATIENCE = 5.0

@@ -19,12 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.rounds import LOOP, Round, demanding, is_settled
-from analyzer.rules.wording import frames, init_frames, times
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.rounds import LOOP, Round, demanding, is_settled
+from analyzer.rules.shared.wording import frames, init_frames, times
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:

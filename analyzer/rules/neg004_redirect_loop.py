@@ -20,13 +20,13 @@ from __future__ import annotations
 import ipaddress
 from collections.abc import Iterator
 
-from analyzer.capture.text import printable
+from analyzer.ike.registry import numbers
+from analyzer.printable import printable
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.rounds import is_settled
-from analyzer.rules.wording import frames, init_frames
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.rounds import is_settled
+from analyzer.rules.shared.wording import frames, init_frames
 
 #: Gateway identity types (RFC 5685 section 7.2).
 _IPV4, _IPV6, _FQDN = 1, 2, 3

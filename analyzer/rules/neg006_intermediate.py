@@ -21,14 +21,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.authentication import SHORT_ANSWER
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
-from analyzer.rules import certainty, silence
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames, init_frames, octets, offsets, pieces, silence_after, times
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared import certainty, silence
+from analyzer.rules.shared.wording import frames, init_frames, octets, offsets, pieces, silence_after, times
 
 #: Larger sets may meet a receiver's limit, which is another cause (FRG010).
 _MANY_FRAGMENTS = 16

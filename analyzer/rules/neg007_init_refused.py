@@ -19,12 +19,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import name, numbers
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.rounds import is_settled
-from analyzer.rules.wording import frames
-from analyzer.wire.registry import name, numbers
+from analyzer.rules.shared.rounds import is_settled
+from analyzer.rules.shared.wording import frames
 
 _FIRST_STATUS = 16384
 _OTHER_RULES = (numbers.NO_PROPOSAL_CHOSEN, numbers.INVALID_KE_PAYLOAD, numbers.INVALID_MAJOR_VERSION)

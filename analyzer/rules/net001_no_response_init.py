@@ -20,13 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
-from analyzer.rules import certainty, silence
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, icmp_phrase, offsets, silence_after, times
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared import certainty, silence
+from analyzer.rules.shared.wording import exchange_name, frames, icmp_phrase, offsets, silence_after, times
 
 #: Notify types below are errors (RFC 7296 section 3.10.1): who asks again after one has heard "no", or ignores it.
 _FIRST_STATUS = 16384

@@ -22,15 +22,15 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.capture.select import NAT_T_PORT
+from analyzer.ike.registry import numbers
+from analyzer.packets.sieve import NAT_T_PORT
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.orphans import only_short_ends
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
-from analyzer.rules import certainty, silence
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, init_frames, octets, pieces, silence_after, times
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared import certainty, silence
+from analyzer.rules.shared.wording import exchange_name, frames, init_frames, octets, pieces, silence_after, times
 
 _NEXT = (numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE)
 #: Above this a packet may be lost for its size on some path (IPv6's minimum MTU).

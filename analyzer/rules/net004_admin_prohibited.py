@@ -19,9 +19,9 @@ from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
-from analyzer.rules import refusal
 from analyzer.rules.model import Observation, Rule, Severity
-from analyzer.rules.silence import ADMIN_PROHIBITED
+from analyzer.rules.shared import refusal
+from analyzer.rules.shared.silence import ADMIN_PROHIBITED
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:

@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.packets.tables import IcmpRow
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
-from analyzer.rules import refusal
 from analyzer.rules.model import Observation, Rule, Severity
-from analyzer.rules.silence import UNROUTED
-from analyzer.wire.tables import IcmpRow
+from analyzer.rules.shared import refusal
+from analyzer.rules.shared.silence import UNROUTED
 
 #: ICMP types and codes by which the last router says that the host itself does not answer on its own link.
 _HOST = {(4, 3, 1), (4, 3, 7), (6, 1, 3)}

@@ -23,12 +23,12 @@ from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from itertools import accumulate
 
+from analyzer.packets.tables import NameRow
 from analyzer.relate.build import KEPT, Related
 from analyzer.relate.sa import IkeSa
-from analyzer.rules import silence
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
-from analyzer.wire.tables import NameRow
+from analyzer.rules.shared import silence
+from analyzer.rules.shared.wording import frames
 
 #: Names by which people call a VPN gateway; "vpn" anywhere, the others as a word of their own.
 _VPN_NAME = re.compile(r"vpn|ipsec|ikev2|(?<![a-z])(?:ike|ras|rras|ravpn|remoteaccess|directaccess)(?![a-z])", re.I)

@@ -20,13 +20,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.capture.select import NAT_T_PORT
+from analyzer.ike.registry import numbers
+from analyzer.packets.sieve import NAT_T_PORT
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.rules import certainty, silence
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, init_frames, octets, pieces, silence_after, times
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared import certainty, silence
+from analyzer.rules.shared.wording import exchange_name, frames, init_frames, octets, pieces, silence_after, times
 
 #: SKF fragments up to about 600 bytes are small for every path (domain.md section 9 no. 7; Windows was seen at 626).
 _SMALL_SKF = 640

@@ -22,9 +22,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
-from analyzer.rules import certainty, silence
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, times
+from analyzer.rules.shared import certainty, silence
+from analyzer.rules.shared.wording import exchange_name, frames, times
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:

@@ -19,14 +19,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.message import Message
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
-from analyzer.rules import silence
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, init_frames, times
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared import silence
+from analyzer.rules.shared.wording import exchange_name, frames, init_frames, times
 
 _NEXT = (numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE)
 #: Responders forget a half-open IKE SA after about this long (strongSwan: 30 s), ns.

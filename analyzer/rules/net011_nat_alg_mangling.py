@@ -20,11 +20,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.strays import Stray
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames, times
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.wording import frames, times
 
 #: An answer this long after the trace began, ns, is to a request that would be in it.
 _RUNNING = 5_000_000_000

@@ -18,13 +18,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.mtu.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
-from analyzer.rules import certainty
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, octets, pieces, times
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared import certainty
+from analyzer.rules.shared.wording import exchange_name, frames, octets, pieces, times
 
 #: Above this a packet may be lost for its size (IPv6's minimum MTU).
 _SMALL = 1280

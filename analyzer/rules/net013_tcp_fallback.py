@@ -18,12 +18,12 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
+from analyzer.packets.tables import HandshakeRow
 from analyzer.relate.exchange import SETUP_EXCHANGES, Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.rules import silence
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, times
-from analyzer.wire.tables import HandshakeRow
+from analyzer.rules.shared import silence
+from analyzer.rules.shared.wording import exchange_name, frames, times
 
 #: A fallback follows the last UDP request at the latest so much later, ns.
 _SOON = 120_000_000_000

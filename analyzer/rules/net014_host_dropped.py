@@ -23,8 +23,8 @@ from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.silence import dropped_frames, lasts
-from analyzer.rules.wording import exchange_name, frames
+from analyzer.rules.shared.silence import dropped_frames, lasts
+from analyzer.rules.shared.wording import exchange_name, frames
 
 _CULPRITS = "its own firewall, antivirus, another VPN's filter driver or the adapter's MTU"
 

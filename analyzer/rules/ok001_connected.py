@@ -19,13 +19,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.exchange import Attempt
 from analyzer.relate.neighbours import MANY_ATTEMPTS
 from analyzer.relate.progress import ASKS_AGAIN
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import announcements, frames
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.wording import announcements, frames
 
 #: Seconds within which a client that begins anew repeats the attempt; likewise from the attempt before to this one.
 _ANEW, _AT_ONCE = 60.0, 10.0

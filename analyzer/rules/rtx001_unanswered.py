@@ -18,11 +18,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import exchange_name, frames, icmp_phrase, offsets, pieces, silence_after, times
-from analyzer.wire.registry import numbers
+from analyzer.rules.shared.wording import exchange_name, frames, icmp_phrase, offsets, pieces, silence_after, times
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:

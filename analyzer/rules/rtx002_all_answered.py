@@ -19,7 +19,7 @@ from collections.abc import Iterator
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames
+from analyzer.rules.shared.wording import frames
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:

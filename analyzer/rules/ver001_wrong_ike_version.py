@@ -18,12 +18,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.ike.registry import name, numbers
 from analyzer.relate.message import Message
 from analyzer.relate.peers import peer_text
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.wording import frames, times
-from analyzer.wire.registry import name, numbers
+from analyzer.rules.shared.wording import frames, times
 
 #: The names under which everybody knows them (domain.md 2.6).
 _MODES = {numbers.V1_IDENTITY_PROTECTION: "Main Mode", numbers.V1_AGGRESSIVE: "Aggressive Mode"}

@@ -19,7 +19,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from analyzer.errors import UsageError
-from analyzer.report.ladder_model import Encrypted, Ladder, Message, Payload, Step
+from analyzer.report.ladder.model import Encrypted, Ladder, Message, Payload, Step
 from sample_pcaps.lab import payloads
 from sample_pcaps.lab.ip import packed
 from sample_pcaps.lab.names import DEFAULT_PROPOSALS, EXCHANGES, FIRST_STATUS, IKEV1_PAYLOADS, PAYLOADS

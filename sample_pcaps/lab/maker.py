@@ -1,6 +1,7 @@
 """Makes a capture from a ladder: the bytes that a capture at one of its hosts would hold.
 
-The notation is documented in :mod:`analyzer.report.ladder`, what a ladder leaves open in :mod:`sample_pcaps.lab.ike`.
+The notation is documented in :mod:`analyzer.report.ladder.notation`, what a ladder leaves open in
+:mod:`sample_pcaps.lab.ike`.
 The same ladder gives the same bytes on every run. Nothing here uses the analyzer's parsers, so a capture made here can
 judge them::
 
@@ -17,8 +18,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from analyzer.errors import UsageError
-from analyzer.report.ladder import parse
-from analyzer.report.ladder_model import Ladder, Options
+from analyzer.report.ladder.model import Ladder, Options
+from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab import pcapng_writer
 from sample_pcaps.lab.capture_filter import compile_filter
 from sample_pcaps.lab.ike import Messages

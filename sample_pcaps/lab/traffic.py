@@ -6,7 +6,7 @@ import struct
 from dataclasses import dataclass, field
 
 from analyzer.errors import UsageError
-from analyzer.report.ladder_model import Arp, Dns, Icmp, Ladder, Step, Tcp
+from analyzer.report.ladder.model import Arp, Dns, Icmp, Ladder, Step, Tcp
 from sample_pcaps.lab import ip
 from sample_pcaps.lab.seeded import seeded
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from analyzer.errors import UsageError
-from analyzer.report.ladder_model import Host, Ladder, Step
+from analyzer.report.ladder.model import Host, Ladder, Step
 
 DEFAULT_MTU = 1500
 

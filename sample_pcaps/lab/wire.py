@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from analyzer.errors import UsageError
-from analyzer.report.ladder_model import Arp, Dns, Esp, Icmp, Keepalive, Ladder, Message, Step, Tcp, Udp
+from analyzer.report.ladder.model import Arp, Dns, Esp, Icmp, Keepalive, Ladder, Message, Step, Tcp, Udp
 from sample_pcaps.lab import ip, traffic
 from sample_pcaps.lab.ike import Messages
 from sample_pcaps.lab.seeded import seeded

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 
-from analyzer.wire.decode import decode
+from analyzer.packets.ip_headers import decode
 from tests.properties.altered import Record, duplicated, pcapng, snapped
 
 _NO_LINK_TYPE = 0xFFFF

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import analyzer
 from analyzer.comparison.compare import Comparison
 from analyzer.report.comparison_text import as_json, as_text
-from analyzer.report.ladder import parse
+from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make
 
 SPI = "sa 1 spi 0123456789abcdef fedcba9876543210\n"

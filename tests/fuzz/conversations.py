@@ -108,9 +108,7 @@ def checks_and_an_icmp_error(count: int) -> bytes:
 
 def checks_and_icmp_errors(count: int) -> bytes:
     """Each liveness check is answered, and an ICMP error comes as well."""
-    return pcap(
-        chain.from_iterable((packet, unreachable(packet)) for packet in checks(count)), step=SECOND
-    )
+    return pcap(chain.from_iterable((packet, unreachable(packet)) for packet in checks(count)), step=SECOND)
 
 
 def unanswered_and_icmp_errors(count: int) -> bytes:

@@ -15,15 +15,15 @@ from pathlib import Path
 import numpy as np
 
 import analyzer
-from analyzer.capture import open_capture
-from analyzer.capture.pcapng import PcapngReader
-from analyzer.capture.records import Chunk
-from analyzer.wire import decode
-from analyzer.wire.registry import numbers
-from tests.capture.etl.writer import EtlWriter
-from tests.capture.packers import HEAVY, WAYS
-from tests.capture.test_sparse import WAYS as HOLES
-from tests.capture.test_zip import zipped
+from analyzer.formats import open_capture
+from analyzer.formats.pcapng.reader import PcapngReader
+from analyzer.formats.records import Chunk
+from analyzer.ike.registry import numbers
+from analyzer.packets import ip_headers
+from tests.formats.etl.writer import EtlWriter
+from tests.formats.packed.packers import HEAVY, WAYS
+from tests.formats.packed.test_sparse import WAYS as HOLES
+from tests.formats.packed.test_zip import zipped
 from tests.fuzz import interleavings
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -152,7 +152,7 @@ def _behind(protocols: Iterable[int]) -> list[bytes]:
     """What packets of the protocols carry."""
     found = []
     for frame in frames():
-        for packet in decode.decode_each(1, frame):
+        for packet in ip_headers.decode_each(1, frame):
             if packet.protocol in protocols:
                 found.append(frame[packet.payload_offset :])
     return found
@@ -160,7 +160,7 @@ def _behind(protocols: Iterable[int]) -> list[bytes]:
 
 def _payloads(kind: int | None = None) -> list[bytes]:
     """Payloads of the messages, with two bytes in front that say type and version; or the bodies of one type."""
-    from analyzer.wire.ike import IKE
+    from analyzer.ike.message import IKE
 
     every = [payload for data in messages() for payload in IKE(data).payloads]
     if kind is None:

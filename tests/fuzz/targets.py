@@ -15,30 +15,32 @@ from typing import Any
 import numpy as np
 
 import analyzer
-from analyzer.capture.archive import captures_in
-from analyzer.capture.budget import Budget
-from analyzer.capture.compressed import Unpacker, packer_of
-from analyzer.capture.etl.reader import EtlReader
-from analyzer.capture.etl.xpress import expand
-from analyzer.capture.links import KNOWN
-from analyzer.capture.netmon import NetmonReader
-from analyzer.capture.pcap import MAGICS, PcapReader
-from analyzer.capture.pcapng import PcapngReader
-from analyzer.capture.reading import FileReader
-from analyzer.capture.snoop import SnoopReader
-from analyzer.capture.window import Window
 from analyzer.errors import InputError, UsageError
+from analyzer.formats.etl.reader import EtlReader
+from analyzer.formats.etl.xpress import expand
+from analyzer.formats.netmon import NetmonReader
+from analyzer.formats.packed.archive import captures_in
+from analyzer.formats.packed.budget import Budget
+from analyzer.formats.packed.compressed import Unpacker, packer_of
+from analyzer.formats.pcap import MAGICS, PcapReader
+from analyzer.formats.pcapng.reader import PcapngReader
+from analyzer.formats.reading import FileReader
+from analyzer.formats.snoop import SnoopReader
+from analyzer.formats.window import Window
+from analyzer.ike import proposals
+from analyzer.ike.message import HEADER_LENGTH, IKE
+from analyzer.ike.payloads import parse_payload
+from analyzer.packets import icmp, ip_headers, udp_payload
+from analyzer.packets.datagram import Fragment
+from analyzer.packets.link_columns import KNOWN
+from analyzer.packets.other_traffic import read_response
+from analyzer.packets.reassembly import Reassembler
+from analyzer.packets.tcp_streams import TcpStreams
 from analyzer.relate import suite
-from analyzer.report import comparison_text, ladder, validation_text
+from analyzer.report import comparison_text, validation_text
+from analyzer.report.ladder import notation
 from analyzer.report.text import as_text
-from analyzer.wire import decode, icmp, natt, proposals
-from analyzer.wire.bystanders import read_response
-from analyzer.wire.datagram import Fragment
-from analyzer.wire.ike import HEADER_LENGTH, IKE
-from analyzer.wire.payloads import parse_payload
-from analyzer.wire.reassembly import Reassembler
-from analyzer.wire.tcp import TcpStreams
-from tests.capture.packers import HEAVY, WAYS
+from tests.formats.packed.packers import HEAVY, WAYS
 from tests.fuzz.interleavings import with_and_without_strangers
 
 Target = Callable[[bytes], None]
@@ -207,14 +209,14 @@ def fuzz_suite(data: bytes) -> None:
 @target
 def fuzz_natt(data: bytes) -> None:
     for sport, dport in ((500, 500), (4500, 4500), (500, 4500), (1, 2)):
-        natt.classify_one(data, len(data), sport, dport)
+        udp_payload.classify_one(data, len(data), sport, dport)
 
 
 @target
 def fuzz_decode(data: bytes) -> None:
     if data:
         link_type = _LINKS[data[0] % len(_LINKS)]
-        for packet in decode.decode_each(link_type, data[1:]):
+        for packet in ip_headers.decode_each(link_type, data[1:]):
             assert packet.payload_offset >= 20 and packet.payload_length >= 0
 
 
@@ -270,8 +272,8 @@ def fuzz_tcp(data: bytes) -> None:
 @target
 def fuzz_ladder(data: bytes) -> None:
     with suppress(UsageError):
-        text = ladder.render(ladder.parse(data.decode("utf-8", "replace")))
-        assert ladder.render(ladder.parse(text)) == text
+        text = notation.render(notation.parse(data.decode("utf-8", "replace")))
+        assert notation.render(notation.parse(text)) == text
 
 
 @target

@@ -14,13 +14,14 @@ from typing import Any
 import pytest
 
 import analyzer
+from analyzer.ike import chain, collect
+from analyzer.ike.message import IKE
+from analyzer.packets import other_traffic, slow_path
+from analyzer.packets.other_traffic import read_response
+from analyzer.packets.reassembly import Reassembler
 from analyzer.report import json_report
 from analyzer.report.json_report import as_json
 from analyzer.report.text import as_text
-from analyzer.wire import bystanders, chain, collect, singles
-from analyzer.wire.bystanders import read_response
-from analyzer.wire.ike import IKE
-from analyzer.wire.reassembly import Reassembler
 from sample_pcaps.lab import pcapng_writer
 from tests.fuzz import hostile
 from tests.fuzz.crowds import interleaved_and_icmp_errors, interleaved_and_orphans
@@ -101,7 +102,7 @@ def test_the_command_takes_less_than_250_mb(tmp_path, name):
 
 def test_messages_beyond_a_number_are_left_aside_and_counted(monkeypatch):
     monkeypatch.setattr(collect, "MAX_MESSAGES", 100)
-    monkeypatch.setattr("analyzer.wire.waiting.ENOUGH", 10)
+    monkeypatch.setattr("analyzer.ike.message_queue.ENOUGH", 10)
     capture = read(hostile.many_sas(90) + hostile.later_fragments(0)[24:])
     assert not [note for note in capture.notes if note.id == "analysis-limit"]
     capture = read(hostile.many_sas(250))
@@ -111,7 +112,7 @@ def test_messages_beyond_a_number_are_left_aside_and_counted(monkeypatch):
 
 def test_bytes_of_messages_beyond_a_number_are_not_kept(monkeypatch):
     monkeypatch.setattr(collect, "MAX_CLEAR", 10_000)
-    monkeypatch.setattr("analyzer.wire.waiting.MAX_BYTES", 5_000)
+    monkeypatch.setattr("analyzer.ike.message_queue.MAX_BYTES", 5_000)
     message = ike(first=VENDOR, body=payload(0, bytes(1000)))
     capture = read_in_two(pcap([ip(udp(message))] * 12), pcap([ip(udp(message))] * 12)[24:])
     assert sum(map(len, capture.wire.clear)) == 12 * 1032
@@ -121,7 +122,7 @@ def test_bytes_of_messages_beyond_a_number_are_not_kept(monkeypatch):
 def read_in_two(first: bytes, second: bytes) -> analyzer.Capture:
     """Read in chunks of which the first file is one: a window of its size."""
     from analyzer.analysis import _analysed
-    from analyzer.capture import open_capture
+    from analyzer.formats import open_capture
 
     stream = io.BytesIO(first + second)
     with open_capture("flood.pcap", stream=stream, chunk_bytes=len(first)) as reader:
@@ -129,14 +130,14 @@ def read_in_two(first: bytes, second: bytes) -> analyzer.Capture:
 
 
 def test_fragments_without_their_first_are_kept_up_to_a_number(monkeypatch):
-    monkeypatch.setattr(singles, "MAX_ORPHAN_FRAGMENTS", 50)
+    monkeypatch.setattr(slow_path, "MAX_ORPHAN_FRAGMENTS", 50)
     capture = read(pcap([ip(udp(ike()))]) + hostile.orphans_in_pieces(3000)[24:])
     assert not (capture.wire.packets.fragment_offset > 0).any()  # 1,000 in each datagram: not one of them fits
     assert any("3 incomplete datagrams were given up" in note.detail for note in capture.notes)
 
 
 def test_open_datagrams_are_bounded_in_number_and_bytes():
-    from analyzer.wire.datagram import Fragment
+    from analyzer.packets.datagram import Fragment
 
     reassembler = Reassembler(max_open=10, max_bytes=100_000)
     for number in range(1000):
@@ -147,7 +148,7 @@ def test_open_datagrams_are_bounded_in_number_and_bytes():
 
 
 def test_icmp_errors_beyond_a_number_are_told(monkeypatch):
-    monkeypatch.setattr(singles, "MAX_ICMP", 5)
+    monkeypatch.setattr(slow_path, "MAX_ICMP", 5)
     capture = read(hostile.icmp_flood(20))
     assert len(capture.wire.icmp) == 5
     assert "15 ICMP errors beyond the first 5 were not analysed." in [note.detail for note in capture.notes]
@@ -177,7 +178,7 @@ def test_payloads_of_a_message_are_bounded():
 
 
 def test_bystanders_are_bounded():
-    assert len(read(hostile.pings(bystanders.MAX_PACKETS + 50)).wire.echoes) == bystanders.MAX_PACKETS
+    assert len(read(hostile.pings(other_traffic.MAX_PACKETS + 50)).wire.echoes) == other_traffic.MAX_PACKETS
 
 
 @pytest.mark.parametrize("name", [b"\xc0\x0c", b"\1a\xc0\x0c", b"\xc0\x0e\xc0\x0c", b"\x3f" * 70])

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
-import analyzer.capture
-import analyzer.wire
+import analyzer.formats
+import analyzer.ike
 
 PAGE = Path(__file__).resolve().parents[2] / "docs" / "limits.md"
 #: What, number, unit, name in the code, and a parameter of it.
@@ -21,8 +21,8 @@ UNITS = {" KiB": 1 << 10, " MiB": 1 << 20, " GiB": 1 << 30, " characters": 1, ""
 
 #: Constants that bound something, but not what an attacker sends: texts, samples, and what is part of another limit.
 NO_LIMITS = {
-    "analyzer.capture.archive.MAX_NAME", "analyzer.capture.etl.host_drops.MAX_TOLD",
-    "analyzer.wire.waiting.MAX_BYTES",
+    "analyzer.formats.packed.archive.MAX_NAME", "analyzer.formats.etl.host_drops.MAX_TOLD",
+    "analyzer.ike.message_queue.MAX_BYTES",
 }  # fmt: skip
 
 
@@ -43,7 +43,7 @@ def test_the_page_has_the_number_of_the_code(what, number, unit, name, parameter
     assert int(number.replace(",", "")) * UNITS[unit] == value(name, parameter)
 
 
-@pytest.mark.parametrize("package", [analyzer.capture, analyzer.wire], ids=lambda package: package.__name__)
+@pytest.mark.parametrize("package", [analyzer.formats, analyzer.ike], ids=lambda package: package.__name__)
 def test_every_limit_of_readers_and_wire_is_on_the_page(package):
     told = {name for *_, name, _ in ROWS} | NO_LIMITS
     for module in pkgutil.walk_packages(package.__path__, package.__name__ + "."):

@@ -12,8 +12,8 @@ import pytest
 
 import analyzer
 from analyzer.report.json_report import json_parts
-from tests.capture.packers import xz_of, zstd_of
 from tests.conftest import ROOT
+from tests.formats.packed.packers import xz_of, zstd_of
 from tests.fuzz import hostile, seeds
 from tests.fuzz.hostile import FLOODS
 from tests.fuzz.measured import measured, peak_of

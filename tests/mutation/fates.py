@@ -24,8 +24,8 @@ from tests.rules.cases import Case
 ROOT = Path(__file__).resolve().parent.parent.parent
 
 #: The ladders of the cases were read before any fault was put in; what they were read by stays.
-_LADDER = "analyzer.report.ladder"
-_LADDER_OF_SA = "analyzer.report.ladder_of_sa"
+_LADDER = "analyzer.report.ladder.notation"
+_LADDER_OF_SA = "analyzer.report.ladder.of_sa"
 
 
 class Fate(IntEnum):

@@ -59,8 +59,9 @@ def prepare(module: str, known: Sequence[Known]) -> None:
 
 def fate_of(mutant: Mutant, known: Sequence[Known]) -> Fate:
     """What notices the fault first; the process is then no longer of use for anything else."""
-    name = f"analyzer.rules.{mutant.module}"
-    if not put_in(mutant, name, FOLDER / f"{mutant.module}.py"):
+    path = next(FOLDER.rglob(f"{mutant.module}.py"))
+    name = ".".join(path.relative_to(ROOT).with_suffix("").parts)
+    if not put_in(mutant, name, path):
         return Fate.NO_PYTHON
     cases.capture_of, cases.doubled = once(capture_of), once(doubled)  # type: ignore[assignment]
     try:
@@ -76,7 +77,7 @@ def _questions(module: str, name: str, change: _Change | None, known: Sequence[K
     concerned_rules = _rules_with(module)
     own = [case for case in CASES if case.rule in concerned_rules]
     others = [case for case in CASES if case.rule not in concerned_rules]
-    tests = [path for path in sorted((ROOT / "tests" / "rules").glob("test_*.py")) if path.stem != "test_cases"]
+    tests = [path for path in sorted((ROOT / "tests" / "rules").rglob("test_*.py")) if path.stem != "test_cases"]
 
     def seen(*captures: analyzer.Capture) -> bool:
         return change is None or change.shows(*captures)

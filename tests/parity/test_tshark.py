@@ -21,7 +21,7 @@ import pytest
 import analyzer
 from analyzer.analysis import Capture
 from analyzer.errors import InputError
-from analyzer.report.ladder import parse
+from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make
 from tests.parity.by_tshark import FIELDS, Ours, Seen, by_analyzer, by_pyshark, by_table
 from tests.parity.exceptions import DIFFERENCES

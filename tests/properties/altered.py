@@ -9,11 +9,11 @@ from dataclasses import dataclass, replace
 
 from analyzer import analysis
 from analyzer.analysis import Capture
-from analyzer.capture import open_capture
-from analyzer.capture.select import Ports
-from analyzer.wire.collect import Collector
-from analyzer.wire.decode import decode
-from analyzer.wire.tables import Wire
+from analyzer.formats import open_capture
+from analyzer.ike.collect import Collector
+from analyzer.packets.ip_headers import decode
+from analyzer.packets.sieve import Ports
+from analyzer.packets.tables import Wire
 
 MILLISECOND = 1_000_000
 

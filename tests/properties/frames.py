@@ -8,7 +8,7 @@ import numpy as np
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
-from analyzer.capture.records import SLACK, Chunk, Interface
+from analyzer.formats.records import SLACK, Chunk, Interface
 
 #: Packets take long to draw on a machine that does other work at the same time; that is no fault.
 UNHURRIED = settings(suppress_health_check=[HealthCheck.too_slow], deadline=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from analyzer.report.ladder import parse
+from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make
 
 _HOSTS = "C = 10.0.0.2 (nat 198.51.100.7)  S = 203.0.113.7  mtu 1400\nat C\n"

@@ -19,13 +19,13 @@ from hypothesis import strategies as st
 
 from analyzer import analysis
 from analyzer.analysis import Capture
-from analyzer.capture import open_capture
-from analyzer.report.ladder import parse
+from analyzer.formats import open_capture
+from analyzer.report.ladder.notation import parse
 from analyzer.rules.model import Confidence, Severity
 from sample_pcaps.lab.maker import make
+from tests.packets.test_link_fit import ARP, FRAMES
 from tests.properties.altered import Record, pcapng, read, records_of
 from tests.rules.cases import CASES
-from tests.wire.test_link_fit import ARP, FRAMES
 
 SECOND = 10**9
 

@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.capture.gather import Gather
-from analyzer.capture.links import locate_ip
-from analyzer.capture.select import Ports, Selection, select
-from analyzer.wire import collect
-from analyzer.wire.collect import Collector
-from analyzer.wire.decode import decode
-from analyzer.wire.ip_packet import IpPacket
-from analyzer.wire.tables import MISSING, Wire
+from analyzer.columns import Gather
+from analyzer.ike import collect
+from analyzer.ike.collect import Collector
+from analyzer.packets.ip_headers import decode
+from analyzer.packets.ip_packet import IpPacket
+from analyzer.packets.link_columns import locate_ip
+from analyzer.packets.sieve import Ports, Selection, select
+from analyzer.packets.tables import MISSING, Wire
 from tests.properties.frames import LINK_TYPES, UNHURRIED, captures, chunk_of, interface_of
 
 PORTS = (500, 4500)
@@ -24,7 +24,7 @@ IPV6_EXTENSIONS = {0, 43, 44, 51, 60, 135, 139, 140}
 
 
 def matters(packet: IpPacket | None, frame: bytes) -> str:
-    """What the selection promises to keep (module docstring of ``analyzer.capture.select``), said packet by packet."""
+    """What the selection promises to keep (module docstring of ``analyzer.packets.sieve``), said packet by packet."""
     if packet is None:
         return ""
     captured = frame[packet.payload_offset :]
@@ -45,7 +45,7 @@ def matters(packet: IpPacket | None, frame: bytes) -> str:
 
 
 def is_bystander(packet: IpPacket | None, frame: bytes) -> bool:
-    """The other traffic that the selection promises (:mod:`analyzer.wire.bystanders`), said packet by packet."""
+    """The other traffic that the selection promises (:mod:`analyzer.packets.other_traffic`), said packet by packet."""
     if packet is None or packet.mf or packet.fragment_offset:
         return False
     captured = frame[packet.payload_offset :]

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.analysis import Capture
-from analyzer.report.ladder import parse
+from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make
 from tests.bench import dense
 from tests.properties.altered import Record, pcapng, read, records_of

@@ -21,7 +21,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.report.ladder import parse
+from analyzer.report.ladder.notation import parse
 from analyzer.rules.model import Confidence, Severity, Verdict
 from sample_pcaps.lab.maker import make
 from tests.properties.altered import (

@@ -10,7 +10,7 @@ from typing import Any
 import analyzer
 from analyzer.analysis import Capture
 from analyzer.relate.sa import IkeSa
-from analyzer.report.ladder import parse
+from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make, make_packets
 
 HOSTS = "C = 10.0.0.2  S = 203.0.113.7\n"

@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import analyzer
+from analyzer.ike.registry import numbers
 from analyzer.relate.duplicates import copies
-from analyzer.wire.registry import numbers
 from tests.relate.seen import GOES_ON, INIT, LINK_RAW, capture, exchange, of_packets, raw_packets, with_ip
 
 AUTH = "+0.1 C:500 > S:500 IKE_AUTH request 400\n"

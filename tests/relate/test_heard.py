@@ -5,13 +5,13 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.capture.records import Interface
-from analyzer.capture.select import Ports
+from analyzer.formats.records import Interface
+from analyzer.ike.collect import Collector
+from analyzer.packets.sieve import Ports
 from analyzer.relate.heard import HeardFrom, LastHeard
-from analyzer.wire.collect import Collector
+from tests.ike.ike_messages import message
+from tests.packets.test_slow_path import ipv4, udp
 from tests.properties.frames import chunk_of
-from tests.wire.ike_messages import message
-from tests.wire.test_singles import ipv4, udp
 
 HOSTS = [bytes([10, 0, 0, 1]), bytes([10, 0, 0, 2]), bytes([203, 0, 113, 7])]
 #: What is sent: IKE behind the marker, ESP, a keepalive.

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 import analyzer
+from analyzer.ike.registry import numbers
 from analyzer.relate.nat import NatView, detection_hash, hashed_port, text
-from analyzer.wire.registry import numbers
 from tests.relate.seen import DETECTION, HOSTS, only_sa
 
 SPIS = "sa 1 spi 1122334455667788 99aabbccddeeff00\n"

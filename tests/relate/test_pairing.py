@@ -10,8 +10,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import analyzer
-from analyzer.report.ladder import parse
-from analyzer.wire.registry import numbers
+from analyzer.ike.registry import numbers
+from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make_packets
 from tests.relate.seen import GOES_ON, INIT, capture, exchange, only_sa
 

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer.ike.registry import rows
 from analyzer.relate.peers import _NAMES, STRENGTHS, peer_text
 from analyzer.relate.sa import IkeSa
 from analyzer.remedies import products
-from analyzer.wire.registry import rows
 from tests.relate.seen import DETECTION, GOES_ON, only_sa
 
 WINDOWS = "V(MS-NT5-ISAKMPOAKLEY-v9 MS-Negotiation-Discovery-Capable Vid-Initial-Contact MS-KEY_MODS-2)"

@@ -6,9 +6,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.schedule import gaps, match, schedules
 from analyzer.remedies import products
-from analyzer.wire.registry import numbers
 from tests.relate.seen import GOES_ON, INIT, exchange, only_sa
 
 #: Offsets from the first sending, domain.md 4.3; gaps are their differences.

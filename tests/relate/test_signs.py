@@ -9,7 +9,7 @@ import pytest
 import analyzer
 from analyzer.relate.signs import Sign
 from analyzer.rules.engine import all_rules
-from analyzer.rules.evidence import EVIDENCE
+from analyzer.rules.shared.evidence import EVIDENCE
 from tests.relate.seen import INIT, only_sa
 from tests.rules.cases import CASES, capture_of
 

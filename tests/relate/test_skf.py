@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.skf import SkfSets, skf_sets
-from analyzer.wire.registry import numbers
 from tests.relate.seen import INIT, exchange, only_sa
 
 

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.ike.payloads import SA
 from analyzer.relate.suite import COMMON, SKF_HEADER, Algorithm, Suite, agreed, algorithms_of, suite_of
-from analyzer.wire.payloads import SA
 from sample_pcaps.lab import payloads
 from tests.relate.seen import HOSTS, capture, only_sa
 

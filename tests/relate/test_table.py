@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from analyzer.ike.registry import numbers
 from analyzer.relate.message import Message
 from analyzer.relate.table import having_notify, having_payload
-from analyzer.wire.registry import numbers
 from tests.relate.seen import GOES_ON, INIT, capture
 
 STEPS = (

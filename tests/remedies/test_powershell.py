@@ -16,7 +16,7 @@ from xml.etree import ElementTree
 import pytest
 
 import analyzer.remedies
-from analyzer.capture.etl.notes import HOW_TO
+from analyzer.formats.etl.notes import HOW_TO
 from analyzer.remedies import catalogue
 from tests.remedies.read_powershell import Command, Unreadable, read
 

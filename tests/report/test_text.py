@@ -11,9 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import analyzer
-from analyzer.report.ladder import parse
-from analyzer.report.ladder_of_sa import ladder_of
-from analyzer.report.ladder_values import Line, split_numbers
+from analyzer.report.ladder.notation import parse
+from analyzer.report.ladder.of_sa import ladder_of
+from analyzer.report.ladder.values import Line, split_numbers
 from analyzer.report.text import MAX_SAS, WIDTH, as_text
 from analyzer.rules.model import Finding, Severity
 from sample_pcaps.lab.maker import make

@@ -3,8 +3,8 @@
 Keys of a case:
 
 - ``name``, ``why``: what it shows, and the reasoning from which its expectation follows.
-- ``ladder``: the conversation (:mod:`analyzer.report.ladder`). ``file``: what a ladder cannot say about the file:
-  ``lost-packets: N`` (the host's own drop counter), ``cut: N`` (bytes missing at the end), ``link-type: N``.
+- ``ladder``: the conversation (:mod:`analyzer.report.ladder.notation`). ``file``: what a ladder cannot say about the
+  file: ``lost-packets: N`` (the host's own drop counter), ``cut: N`` (bytes missing at the end), ``link-type: N``.
 - ``expect``: ``fires SEVERITY CONFIDENCE``, ``silent``, or ``not assessed: PIECE OF THE REASON``. ``count``: findings
   of the rule, 1 unless said.
 - ``title``, ``detail``, ``remedies``: pieces of text that a finding of the rule holds; with ``not-`` before it: that
@@ -29,8 +29,8 @@ from typing import Any
 import yaml
 
 import analyzer
-from analyzer.report.ladder import parse
-from analyzer.report.ladder_model import Ladder
+from analyzer.report.ladder.model import Ladder
+from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make
 
 HERE = Path(__file__).parent

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.errors import UsageError
-from analyzer.report.ladder import parse, render
+from analyzer.report.ladder.notation import parse, render
 from sample_pcaps.lab import ip
 from sample_pcaps.lab.capture_filter import compile_filter
 from sample_pcaps.lab.maker import main, make, make_packets

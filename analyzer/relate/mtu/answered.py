@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from analyzer.packets.tables import MISSING
 from analyzer.relate.exchange import Attempt, Role
 from analyzer.relate.message import Message
 from analyzer.relate.mtu.clue import Clue
-from analyzer.wire.tables import MISSING
 
 if TYPE_CHECKING:
     from analyzer.relate.sa import IkeSa

@@ -11,9 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from analyzer.packets.tables import EchoRow
 from analyzer.relate.lazy import lazy
 from analyzer.relate.mtu.clue import Clue
-from analyzer.wire.tables import EchoRow
 
 #: Nanoseconds for which a reply is waited for: what was asked within it before the capture ended is still open.
 PATIENCE = 2 * 10**9

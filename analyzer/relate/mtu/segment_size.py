@@ -10,9 +10,9 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from analyzer.packets.tables import HandshakeRow
 from analyzer.relate.lazy import lazy
 from analyzer.relate.mtu.clue import Clue
-from analyzer.wire.tables import HandshakeRow
 
 #: IP and TCP headers without options.
 _IPV4, _IPV6 = 40, 60

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from analyzer.packets.tables import EchoRow, HandshakeRow
 from analyzer.relate.mtu.echo_sweep import Sweep, sweeps
 from analyzer.relate.mtu.segment_size import SegmentSizes, segment_sizes
-from analyzer.wire.tables import EchoRow, HandshakeRow
 
 
 @dataclass(frozen=True, slots=True)

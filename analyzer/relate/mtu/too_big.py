@@ -10,9 +10,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
+from analyzer.packets.tables import IcmpRow
 from analyzer.relate.exchange import Role
 from analyzer.relate.mtu.clue import Clue
-from analyzer.wire.tables import IcmpRow
 
 if TYPE_CHECKING:
     from analyzer.relate.sa import IkeSa

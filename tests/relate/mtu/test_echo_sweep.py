@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer.packets.tables import EchoRow
 from analyzer.relate.mtu.echo_sweep import Sweep, clues, sweeps
-from analyzer.wire.tables import EchoRow
 from tests.relate.seen import HOSTS, INIT, capture, only_sa
 
 C, S = "10.0.0.2", "203.0.113.7"

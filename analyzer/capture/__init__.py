@@ -1,9 +1,0 @@
-"""From bytes to packets: one reader per file format, knows link layers, knows no IKE.
-
-Enters: a capture file, a pipe or a stream (:func:`open_capture`).
-Leaves: chunks of packet records as NumPy columns, interfaces, and notes on the quality of the capture.
-"""
-
-from analyzer.capture.source import open_capture
-
-__all__ = ["open_capture"]

@@ -1,5 +1,0 @@
-"""Windows traces (ETL): from buffers of events to packets in the order of time (domain.md 8.3 to 8.5).
-
-Enters: a window on the file (:class:`analyzer.capture.etl.reader.EtlReader`).
-Leaves: chunks as of any other reader, each packet once, and what Windows itself said of it.
-"""

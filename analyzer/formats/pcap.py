@@ -1,0 +1,195 @@
+"""Reader of pcap: microseconds and nanoseconds, either byte order, and the "modified" variant of old Linux tcpdumps.
+
+Layout (draft-ietf-opsawg-pcap): a 24-byte file header, then per packet a 16-byte header (seconds, fraction, captured
+length, wire length) and the captured bytes. The modified variant adds 8 bytes to each header: interface index,
+protocol, packet type (Linux ``PACKET_*``) and a pad byte.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.errors import InputError
+from analyzer.formats.reading import CHAIN, LONGEST, MAX_RECORD, NEAR, FileReader, no_header, portions, walk
+from analyzer.formats.record_walk import LANE, MIN_LANES, Stride
+from analyzer.formats.records import DIRECTION_UNKNOWN, SLACK, Chunk, Interface
+from analyzer.formats.window import Window
+from analyzer.packets.link_columns import PACKET_TYPE_DIRECTIONS
+
+#: The first four bytes: byte order, nanoseconds per unit of the fraction, length of a packet header.
+MAGICS = {
+    b"\xa1\xb2\xc3\xd4": (">", 1000, 16),
+    b"\xd4\xc3\xb2\xa1": ("<", 1000, 16),
+    b"\xa1\xb2\x3c\x4d": (">", 1, 16),
+    b"\x4d\x3c\xb2\xa1": ("<", 1, 16),
+    b"\xa1\xb2\xcd\x34": (">", 1000, 24),
+    b"\x34\xcd\xb2\xa1": ("<", 1000, 24),
+}
+
+FILE_HEADER = 24
+#: Bytes of a packet's header that all variants have.
+STANDARD = 16
+
+#: How far behind a packet one must see, after damage, to believe it.
+REACH = CHAIN * (LONGEST + 24)
+
+#: Bytes searched at the start of a lane: more than one full-size Ethernet packet.
+GUESS = 2048
+
+
+class PcapReader(FileReader):
+    """Reads a pcap file from a window that stands at its first byte.
+
+    Raises
+    ------
+    InputError
+        The file header is not whole.
+
+    Examples
+    --------
+    >>> import io
+    >>> header = struct.pack("<IHHiIII", 0xA1B2C3D4, 2, 4, 0, 0, 65535, 1)
+    >>> packet = struct.pack("<IIII", 1700000000, 5, 4, 60) + b"abcd"
+    >>> with PcapReader(Window(io.BytesIO(header + packet), "example", 1 << 16)) as reader:
+    ...     for chunk in reader.chunks():
+    ...         print(chunk.first_frame, chunk.captured, chunk.wire, chunk.time)
+    1 [4] [60] [1700000000000005000]
+    """
+
+    def __init__(self, window: Window) -> None:
+        if window.end < FILE_HEADER:
+            raise InputError(
+                f"{window.name}: is too short for a pcap file: {window.end} bytes, its header alone has {FILE_HEADER}"
+            )
+        self._order, self._unit, self._header = MAGICS[window.buffer[:4].tobytes()]
+        fields = struct.unpack_from(self._order + "4xHHiIII", window.buffer.data)
+        major, minor, snaplen, link = fields[0], fields[1], fields[4], fields[5]
+        super().__init__(window, "pcap-ns" if self._unit == 1 else "pcap", snaplen)
+        # The upper bits tell the length of a frame check sequence.
+        self.interfaces.append(Interface(0, link & 0xFFFF, snaplen))
+        if major != 2:
+            self._damage(4, f"version {major}.{minor} in the file header instead of 2.4")
+        self._longest = min(max(snaplen, LONGEST), MAX_RECORD)
+        self._stride = Stride(self._order, field=8, extra=self._header)
+        names = ("seconds", "fraction", "captured", "wire")
+        self._layout = np.dtype([(name, self._order + "u4") for name in names])
+        self._seconds: int | None = None  # of the last good packet
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The packets, a window at a time. Never raises on what the file holds."""
+        window = self._window
+        at = FILE_HEADER
+        while True:
+            limit = window.end - self._header + 1  # no whole header starts here or later
+            stop = min(limit, at + self._span)
+            offsets, at, sound = self._records(at, stop)
+            for some in portions(offsets):
+                chunk = self._chunk(some)
+                self._frame += len(chunk)
+                yield chunk
+            if not sound:
+                what = no_header(not window.buffer[at : at + STANDARD].any(), self._frame)
+                found = self._resync(at, what, self._header, REACH, self._good)
+                if found is None:
+                    break
+                at = found
+            elif stop <= at < limit:
+                self._span *= 2
+            elif window.at_end:
+                if at < window.end:
+                    self._cut(at, f"packet {self._frame}")
+                break
+            else:
+                window.advance(at)
+                at = 0
+        self._finish()
+
+    def _records(self, first: int, stop: int) -> tuple[NDArray[np.int64], int, bool]:
+        """Where whole packets start in ``[first, stop)``, where the next one does, and if its header is sound."""
+        window = self._window
+        offsets = walk(window.buffer, first, stop, self._stride, self._guesses(first, stop))
+        captured = self._headers()["captured"][offsets].astype(np.int64)
+        follows = offsets + captured + self._header
+        sane = captured <= self._longest
+        # A packet can be empty, but not also be sent in no time with no length: that is a hole, or the end of a file
+        # that was made longer than what was written into it.
+        empty = np.flatnonzero(captured == 0)
+        headers = np.ndarray((window.end + 1, STANDARD), np.uint8, window.buffer, 0, (1, 1))
+        sane[empty] = headers[offsets[empty]].any(axis=1)
+        whole = sane & (follows <= window.end)
+        count = len(offsets) if whole.all() else int(whole.argmin())
+        sound = count == len(offsets) or bool(sane[count])
+        after = int(offsets[count]) if count < len(offsets) else int(follows[-1]) if count else first
+        return offsets[:count], after, sound
+
+    def _chunk(self, offsets: NDArray[np.int64]) -> Chunk:
+        """The packets at these offsets."""
+        window, count = self._window, len(offsets)
+        headers = self._headers()[offsets]
+        seconds = headers["seconds"].astype(np.int64)
+        self._seconds = int(seconds[-1])
+        return Chunk(
+            buffer=window.buffer[: window.end + SLACK],
+            first_frame=self._frame,
+            start=offsets + self._header,
+            captured=headers["captured"].astype(np.int64),
+            wire=headers["wire"].astype(np.int64),
+            time=seconds * 1_000_000_000 + headers["fraction"].astype(np.int64) * self._unit,
+            interface=np.zeros(count, np.int32),
+            direction=self._directions(offsets),
+            host_dropped=np.zeros(count, np.bool_),
+            packet_id=np.full(count, -1, np.int64),
+        )
+
+    def _headers(self) -> NDArray[Any]:
+        """The standard packet header at every offset of the window."""
+        return np.ndarray((self._window.end + 1,), self._layout, self._window.buffer, 0, (1,))
+
+    def _directions(self, offsets: NDArray[np.int64]) -> NDArray[np.int8]:
+        if self._header == 16:
+            return np.zeros(len(offsets), np.int8)
+        # Where even the protocol is 0, the file was converted, and what wrote it did not know.
+        buffer = self._window.buffer
+        known = (buffer[offsets + 20] | buffer[offsets + 21]) > 0
+        return np.where(known, PACKET_TYPE_DIRECTIONS[buffer[offsets + 22]], DIRECTION_UNKNOWN).astype(np.int8)
+
+    def _guesses(self, first: int, stop: int) -> NDArray[np.int64] | None:
+        """A likely packet header near the start of each lane: the upper half of its seconds is the first packet's."""
+        count = (stop - first) // LANE - 1
+        if count < MIN_LANES - 1:
+            return None
+        buffer = self._window.buffer
+        high = (0, 1) if self._order == ">" else (3, 2)
+        grids = (np.ndarray((count, GUESS), np.uint8, buffer, first + LANE + byte, (LANE, 1)) for byte in high)
+        alike = [grid == buffer[first + byte] for grid, byte in zip(grids, high, strict=True)]
+        lane, offset = np.divmod(np.flatnonzero(alike[0] & alike[1]), GUESS)
+        found = first + (lane + 1) * LANE + offset
+        seconds = int(self._headers()["seconds"][first])
+        good = self._plausible(found, seconds)
+        lane, found = lane[good], found[good]
+        return found[np.diff(lane, prepend=-1) > 0]
+
+    def _plausible(self, offsets: NDArray[np.int64], seconds: int | None) -> NDArray[np.bool_]:
+        """At which offsets some plausible packets follow one another, all of about the same time."""
+        every, longest, parts = self._headers(), min(self._longest, LONGEST), 1_000_000_000 // self._unit
+
+        def look(here: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:
+            header = every[here]
+            captured, wire = header["captured"], header["wire"]
+            sane = (captured > 0) & (captured <= wire) & (wire <= longest) & (header["fraction"] < parts)
+            if seconds is not None:
+                sane &= np.abs(header["seconds"].astype(np.int64) - seconds) <= NEAR
+            return sane, here + captured + self._header
+
+        return self._chained(offsets, self._header, look)
+
+    def _good(self, at: int, stop: int) -> NDArray[np.int64]:
+        """Where packets go on in ``[at, stop)``."""
+        captured = self._headers()["captured"][at:stop]
+        offsets = at + np.flatnonzero(captured - 1 < min(self._longest, LONGEST))
+        return offsets[self._plausible(offsets, self._seconds)]

@@ -1,0 +1,236 @@
+"""Reader of pcapng (draft-ietf-opsawg-pcapng): any number of sections, each in its byte order, with its interfaces.
+
+A file is a chain of blocks: type, total length, body, total length again. Section headers and interface descriptions
+change what the packets after them mean; they are few and read one by one, the packets between them all at once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from analyzer.errors import InputError
+from analyzer.formats.pcapng.blocks import (
+    BYTE_ORDER,
+    ENHANCED,
+    FOREIGN_BYTE_ORDER,
+    OBSOLETE,
+    SECTION,
+    SHORTEST,
+    SIMPLE,
+    Blocks,
+    well_sized,
+    words,
+)
+from analyzer.formats.pcapng.packet_blocks import Packets
+from analyzer.formats.pcapng.sections import Sections
+from analyzer.formats.reading import CAREFUL, MAX_BREAKS, MAX_RECORD, FileReader, portions, walk
+from analyzer.formats.record_walk import LANE, MIN_LANES, Stride
+from analyzer.formats.records import Chunk, Note
+from analyzer.formats.window import Window
+
+#: Byte order by the magic of a section header, as its bytes stand in the file.
+ORDERS = {b"\x1a\x2b\x3c\x4d": ">", b"\x4d\x3c\x2b\x1a": "<"}
+
+#: Total length of a section header without options, bytes.
+SECTION_HEADER = 28
+
+#: Bytes of the shortest block, and the longest that is believed after damage.
+SHORTEST_BLOCK, REACH = 12, 1 << 20
+
+#: Bytes searched at the start of a lane: more than one full-size Ethernet packet with options.
+GUESS = 2048
+
+
+class PcapngReader(FileReader):
+    """Reads a pcapng file from a window that stands at its first byte.
+
+    Raises
+    ------
+    InputError
+        The file ends inside the fixed part of its section header, or that has no byte-order magic.
+
+    Examples
+    --------
+    >>> import io, struct
+    >>> section = struct.pack("<IIIHHqI", 0x0A0D0D0A, 28, 0x1A2B3C4D, 1, 0, -1, 28)
+    >>> interface = struct.pack("<IIHHII", 1, 20, 1, 0, 0, 20)
+    >>> packet = struct.pack("<7I4sI", 6, 36, 0, 0, 5, 4, 60, b"abcd", 36)
+    >>> with PcapngReader(Window(io.BytesIO(section + interface + packet), "example", 1 << 16)) as reader:
+    ...     for chunk in reader.chunks():
+    ...         print(chunk.first_frame, chunk.captured, chunk.wire, chunk.time)
+    1 [4] [60] [5000]
+    """
+
+    def __init__(self, window: Window) -> None:
+        if window.end < SECTION_HEADER:
+            need = f"{window.end} bytes, its section header alone has {SECTION_HEADER}"
+            raise InputError(f"{window.name}: is too short for a pcapng file: {need}")
+        order = ORDERS.get(window.buffer[8:12].tobytes())
+        if order is None:
+            raise InputError(f"{window.name}: starts like pcapng, but its byte-order magic is damaged")
+        super().__init__(window, "pcapng", 0)
+        self._order = order
+        self._switches = 0  # changes of byte order so far
+        self._sections = Sections(self.interfaces)
+        self._packets = Packets(self._sections)
+
+    def chunks(self) -> Iterator[Chunk]:
+        """The packets, a window at a time. Never raises on what the file holds."""
+        window = self._window
+        at = 0
+        while True:
+            limit = window.end - 7  # no type and length start here or later
+            stop = min(limit, at + self._span)
+            blocks, at, trouble = self._blocks(at, stop)
+            for some in portions(np.arange(len(blocks.offsets))):
+                part = blocks.only(some)
+                scopes = self._sections.read(part)
+                self.snaplen = self.interfaces[0].snaplen if self.interfaces else 0
+                chunk = self._packets.chunk(part, scopes, self._frame)
+                if len(chunk):
+                    self._frame += len(chunk)
+                    yield chunk
+            if trouble == "order":
+                if not self._turn():
+                    break
+            elif trouble:
+                what = f"{trouble}, before packet {self._frame}"
+                found = self._resync(at, what, SHORTEST_BLOCK, REACH, self._good)
+                if found is None:
+                    break
+                at = found
+            elif stop <= at < limit:
+                self._span *= 2
+            elif window.at_end:
+                if at < window.end:
+                    self._cut(at, self._whereabouts(at))
+                break
+            else:
+                window.advance(at)
+                at = 0
+        self._account()
+        self._finish()
+
+    def _words(self, offset: int, count: int = 1) -> NDArray[Any]:
+        """Words ``offset`` bytes behind every offset of the window."""
+        return words(self._window.buffer, self._window.end, self._order, offset, count)
+
+    def _blocks(self, first: int, stop: int) -> tuple[Blocks, int, str]:
+        """The sound blocks that start in ``[first, stop)``, where the next one does, and what is wrong there.
+
+        Wrong: empty when more bytes are needed or none are left, ``order`` before a section of the other byte order,
+        else what is damaged.
+        """
+        window = self._window
+        stride = Stride(self._order, field=4, least=12, align=4)
+        offsets = walk(window.buffer, first, stop, stride, self._guesses(first, stop))
+        kinds, lengths, sound = self._heads(offsets, MAX_RECORD)
+        for section in np.flatnonzero(kinds == SECTION).tolist():
+            sound[section] &= lengths[section] >= SECTION_HEADER and self._magic(int(offsets[section])) == BYTE_ORDER
+        blocks = Blocks(window.buffer, window.end, self._order, offsets, kinds, lengths)
+        if sound.all():
+            return blocks, int(offsets[-1] + lengths[-1]) if len(offsets) else first, ""
+        count = int(sound.argmin())
+        at = int(offsets[count])
+        trouble = self._trouble(at, int(kinds[count]), int(lengths[count]))
+        return blocks.only(np.arange(count)), at, trouble
+
+    def _heads(
+        self, offsets: NDArray[np.int64], longest: int
+    ) -> tuple[NDArray[np.uint32], NDArray[np.int64], NDArray[np.bool_]]:
+        """Types and padded lengths of the blocks, and which are all in the window and close as they open."""
+        heads = self._words(0, 2)[offsets]
+        kinds, opening = heads[:, 0], heads[:, 1].astype(np.int64)
+        # Each block must be padded itself; some writers do so and leave the padding out of the length.
+        lengths = opening + (-opening & 3)
+        whole = well_sized(kinds, lengths, longest) & (offsets + lengths <= self._window.end)
+        closing = self._words(0)[np.where(whole, offsets + lengths - 4, 0), 0].astype(np.int64)
+        sound: NDArray[np.bool_] = whole & (closing == opening)
+        return kinds, lengths, sound
+
+    def _magic(self, at: int) -> int:
+        return int(self._words(8)[at, 0])
+
+    def _trouble(self, at: int, kind: int, length: int) -> str:
+        """What is wrong with the block at ``at``; empty when it is only not all there."""
+        window = self._window
+        if kind == SECTION:
+            if at + 12 > window.end:
+                return ""
+            magic = self._magic(at)
+            if magic == FOREIGN_BYTE_ORDER:
+                return "order"
+            if magic != BYTE_ORDER:
+                return "a section header without byte-order magic"
+        if kind == length == 0:
+            return "zero bytes, as a crash leaves them"
+        least = SECTION_HEADER if kind == SECTION else SHORTEST[min(kind, len(SHORTEST) - 1)]
+        if not least <= length <= MAX_RECORD:
+            return f"a block with an impossible length ({length} bytes)"
+        if at + length <= window.end:
+            return "a block whose two lengths differ"
+        # A file that was only cut still has a packet that fits its block.
+        fixed = window.at_end and kind in (ENHANCED, OBSOLETE) and at + 28 <= window.end
+        if fixed and int(self._words(20)[at, 0]) + 32 > length:
+            return "a packet that does not fit its block"
+        return ""
+
+    def _whereabouts(self, at: int) -> str:
+        kind = int(self._words(0)[at, 0]) if at + 4 <= self._window.end else -1
+        return f"{'' if kind in (ENHANCED, OBSOLETE, SIMPLE) else 'a block before '}packet {self._frame}"
+
+    def _turn(self) -> bool:
+        """Go on in the other byte order; False when it has changed too often to go on."""
+        self._order = "<" if self._order == ">" else ">"
+        self._switches += 1
+        self._span = CAREFUL
+        if self._switches > MAX_BREAKS:
+            self._limit(f"more than {MAX_BREAKS} changes of byte order: the rest of the file was not read")
+            return False
+        return True
+
+    def _guesses(self, first: int, stop: int) -> NDArray[np.int64] | None:
+        """A likely packet block near the start of each lane: its type, and its two lengths agree."""
+        count = (stop - first) // LANE - 1
+        if count < MIN_LANES - 1:
+            return None
+        grid = np.ndarray((count, GUESS // 4), self._order + "u4", self._window.buffer, first + LANE, (LANE, 4))
+        lane, word = np.divmod(np.flatnonzero(grid == ENHANCED), GUESS // 4)
+        found = first + (lane + 1) * LANE + word * 4
+        good = self._plausible(found)
+        lane, found = lane[good], found[good]
+        firsts: NDArray[np.int64] = found[np.diff(lane, prepend=-1) > 0]
+        return firsts
+
+    def _plausible(self, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:
+        """At which of the offsets a whole block of a known type stands, in this section's byte order."""
+        kinds, lengths, good = self._heads(offsets, REACH)
+        captured = self._words(20)[offsets, 0]
+        good &= (kinds != ENHANCED) & (kinds != OBSOLETE) | (captured <= lengths - 32)
+        return good
+
+    def _good(self, at: int, stop: int) -> NDArray[np.int64]:
+        """Where a block or a section stands in ``[at, stop)``."""
+        kinds = self._words(0)[at:stop, 0]
+        sections = at + np.flatnonzero(kinds == SECTION)
+        magics = self._words(8)[sections, 0]
+        blocks = at + np.flatnonzero(kinds - 1 < ENHANCED)
+        found = blocks[self._plausible(blocks)], sections[(magics == BYTE_ORDER) | (magics == FOREIGN_BYTE_ORDER)]
+        return np.concatenate(found)
+
+    def _account(self) -> None:
+        """Note what sections, interfaces and packets said about the quality of the capture."""
+        sections = self._sections
+        lost = sum(sections.drops.values())
+        if lost:
+            self.notes.append(Note("capture-lost-packets", f"the capturing host lost {lost} packets"))
+        self.notes.extend(self._packets.notes())
+        if sections.left_out:
+            self._limit(f"{sections.left_out} interface descriptions too many were not kept")
+        if sections.versions:
+            versions = ", ".join(map(str, sorted(sections.versions)))
+            self.notes.append(Note("capture-damaged", f"a section header names version {versions} instead of 1"))

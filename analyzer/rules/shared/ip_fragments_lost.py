@@ -1,0 +1,173 @@
+"""Which large messages were lost because IP cut them, and how sure that is: what FRG001, FRG002 and FRG008 share."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+from analyzer.ike.registry import numbers
+from analyzer.packets.tables import IcmpRow
+from analyzer.relate.exchange import Attempt, Exchange
+from analyzer.relate.mtu.path_mtu import TOO_BIG
+from analyzer.relate.progress import is_in_vain
+from analyzer.relate.sa import IkeSa
+from analyzer.rules.model import Confidence
+from analyzer.rules.shared import certainty, silence
+
+#: Exchanges of the set-up that carry certificates or large keys.
+LARGE = (numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE)
+
+
+@dataclass(frozen=True, slots=True)
+class Loss:
+    """A message in IP fragments that its receiver does not have.
+
+    Attributes
+    ----------
+    exchange : Exchange
+    message : Attempt or None
+        Its fullest sending; None when only later IP fragments of it were seen.
+    confidence : Confidence
+    seen_whole : bool
+        All of it was seen at the capture point.
+    icmp : tuple of IcmpRow
+        What ICMP says about it.
+    rest : tuple of int
+        Frames of later IP fragments of it whose first one was never seen.
+    """
+
+    exchange: Exchange
+    message: Attempt | None
+    confidence: Confidence
+    seen_whole: bool
+    icmp: tuple[IcmpRow, ...] = ()
+    rest: tuple[int, ...] = ()
+
+
+def lost_requests(sa: IkeSa) -> Iterator[Loss]:
+    """Large requests of the initiator in IP fragments that nothing answered, where no other reason shows."""
+    for exchange in sa.unanswered:
+        request = _in_fragments(exchange)
+        if exchange.exchange not in LARGE or request is None:
+            continue
+        if exchange.sender != "initiator" or exchange.responses or _answer_arrives_in_part(sa, exchange):
+            continue
+        if silence.is_explained(sa, exchange) or is_split(exchange.requests):
+            continue
+        about = silence.reports(sa, exchange)
+        seen_whole = any(a.complete for a in exchange.requests)
+        if (seen_whole and sa.side == "responder") or _fragments_pass(sa):
+            continue
+        yield Loss(exchange, request, _of_request(sa, exchange, about, seen_whole=seen_whole), seen_whole, about)
+
+
+def _in_fragments(exchange: Exchange) -> Attempt | None:
+    """The fullest sending, or the last one: a message may go whole until ICMP says that it is too big."""
+    sendings = (exchange.request, *exchange.requests[-1:])
+    return next((a for a in sendings if a is not None and a.is_ip_fragmented), None)
+
+
+def lost_responses(sa: IkeSa) -> Iterator[Loss]:
+    """Large responses in IP fragments: part of one arrives, or one leaves whole and its request comes again."""
+    if not sa.unanswered and not sa.retransmits:
+        return
+    for exchange in sa.of(*LARGE):
+        if exchange.sender != "initiator":
+            continue
+        if exchange.outcome == "unanswered":
+            yield from _partial_answer(sa, exchange)
+        elif is_answered_in_vain(sa, exchange):
+            yield from _lost_after_leaving(sa, exchange)
+
+
+def is_split(sendings: Sequence[Attempt]) -> bool:
+    """The last sending went as SKF fragments that IP left whole: IP fragments came first (RFC 7383 section 2.4)."""
+    return bool(sendings) and sendings[-1].skf_total > 0 and not sendings[-1].is_ip_fragmented
+
+
+def is_answered_in_vain(sa: IkeSa, exchange: Exchange) -> bool:
+    """A complete answer is seen on its way, and the initiator goes on asking as if it had none.
+
+    Not at the initiator's side, where the answer has arrived; not where a later message shows that it has it.
+    """
+    response = exchange.response
+    return (
+        exchange.outcome == "answered"
+        and response is not None
+        and response.complete
+        and sa.side != "initiator"
+        and sa.reached == "auth-answered"
+        and exchange is sa.exchanges[-1]
+        and not sa.esp_i_to_r
+        and is_in_vain(exchange)
+    )
+
+
+def repeats_after_answer(exchange: Exchange) -> int:
+    """Requests after the first answer."""
+    answered = exchange.responses[0].time
+    return sum(a.time > answered for a in exchange.requests)
+
+
+def _answer_arrives_in_part(sa: IkeSa, exchange: Exchange) -> bool:
+    place, begin = sa.capture.place, sa.capture.place(exchange.requests[0].frames[0])
+    return any(src == sa.responder and place(frame) > begin for frame, src, _ in sa.orphans)
+
+
+def _fragments_pass(sa: IkeSa) -> bool:
+    """A request in IP fragments was answered in this very SA: an act that outranks the later silence."""
+    return any(
+        e.outcome == "answered" and e.sender == "initiator" and e.request is not None and e.request.is_ip_fragmented
+        for e in sa.exchanges
+    )
+
+
+def _of_request(sa: IkeSa, exchange: Exchange, about: Sequence[IcmpRow], *, seen_whole: bool) -> Confidence:
+    meanings = {i.error.meaning for i in about}
+    if "reassembly-timeout" in meanings:
+        return Confidence.PROVED
+    silent = certainty.of_silence(sa, exchange)
+    # A router speaks of what it could not pass; that what was sent after that was lost as well, only the silence says.
+    if meanings & set(TOO_BIG) and silent is Confidence.PROBABLE:
+        return Confidence.STRONG
+    return silent if seen_whole else of_part(sa, at_sender=sa.side == "initiator")
+
+
+def of_part(sa: IkeSa, *, at_sender: bool) -> Confidence:
+    """Pieces reach this point and others do not: how sure is it that they were lost before it?"""
+    if at_sender or sa.capture.lost_packets:
+        return Confidence.POSSIBLE
+    # Fragments beyond the first are known to reach the capture, or are only likely to (domain.md 5.2 rule 4).
+    return Confidence.PROBABLE if sa.capture.hides_later_fragments else Confidence.STRONG
+
+
+def _partial_answer(sa: IkeSa, exchange: Exchange) -> Iterator[Loss]:
+    place = sa.capture.place
+    begin = place(exchange.frames[0])
+    rest = tuple(f for f, src, _ in sa.orphans if src == sa.responder and place(f) >= begin)
+    response = exchange.response
+    if response is None and not rest:
+        return
+    if response is not None and (not response.is_ip_fragmented or is_split(exchange.responses)):
+        return
+    arrived = min(map(place, (*(f for a in exchange.responses for f in a.frames), *rest)))
+    about = sa.reported("responder", exchange.times[0])
+    if "reassembly-timeout" in {i.error.meaning for i in about}:
+        confidence = Confidence.PROVED
+    elif place(exchange.requests[-1].frames[0]) > arrived:
+        confidence = of_part(sa, at_sender=sa.side == "responder")
+    else:
+        # A client that has its answer does not ask again; one that does not ask again may have it.
+        confidence = Confidence.POSSIBLE
+    yield Loss(exchange, response, confidence, False, about, rest)
+
+
+def _lost_after_leaving(sa: IkeSa, exchange: Exchange) -> Iterator[Loss]:
+    response = exchange.response
+    if response is None or not response.is_ip_fragmented or is_split(exchange.responses):
+        return
+    about = sa.reported("responder", exchange.times[0])
+    confidence = Confidence.PROBABLE if sa.side == "responder" else Confidence.POSSIBLE
+    if "reassembly-timeout" in {i.error.meaning for i in about}:
+        confidence = Confidence.PROVED
+    yield Loss(exchange, response, confidence, True, about)
