@@ -101,13 +101,14 @@ def part(module: str) -> str:
 
 
 #: What lies below all parts.
-GROUND = {"columns", "errors", "printable", "programs", "signals"}
+GROUND = {"columns", "errors", "printable", "programs", "protocol", "signals"}
 #: What each part may import besides itself and the ground. Data flows from left to right; nothing looks back.
 LAYERS = {
     **{part: set() for part in GROUND},
-    "formats": set(),
-    "packets": {"formats"},
-    "ike": {"formats", "packets"},
+    "links": set(),
+    "formats": {"links"},
+    "packets": {"formats", "links"},
+    "ike": {"formats", "links", "packets"},
     "relate": {"formats", "ike", "packets"},
     "remedies": set(),
     "rules": {"formats", "ike", "packets", "relate", "remedies"},

@@ -7,14 +7,13 @@ from dataclasses import dataclass, replace
 
 from analyzer.comparison.fate import Journey
 from analyzer.ike.registry import name, numbers
+from analyzer.protocol import NAT_T_PORT
 from analyzer.relate.exchange import Exchange, Role
 from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Severity
 from analyzer.rules.shared.wording import octets, times
 
-#: Port of IKE behind the non-ESP marker.
-_NAT_T_PORT = 4500
 #: Packets up to this size pass everywhere (RFC 791's least MTU for hosts, 576 bytes): their loss has another reason.
 _SMALL = 576
 _STALLED = "ike-auth-silent-drop"
@@ -120,7 +119,7 @@ def _largest_passed(legs: Sequence[Leg], sender: Role) -> int:
             for leg in legs
             if leg.sender == sender
             for j in leg.journeys
-            if j.fate == "arrived" and _NAT_T_PORT in (j.sent.sport, j.sent.dport)
+            if j.fate == "arrived" and NAT_T_PORT in (j.sent.sport, j.sent.dport)
         ),
         default=0,
     )
@@ -212,7 +211,7 @@ def _ip_fragments_lost(leg: Leg, what: str, sender: str, to: str, sendings: int,
     if not everything and _size_decides(journey.sent, gone):
         return "pmtu-blackhole", f"{left}; shorter ones did: the path carries no packets of that size."
     port = journey.sent.sport if leg.is_response else journey.sent.dport
-    if gone == [1] and port == _NAT_T_PORT and not passed:
+    if gone == [1] and port == NAT_T_PORT and not passed:
         return "udp-4500-blocked", (
             f"{left}; the others, which carry no ports, did, and nothing else on UDP 4500 does: most likely a filter "
             "on that port stops what names it."
@@ -241,7 +240,7 @@ def _skf_lost(leg: Leg, what: str, sender: str, to: str, sendings: int) -> tuple
     gone = sorted({j.sent.skf_number for j in leg.lost} - came)
     left = f"The {what} left the {sender} {times(sendings)} in {total} SKF fragments"
     if not came:
-        if leg.journeys[0].sent.dport == _NAT_T_PORT or leg.journeys[0].sent.sport == _NAT_T_PORT:
+        if leg.journeys[0].sent.dport == NAT_T_PORT or leg.journeys[0].sent.sport == NAT_T_PORT:
             return "udp-4500-blocked", f"{left}, none of which reached {to}: UDP 4500 is blocked between them."
         return "ike-fragments-incomplete", f"{left}, none of which reached {to}."
     sizes = {j.sent.skf_number: j.sent.largest_ip_packet for j in leg.journeys}
@@ -262,7 +261,7 @@ def _packet_lost(leg: Leg, what: str, sender: str, to: str, sendings: int, passe
     left = f"The {what} left the {sender} {times(sendings)} in one IP packet of {size:,} bytes and never reached {to}"
     if leg.exchange == numbers.IKE_SA_INIT:
         return "no-response-ike-sa-init", f"{left}: UDP {port} is blocked between the two capture points."
-    if port == _NAT_T_PORT and not passed:
+    if port == NAT_T_PORT and not passed:
         return "udp-4500-blocked", f"{left}: UDP {port} is blocked between the two capture points."
     if size > max(passed, _SMALL):
         return "pmtu-blackhole", (

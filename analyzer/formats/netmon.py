@@ -21,7 +21,7 @@ from analyzer.formats.reading import MAX_RECORD, FileReader, no_header
 from analyzer.formats.records import NO_TIME, SLACK, Chunk, Interface, Note
 from analyzer.formats.spool import spooled
 from analyzer.formats.window import Window
-from analyzer.packets.link_columns import KNOWN
+from analyzer.links.types import KNOWN
 
 FILE_HEADER = 128
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable
 from typing import BinaryIO
 
 from analyzer.errors import InputError
@@ -13,6 +12,7 @@ from analyzer.formats.packed.compressed import packer_of, unpacked
 from analyzer.formats.reading import FileReader
 from analyzer.formats.records import Note
 from analyzer.formats.sniff import ARCHIVES, is_foreign, is_no_capture, kind_of, refusal
+from analyzer.formats.table import format_of
 from analyzer.formats.window import Window
 from analyzer.printable import printable
 
@@ -145,46 +145,20 @@ def reader_of(window: Window, chunk_bytes: int = CHUNK_BYTES, *, foreign_only: b
         It is no capture that can be read.
     """
     head = window.head
-    kind = kind_of(head)
     try:
-        if not kind and (is_foreign(head) if foreign_only else not is_no_capture(head)):
+        if not kind_of(head) and (is_foreign(head) if foreign_only else not is_no_capture(head)):
             from analyzer.formats.convert import converted
 
             made = converted(window, chunk_bytes)
             if made is not None:
-                window, kind = made, "pcapng"
-        reader = _reader(kind)
-        if reader is None:
+                window = made
+        format = format_of(window.head)
+        if format is None:
             raise InputError(f"{window.name}: {refusal(head)}")
-        return reader(window)
+        return format.open(window)
     except InputError:
         window.close()
         raise
-
-
-def _reader(kind: str) -> Callable[[Window], FileReader] | None:
-    """The reader of a format; only that one is imported."""
-    if kind == "pcap":
-        from analyzer.formats.pcap import PcapReader
-
-        return PcapReader
-    if kind == "pcapng":
-        from analyzer.formats.pcapng.reader import PcapngReader
-
-        return PcapngReader
-    if kind == "etl":
-        from analyzer.formats.etl.reader import EtlReader
-
-        return EtlReader
-    if kind == "netmon":
-        from analyzer.formats.netmon import NetmonReader
-
-        return NetmonReader
-    if kind == "snoop":
-        from analyzer.formats.snoop import SnoopReader
-
-        return SnoopReader
-    return None
 
 
 def _open(path: str | os.PathLike[str], name: str) -> BinaryIO:

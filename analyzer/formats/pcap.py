@@ -8,18 +8,18 @@ protocol, packet type (Linux ``PACKET_*``) and a pad byte.
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.errors import InputError
-from analyzer.formats.reading import CHAIN, LONGEST, MAX_RECORD, NEAR, FileReader, no_header, portions, walk
+from analyzer.formats.chain import ChainReader, Run
+from analyzer.formats.reading import CHAIN, LONGEST, MAX_RECORD, NEAR, walk
 from analyzer.formats.record_walk import LANE, MIN_LANES, Stride
-from analyzer.formats.records import DIRECTION_UNKNOWN, SLACK, Chunk, Interface
+from analyzer.formats.records import SLACK, Chunk, Interface
 from analyzer.formats.window import Window
-from analyzer.packets.link_columns import PACKET_TYPE_DIRECTIONS
+from analyzer.links.types import DIRECTION_UNKNOWN, PACKET_TYPE_DIRECTIONS
 
 #: The first four bytes: byte order, nanoseconds per unit of the fraction, length of a packet header.
 MAGICS = {
@@ -42,7 +42,7 @@ REACH = CHAIN * (LONGEST + 24)
 GUESS = 2048
 
 
-class PcapReader(FileReader):
+class PcapReader(ChainReader):
     """Reads a pcap file from a window that stands at its first byte.
 
     Raises
@@ -61,12 +61,15 @@ class PcapReader(FileReader):
     1 [4] [60] [1700000000000005000]
     """
 
+    _begin, _reach = FILE_HEADER, REACH
+
     def __init__(self, window: Window) -> None:
         if window.end < FILE_HEADER:
             raise InputError(
                 f"{window.name}: is too short for a pcap file: {window.end} bytes, its header alone has {FILE_HEADER}"
             )
         self._order, self._unit, self._header = MAGICS[window.buffer[:4].tobytes()]
+        self._shortest = self._header
         fields = struct.unpack_from(self._order + "4xHHiIII", window.buffer.data)
         major, minor, snaplen, link = fields[0], fields[1], fields[4], fields[5]
         super().__init__(window, "pcap-ns" if self._unit == 1 else "pcap", snaplen)
@@ -80,56 +83,20 @@ class PcapReader(FileReader):
         self._layout = np.dtype([(name, self._order + "u4") for name in names])
         self._seconds: int | None = None  # of the last good packet
 
-    def chunks(self) -> Iterator[Chunk]:
-        """The packets, a window at a time. Never raises on what the file holds."""
-        window = self._window
-        at = FILE_HEADER
-        while True:
-            limit = window.end - self._header + 1  # no whole header starts here or later
-            stop = min(limit, at + self._span)
-            offsets, at, sound = self._records(at, stop)
-            for some in portions(offsets):
-                chunk = self._chunk(some)
-                self._frame += len(chunk)
-                yield chunk
-            if not sound:
-                what = no_header(not window.buffer[at : at + STANDARD].any(), self._frame)
-                found = self._resync(at, what, self._header, REACH, self._good)
-                if found is None:
-                    break
-                at = found
-            elif stop <= at < limit:
-                self._span *= 2
-            elif window.at_end:
-                if at < window.end:
-                    self._cut(at, f"packet {self._frame}")
-                break
-            else:
-                window.advance(at)
-                at = 0
-        self._finish()
-
-    def _records(self, first: int, stop: int) -> tuple[NDArray[np.int64], int, bool]:
-        """Where whole packets start in ``[first, stop)``, where the next one does, and if its header is sound."""
+    def _run(self, first: int, stop: int) -> Run:
         window = self._window
         offsets = walk(window.buffer, first, stop, self._stride, self._guesses(first, stop))
         captured = self._headers()["captured"][offsets].astype(np.int64)
-        follows = offsets + captured + self._header
         sane = captured <= self._longest
         # A packet can be empty, but not also be sent in no time with no length: that is a hole, or the end of a file
         # that was made longer than what was written into it.
         empty = np.flatnonzero(captured == 0)
         headers = np.ndarray((window.end + 1, STANDARD), np.uint8, window.buffer, 0, (1, 1))
         sane[empty] = headers[offsets[empty]].any(axis=1)
-        whole = sane & (follows <= window.end)
-        count = len(offsets) if whole.all() else int(whole.argmin())
-        sound = count == len(offsets) or bool(sane[count])
-        after = int(offsets[count]) if count < len(offsets) else int(follows[-1]) if count else first
-        return offsets[:count], after, sound
+        return self._run_of(offsets, offsets + captured + self._header, sane, first, STANDARD)
 
-    def _chunk(self, offsets: NDArray[np.int64]) -> Chunk:
-        """The packets at these offsets."""
-        window, count = self._window, len(offsets)
+    def _chunk(self, records: NDArray[np.int64], rows: NDArray[np.int64]) -> Chunk:
+        window, offsets, count = self._window, records[rows], len(rows)
         headers = self._headers()[offsets]
         seconds = headers["seconds"].astype(np.int64)
         self._seconds = int(seconds[-1])
@@ -189,7 +156,6 @@ class PcapReader(FileReader):
         return self._chained(offsets, self._header, look)
 
     def _good(self, at: int, stop: int) -> NDArray[np.int64]:
-        """Where packets go on in ``[at, stop)``."""
         captured = self._headers()["captured"][at:stop]
         offsets = at + np.flatnonzero(captured - 1 < min(self._longest, LONGEST))
         return offsets[self._plausible(offsets, self._seconds)]

@@ -20,8 +20,6 @@ NO_TIME = np.iinfo(np.int64).min
 #: no bounds test of their own (what they read there is masked by the captured length).
 SLACK = 128
 
-DIRECTION_UNKNOWN, DIRECTION_IN, DIRECTION_OUT = 0, 1, 2
-
 
 @dataclass(frozen=True, slots=True)
 class Note:

@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-import struct
-
-SECTION_HEADER = b"\x0a\x0d\x0d\x0a"
-
-_PCAP = (b"\xa1\xb2\xc3\xd4", b"\xa1\xb2\x3c\x4d", b"\xa1\xb2\xcd\x34")
+from analyzer.formats.table import format_of
 
 _UNPACK = "is {}; unpack it first"
 #: First bytes of files that are no capture that can be read, and what to say.
@@ -31,7 +27,6 @@ _FOREIGN = (
     (b"\xac\x01\x00\x1c", "an IXIA capture"),
 )
 
-_NETMON = (b"GMBU", b"RTSS")
 _ZIP = (b"PK\x03\x04", b"PK\x05\x06")
 
 #: Where the checksum of a tar header stands (POSIX.1-1988, ustar): six octal digits, counted as eight spaces.
@@ -49,20 +44,10 @@ def kind_of(head: bytes) -> str:
     >>> kind_of(bytes.fromhex("d4c3b2a1 0200 0400")), kind_of(bytes.fromhex("0a0d0d0a")), kind_of(b"hello")
     ('pcap', 'pcapng', '')
     """
-    magic = head[:4]
-    if magic in _PCAP or magic[::-1] in _PCAP:
-        return "pcap"
-    if magic == SECTION_HEADER:
-        return "pcapng"
-    if magic in _NETMON:
-        return "netmon"
-    if head.startswith(b"snoop\0\0\0"):
-        return "snoop"
-    if magic in _ZIP:
+    if head.startswith(_ZIP):
         return "zip"
-    if is_etl(head):
-        return "etl"
-    return "tar" if is_tar(head) else ""
+    found = format_of(head)
+    return found.name if found is not None else "tar" if is_tar(head) else ""
 
 
 def is_foreign(head: bytes) -> bool:
@@ -109,15 +94,6 @@ def refusal(head: bytes) -> str:
     if len(head) < 24:
         return f"is too short for a capture: {len(head)} bytes"
     return f"is not a capture that can be read: it starts with the bytes {head[:8].hex(' ')}"
-
-
-def is_etl(head: bytes) -> bool:
-    """An ETW log starts with a buffer of type "header", whose first event is a system one (domain.md 8.4)."""
-    if len(head) < 80:
-        return False
-    (size,) = struct.unpack_from("<I", head)
-    (buffer_type,) = struct.unpack_from("<H", head, 54)
-    return size > 0 and size % 1024 == 0 and buffer_type == 4 and head[74] in (1, 2) and head[75] == 0xC0
 
 
 def is_tar(head: bytes) -> bool:

@@ -7,13 +7,13 @@ length of the record, packets lost so far, seconds, microseconds), the captured 
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.errors import InputError
-from analyzer.formats.reading import CHAIN, LONGEST, MAX_RECORD, NEAR, FileReader, no_header, portions, walk
+from analyzer.formats.chain import ChainReader, Run
+from analyzer.formats.reading import CHAIN, LONGEST, MAX_RECORD, NEAR, walk
 from analyzer.formats.record_walk import Stride
 from analyzer.formats.records import SLACK, Chunk, Interface, Note
 from analyzer.formats.window import Window
@@ -28,7 +28,7 @@ REACH = CHAIN * (LONGEST + RECORD_HEADER + FILLED)
 LINK_TYPES = {0: 1, 4: 1, 8: 10, 2: 6, 26: 228, 27: 229}
 
 
-class SnoopReader(FileReader):
+class SnoopReader(ChainReader):
     """Reads a snoop file from a window that stands at its first byte.
 
     Raises
@@ -47,6 +47,8 @@ class SnoopReader(FileReader):
     1 [4] [60] [1700000000000005000]
     """
 
+    _begin, _header, _shortest, _reach = FILE_HEADER, RECORD_HEADER, RECORD_HEADER, REACH
+
     def __init__(self, window: Window) -> None:
         if window.end < FILE_HEADER:
             raise InputError(
@@ -60,56 +62,22 @@ class SnoopReader(FileReader):
         self._lost = 0
         self._seconds: int | None = None  # of the last good packet
 
-    def chunks(self) -> Iterator[Chunk]:
-        """The packets, a window at a time. Never raises on what the file holds."""
-        window = self._window
-        at = FILE_HEADER
-        while True:
-            limit = window.end - RECORD_HEADER + 1  # no whole header starts here or later
-            stop = min(limit, at + self._span)
-            offsets, at, sound = self._records(at, stop)
-            for some in portions(offsets):
-                chunk = self._chunk(some)
-                self._frame += len(chunk)
-                yield chunk
-            if not sound:
-                what = no_header(not window.buffer[at : at + RECORD_HEADER].any(), self._frame)
-                found = self._resync(at, what, RECORD_HEADER, REACH, self._good)
-                if found is None:
-                    break
-                at = found
-            elif stop <= at < limit:
-                self._span *= 2
-            elif window.at_end:
-                if at < window.end:
-                    self._cut(at, f"packet {self._frame}")
-                break
-            else:
-                window.advance(at)
-                at = 0
+    def _account(self) -> None:
         if self._lost:
             self.notes.append(Note("capture-lost-packets", f"the capturing host lost {self._lost} packets"))
-        self._finish()
 
-    def _records(self, first: int, stop: int) -> tuple[NDArray[np.int64], int, bool]:
-        """Where whole packets start in ``[first, stop)``, where the next one does, and if its header is sound."""
-        window = self._window
-        offsets = walk(window.buffer, first, stop, Stride(">", field=8, least=RECORD_HEADER))
+    def _run(self, first: int, stop: int) -> Run:
+        offsets = walk(self._window.buffer, first, stop, Stride(">", field=8, least=RECORD_HEADER))
         captured, length = self._headers()[offsets, 1:3].astype(np.int64).T
         sane = (length >= RECORD_HEADER + captured) & (length <= MAX_RECORD)
-        whole = sane & (offsets + length <= window.end)
-        count = len(offsets) if whole.all() else int(whole.argmin())
-        sound = count == len(offsets) or bool(sane[count])
-        after = int(offsets[count]) if count < len(offsets) else int(offsets[-1] + length[-1]) if count else first
-        return offsets[:count], after, sound
+        return self._run_of(offsets, offsets + length, sane, first, RECORD_HEADER)
 
     def _headers(self) -> NDArray[np.uint32]:
         """The packet header at every offset of the window: a row of six words each."""
         return np.ndarray((self._window.end + 1, 6), ">u4", self._window.buffer, 0, (1, 4))
 
-    def _chunk(self, offsets: NDArray[np.int64]) -> Chunk:
-        """The packets at these offsets."""
-        window, count = self._window, len(offsets)
+    def _chunk(self, records: NDArray[np.int64], rows: NDArray[np.int64]) -> Chunk:
+        window, offsets, count = self._window, records[rows], len(rows)
         fields = self._headers()[offsets].astype(np.int64)
         self._lost, self._seconds = int(fields[-1, 3]), int(fields[-1, 4])
         return Chunk(
@@ -126,7 +94,6 @@ class SnoopReader(FileReader):
         )
 
     def _good(self, at: int, stop: int) -> NDArray[np.int64]:
-        """Where packets go on in ``[at, stop)``."""
         every, seconds = self._headers(), self._seconds
 
         def look(here: NDArray[np.int64]) -> tuple[NDArray[np.bool_], NDArray[np.int64]]:

@@ -17,16 +17,17 @@ from analyzer.columns import Gather, Ints
 from analyzer.formats.records import Chunk, Interface, Note
 from analyzer.ike.message_columns import Batch, Origin, read_messages
 from analyzer.ike.message_queue import Waiting
+from analyzer.links.columns import cooked_directions, locate_ip
+from analyzer.links.types import KNOWN
 from analyzer.packets import udp_payload
 from analyzer.packets.assembled import FRAGMENT_OFFSET, LooseDatagram
 from analyzer.packets.census import count, count_reassembled, count_unlocated
 from analyzer.packets.directions import Conversations
 from analyzer.packets.esp_flows import Flows
 from analyzer.packets.ip_columns import address_numbers, ip_ends, ipv4_headers
-from analyzer.packets.link_columns import KNOWN, cooked_directions, locate_ip
 from analyzer.packets.link_fit import LinkTypes
 from analyzer.packets.order import Order
-from analyzer.packets.sieve import AH, UDP, Ports, select
+from analyzer.packets.sieve import Ports, select
 from analyzer.packets.slow_path import Singles
 from analyzer.packets.tables import (
     MAX_ADDRESSES,
@@ -41,6 +42,7 @@ from analyzer.packets.tables import (
     stack,
     take,
 )
+from analyzer.protocol import AH, ESP_HEADER, IKE_HEADER, NON_ESP_MARKER, UDP, UDP_HEADER
 
 #: IKE messages kept, and bytes of those that can be read without keys; a capture with more gets a note, and what came
 #: first is analysed.
@@ -51,8 +53,6 @@ MAX_OF_SA = 100_000
 
 #: IKE messages in a chunk that are worth a reading of their own; fewer wait for more.
 _WORTH_READING = 200
-
-_UDP_HEADER, _ESP_HEADER = 8, 8
 
 
 class Collector:
@@ -226,7 +226,7 @@ class Collector:
             return
         length, payload, _ = ip_ends(fields, chunk, rows, ip_of[rows])
         # What the frame holds behind the IP packet is padding, no SPI.
-        real = ip_of[rows] + length - payload >= _ESP_HEADER
+        real = ip_of[rows] + length - payload >= ESP_HEADER
         rows, length, payload = rows[real], length[real], payload[real]
         ip = ip_of[rows]
         version = fields.u8(ip) >> 4
@@ -245,9 +245,9 @@ class Collector:
         ip = ip_of[rows]
         ip_length, udp, version = ip_ends(fields, chunk, rows, ip)
         sport, dport = fields.u16(udp), fields.u16(udp + 2)
-        payload = udp + _UDP_HEADER
+        payload = udp + UDP_HEADER
         room = ip + ip_length - payload
-        stated = fields.u16(udp + 4) - _UDP_HEADER
+        stated = fields.u16(udp + 4) - UDP_HEADER
         wire = np.maximum(np.where((stated >= 0) & (stated <= room), stated, room), 0)
         captured = np.clip(chunk.start[rows] + chunk.captured[rows] - payload, 0, wire)
         kinds = udp_payload.classify(fields, payload, captured, wire, sport, dport)
@@ -264,14 +264,12 @@ class Collector:
                 src[some], dst[some], sport[some], dport[some], spi, ip_length[some], time[some], frame[some]
             )
         self.census.unreadable_udp += int(np.count_nonzero(kinds == udp_payload.OTHER))
-        cut_early = (kinds == udp_payload.OTHER) & (
-            captured < np.minimum(wire, udp_payload.MARKER + udp_payload.HEADER)
-        )
+        cut_early = (kinds == udp_payload.OTHER) & (captured < np.minimum(wire, NON_ESP_MARKER + IKE_HEADER))
         self.census.headless += int(np.count_nonzero(cut_early))
         ike = np.flatnonzero((kinds == udp_payload.IKE) | (kinds == udp_payload.IKE_BEHIND_MARKER))
         if not len(ike) or not self._room_for(len(ike)):
             return
-        marker = np.where(kinds[ike] == udp_payload.IKE_BEHIND_MARKER, udp_payload.MARKER, 0)
+        marker = np.where(kinds[ike] == udp_payload.IKE_BEHIND_MARKER, NON_ESP_MARKER, 0)
         datagram = self._datagram_count + np.arange(len(ike), dtype=np.int64)
         self._datagram_count += len(ike)
         at, four = ip[ike], version[ike] == 4

@@ -13,7 +13,7 @@ from analyzer.columns import Bools, Gather, Ints
 from analyzer.ike.chain import Chains, ChainStatus, walk_chains
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import MISSING, Messages, narrowed
-from analyzer.packets.udp_payload import HEADER
+from analyzer.protocol import IKE_HEADER
 
 WHOLE, TRUNCATED, MALFORMED = 0, 1, 2
 
@@ -64,15 +64,15 @@ def read_messages(buffer: NDArray[np.uint8], start: Ints, captured: Ints, wire: 
     version = fields.u8(start + 17)
     flags = fields.u8(start + 19)
     length = fields.u32(start + 24)
-    available = np.minimum(captured, np.minimum(wire, np.maximum(length, HEADER)))
+    available = np.minimum(captured, np.minimum(wire, np.maximum(length, IKE_HEADER)))
     readable = (version >> 4 == 2) | ((version >> 4 == 1) & (flags & FLAG_ENCRYPTED_V1 == 0))
     rows = np.flatnonzero(readable)
-    chains = walk_chains(buffer, start[rows] + HEADER, start[rows] + available[rows], buffer[start[rows] + 16])
+    chains = walk_chains(buffer, start[rows] + IKE_HEADER, start[rows] + available[rows], buffer[start[rows] + 16])
 
     status = np.full(len(start), WHOLE, dtype=np.int64)
     ends_early: Bools = chains.ends_at < start[rows] + np.minimum(length[rows], wire[rows])
     status[rows] = _status(chains, available[rows] < np.minimum(length[rows], wire[rows]), ends_early)
-    status[(length < HEADER) | (length > wire)] = MALFORMED
+    status[(length < IKE_HEADER) | (length > wire)] = MALFORMED
     skf_number, skf_total, inner = (np.full(len(start), MISSING, dtype=np.int64) for _ in range(3))
     skf_number[rows], skf_total[rows], inner[rows] = chains.skf_number, chains.skf_total, chains.inner_payload
 

@@ -7,15 +7,16 @@ from numpy.typing import NDArray
 
 from analyzer.columns import Gather, Ints
 from analyzer.formats.records import NO_TIME, Chunk
+from analyzer.links.columns import distinct
+from analyzer.links.types import KNOWN
 from analyzer.packets.assembled import IP_VERSION, PROTOCOL
 from analyzer.packets.datagram import Datagram
 from analyzer.packets.ip_packet import IpPacket
-from analyzer.packets.link_columns import KNOWN, distinct
-from analyzer.packets.sieve import AH, ESP, IPV6_FRAGMENT, UDP, Ports, Selection
+from analyzer.packets.sieve import Ports, Selection
 from analyzer.packets.tables import MISSING, Census
 from analyzer.packets.tunnel_columns import PROTOCOLS
+from analyzer.protocol import AH, ESP, IPV6_FRAGMENT, IPV6_HEADER, UDP, UDP_HEADER
 
-_UDP_HEADER = 8
 #: Ethernet and an IPv6 header; and all headers down to UDP with some tags. A packet cut behind them can be told.
 _LINK_AND_IP, _HEADERS = 54, 94
 
@@ -114,9 +115,9 @@ def _headless(fields: Gather, chunk: Chunk, ip_of: Ints) -> int:
     ip = np.maximum(ip_of[rows], 0)
     six = fields.u8(ip) >> 4 == 6
     protocol = np.where(six, fields.u8(ip + 6), fields.u8(ip + 9))
-    begin = ip + np.where(six, 40, (fields.u8(ip) & 0x0F) * 4)
+    begin = ip + np.where(six, IPV6_HEADER, (fields.u8(ip) & 0x0F) * 4)
     room = chunk.start[rows] + chunk.captured[rows] - begin
     later = ~six & (fields.u16(ip + 6) & 0x1FFF > 0)
-    short = (protocol == UDP) & ~later & (room < _UDP_HEADER)
-    short |= six & (protocol == IPV6_FRAGMENT) & (room < 8 + _UDP_HEADER)
+    short = (protocol == UDP) & ~later & (room < UDP_HEADER)
+    short |= six & (protocol == IPV6_FRAGMENT) & (room < 8 + UDP_HEADER)
     return int(np.count_nonzero(np.where(located, short, chunk.captured[rows] < _LINK_AND_IP)))

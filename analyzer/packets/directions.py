@@ -11,7 +11,7 @@ from __future__ import annotations
 import numpy as np
 
 from analyzer.columns import Bools, Gather, Ints
-from analyzer.packets.sieve import TCP
+from analyzer.protocol import TCP
 
 #: So many of each :data:`STRETCH` packets are looked at, the first ones; and hosts that are kept.
 SAMPLE, STRETCH = 2_000, 1 << 14

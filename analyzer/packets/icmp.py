@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import dpkt
 
-from analyzer.packets.fixed_header import read_header
+from analyzer.links.fixed_header import read_header
+from analyzer.links.types import RAW
 from analyzer.packets.ip_headers import decode
-from analyzer.packets.link_headers import LINKTYPE_RAW
+from analyzer.protocol import IKE_PORT, NAT_T_PORT, NON_ESP_MARKER, TCP, UDP
 
 #: Meanings by (IP version, type, code); those that do not depend on the code are in ``_BY_TYPE``.
 _BY_CODE = {
@@ -51,9 +52,7 @@ _BY_TYPE = {
 _QUOTING = {4: frozenset({3, 4, 5, 11, 12}), 6: frozenset({1, 2, 3, 4})}
 _QUOTE_OFFSET = 8
 
-_TCP, _UDP, _SCTP = 6, 17, 132
-_IKE_PORT, _NAT_T_PORT = 500, 4500
-_NON_ESP_MARKER = bytes(4)
+_SCTP = 132
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,15 +146,15 @@ def _mtu(meaning: str, data: bytes) -> int | None:
 
 
 def _quoted(quote: bytes) -> QuotedPacket | None:
-    ip = decode(LINKTYPE_RAW, quote)
+    ip = decode(RAW, quote)
     if ip is None:
         return None
     # Behind the quoted packet there may be padding and extensions (RFC 4884): they are no part of it.
     payload = quote[ip.payload_offset : ip.payload_offset + ip.payload_length]
     sport = dport = spi_i = None
-    if ip.fragment_offset == 0 and ip.protocol in (_TCP, _UDP, _SCTP) and len(payload) >= 4:
+    if ip.fragment_offset == 0 and ip.protocol in (TCP, UDP, _SCTP) and len(payload) >= 4:
         sport, dport = int.from_bytes(payload[:2], "big"), int.from_bytes(payload[2:4], "big")
-        if ip.protocol == _UDP:
+        if ip.protocol == UDP:
             spi_i = _initiator_spi({sport, dport}, payload[dpkt.udp.UDP.__hdr_len__ :])
     return QuotedPacket(
         ip.ip_version,
@@ -177,12 +176,12 @@ def _initiator_spi(ports: set[int], payload: bytes) -> bytes | None:
 
     No marker on port 500; on 4500 what has no marker is ESP. On other ports the version octet must be IKE's.
     """
-    marked = payload.startswith(_NON_ESP_MARKER)
-    if marked and ports != {_IKE_PORT}:
-        payload = payload[len(_NON_ESP_MARKER) :]
-    elif _NAT_T_PORT in ports and _IKE_PORT not in ports:
+    marked = payload.startswith(bytes(NON_ESP_MARKER))
+    if marked and ports != {IKE_PORT}:
+        payload = payload[NON_ESP_MARKER:]
+    elif NAT_T_PORT in ports and IKE_PORT not in ports:
         return None
-    if not ports & {_IKE_PORT, _NAT_T_PORT} and payload[17:18] not in (b"\x10", b"\x20"):
+    if not ports & {IKE_PORT, NAT_T_PORT} and payload[17:18] not in (b"\x10", b"\x20"):
         return None
     spi_i = payload[:8]
     return spi_i if len(spi_i) == 8 and any(spi_i) else None

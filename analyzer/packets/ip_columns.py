@@ -7,15 +7,15 @@ import numpy as np
 from analyzer.columns import Gather, Ints
 from analyzer.formats.records import Chunk
 from analyzer.packets.ip_packet import IpPacket
-from analyzer.packets.sieve import UDP
 from analyzer.packets.tables import Addresses
+from analyzer.protocol import IPV6_HEADER, UDP
 
 
 def ip_ends(fields: Gather, chunk: Chunk, rows: Ints, ip: Ints) -> tuple[Ints, Ints, Ints]:
     """Length of each IP packet by its header, offset of its payload, and IP version."""
     version = fields.u8(ip) >> 4
-    header = np.where(version == 4, (fields.u8(ip) & 0x0F) * 4, 40)
-    stated = np.where(version == 4, fields.u16(ip + 2), 40 + fields.u16(ip + 4))
+    header = np.where(version == 4, (fields.u8(ip) & 0x0F) * 4, IPV6_HEADER)
+    stated = np.where(version == 4, fields.u16(ip + 2), IPV6_HEADER + fields.u16(ip + 4))
     # Segmentation offload leaves the length 0: what the frame holds is then the best that is known.
     on_wire = chunk.wire[rows] - (ip - chunk.start[rows])
     length = np.where((version == 4) & (stated == 0), on_wire, stated)

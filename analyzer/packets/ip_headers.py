@@ -1,7 +1,7 @@
 """One frame to one IP packet, by dpkt's header classes: the general decode, for whatever the fast path calls odd.
 
 IPv4 and IPv6 headers, the latter with their extension headers. Where they start is found in
-:mod:`analyzer.packets.link_headers`.
+:mod:`analyzer.links.headers`.
 """
 
 from __future__ import annotations
@@ -12,9 +12,9 @@ from typing import Any
 
 import dpkt
 
-from analyzer.packets.fixed_header import read_header
+from analyzer.links.fixed_header import read_header
+from analyzer.links.headers import find_ip_headers
 from analyzer.packets.ip_packet import IpPacket
-from analyzer.packets.link_headers import find_ip_headers
 from analyzer.packets.tunnel_headers import MAX_TUNNELS, find_inner_header, find_inner_header_at
 
 #: RFC 8200 section 4.1 allows seven extension headers in a packet.
@@ -30,7 +30,7 @@ def decode(link_type: int, frame: bytes) -> IpPacket | None:
     Parameters
     ----------
     link_type : int
-        LINKTYPE of the interface; those known are listed at :func:`analyzer.packets.link_headers.find_ip_header`.
+        LINKTYPE of the interface; those known are listed at :func:`analyzer.links.headers.find_ip_header`.
     frame : bytes
         The captured bytes; may be cut short. All of an IP header without options must be there.
 

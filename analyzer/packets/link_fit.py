@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 
 from analyzer.columns import Gather
 from analyzer.formats.records import Chunk, Interface, Note
-from analyzer.packets.link_columns import locate_ip
+from analyzer.links.columns import locate_ip
 from analyzer.packets.tables import MISSING
 
 #: Votes by which a type must lead to be taken for good: no handful of packets decides.
@@ -258,7 +258,7 @@ def _frame(chunk: Chunk, row: int) -> bytes:
 def _has_ip(link: int, frame: bytes, wire: int, *, surely: bool) -> bool:
     """Whether a frame of that link type has a sound IP header."""
     # What needs dpkt is imported only now: of nearly all captures every IP packet fits.
-    from analyzer.packets.link_headers import find_ip_headers
+    from analyzer.links.headers import find_ip_headers
 
     return any(is_sound(frame, at, wire, surely=surely) for at, _ in find_ip_headers(link, frame))
 

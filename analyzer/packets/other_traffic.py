@@ -19,9 +19,10 @@ from analyzer.columns import Gather, Ints
 from analyzer.formats.records import Chunk
 from analyzer.packets.ip_columns import address_numbers, ip_ends
 from analyzer.packets.ip_packet import IpPacket, ports_of
-from analyzer.packets.sieve import DNS_PORT, ECHOES, ICMP, ICMPV6, TCP, TCP_RST, TCP_SYN, UDP, Ports
+from analyzer.packets.sieve import ECHOES, TCP_RST, TCP_SYN, Ports
 from analyzer.packets.tables import Addresses, EchoRow, HandshakeRow, NameRow
 from analyzer.printable import decoded
+from analyzer.protocol import DNS_PORT, ICMP, ICMP_HEADER, ICMPV6, TCP, TCP_HEADER, UDP, UDP_HEADER
 
 #: Packets of each kind that are looked at; what comes later in the trace is left aside.
 MAX_PACKETS = 2_000
@@ -29,7 +30,8 @@ MAX_PACKETS = 2_000
 #: Answer records of one DNS response that are looked at.
 MAX_RECORDS = 32
 
-_ICMP_HEADER, _TCP_HEADER, _UDP_HEADER, _DNS_HEADER = 8, 20, 8, 12
+#: RFC 1035 section 4.1.1.
+_DNS_HEADER = 12
 
 #: TCP options (RFC 9293 section 3.1): end of the list, padding, maximum segment size.
 _END, _NO_OPERATION, _MSS = 0, 1, 2
@@ -121,10 +123,10 @@ class Bystanders:
     def _is_one(self, protocol: int, data: bytes) -> bool:
         """A cheap look, before addresses are turned into text. It may say yes to what :meth:`_one` then leaves."""
         if protocol == TCP:
-            return len(data) >= _TCP_HEADER and bool(data[13] & (TCP_SYN | TCP_RST))
+            return len(data) >= TCP_HEADER and bool(data[13] & (TCP_SYN | TCP_RST))
         if protocol == UDP:
             return data[:2] == DNS_PORT.to_bytes(2, "big")
-        return len(data) >= _ICMP_HEADER and data[0] in ECHOES[protocol]
+        return len(data) >= ICMP_HEADER and data[0] in ECHOES[protocol]
 
     def _one(
         self, protocol: int, frame: int, time: int, src: str, dst: str, ip_length: int, df: bool | None, data: bytes
@@ -134,13 +136,13 @@ class Bystanders:
             self._handshake(frame, time, src, dst, data)
         elif protocol == UDP:
             self._name(frame, time, src, dst, data)
-        elif len(data) >= _ICMP_HEADER and data[0] in ECHOES[protocol]:
+        elif len(data) >= ICMP_HEADER and data[0] in ECHOES[protocol]:
             _, reply = ECHOES[protocol]
             identifier, sequence = int.from_bytes(data[4:6], "big"), int.from_bytes(data[6:8], "big")
             self.echoes.append(EchoRow(frame, time, src, dst, data[0] == reply, identifier, sequence, ip_length, df))
 
     def _handshake(self, frame: int, time: int, src: str, dst: str, data: bytes) -> None:
-        if len(data) < _TCP_HEADER:
+        if len(data) < TCP_HEADER:
             return
         sport, dport = ports_of(data)
         is_reset = bool(data[13] & TCP_RST)
@@ -149,16 +151,16 @@ class Bystanders:
         if not data[13] & (TCP_SYN | TCP_RST):
             return
         is_answer = not is_reset and bool(data[13] & 0x10)
-        mss = None if is_reset else _segment_size(data[_TCP_HEADER : (data[12] >> 4) * 4])
+        mss = None if is_reset else _segment_size(data[TCP_HEADER : (data[12] >> 4) * 4])
         self.handshakes.append(HandshakeRow(frame, time, src, dst, sport, dport, is_answer, is_reset, mss))
 
     def _name(self, frame: int, time: int, src: str, dst: str, data: bytes) -> None:
-        if len(data) < _UDP_HEADER + _DNS_HEADER:
+        if len(data) < UDP_HEADER + _DNS_HEADER:
             return
         sport, dport = ports_of(data)
         if sport != DNS_PORT or dport in self._ports:
             return
-        answer = read_response(data[_UDP_HEADER:])
+        answer = read_response(data[UDP_HEADER:])
         if answer is not None:
             self.names.append(NameRow(frame, time, dst, src, *answer))
 

@@ -15,10 +15,24 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from analyzer.columns import Bools, Gather, Ints
-from analyzer.packets.link_columns import Located
+from analyzer.links.columns import Located
 from analyzer.packets.tunnel_columns import IS_REASSEMBLED, IS_TUNNEL, UDP_PORTS, enter, is_tunnel
+from analyzer.protocol import (
+    AH,
+    DNS_PORT,
+    ESP,
+    ICMP,
+    ICMPV6,
+    IKE_PORT,
+    IPV4_HEADER,
+    IPV6_FRAGMENT,
+    IPV6_HEADER,
+    NAT_T_PORT,
+    TCP,
+    TCP_HEADER,
+    UDP,
+)
 
-ICMP, TCP, UDP, IPV6_FRAGMENT, ESP, AH, ICMPV6 = 1, 6, 17, 44, 50, 51, 58
 #: Next-header values of IPv6 that lead to further headers (RFC 8200 section 4, AH RFC 4302).
 IPV6_EXTENSIONS = (0, 43, IPV6_FRAGMENT, AH, 60, 135, 139, 140)
 #: ICMP types that report an error about a quoted packet (RFC 792; RFC 4443 section 2.1: all below 128).
@@ -26,8 +40,6 @@ ICMP_ERRORS = (3, 11, 12)
 
 #: ICMP types of echo request and reply, by protocol (RFC 792; RFC 4443 section 4).
 ECHOES = {ICMP: (8, 0), ICMPV6: (128, 129)}
-
-IKE_PORT, NAT_T_PORT, DNS_PORT = 500, 4500, 53
 
 #: Bits of the TCP flags, which stand at this offset in the TCP header (RFC 9293 section 3.1).
 TCP_SYN, TCP_RST, _TCP_FLAGS = 0x02, 0x04, 13
@@ -160,7 +172,7 @@ def _sort(
             # The SPI is in the first fragment, which is as good as a packet for counting.
             is_esp = ~is_later & ~strange & ((protocol == ESP) | (protocol == AH))
             is_odd = strange | (fragment & IS_REASSEMBLED[protocol])
-            is_odd |= whole & (protocol == TCP) & on_ports & (room >= 20)
+            is_odd |= whole & (protocol == TCP) & on_ports & (room >= TCP_HEADER)
             is_odd |= whole & _is_icmp_error(fields, icmp, protocol, l4, room)
             found.udp.append(rows[is_udp & (room >= 8)])
             found.esp.append(rows[is_esp & (room >= 8)])
@@ -176,12 +188,12 @@ def _may_matter(fields: Gather, located: Located, ports: Ports) -> Bools:
     ip = np.maximum(located.offset, 0)
     others = np.flatnonzero(~four)
     header = (located.first & 0x0F) << 2
-    header[others] = 40
+    header[others] = IPV6_HEADER
     # One read for IPv4's fragment field, TTL and protocol, or for IPv6's next header.
     word = fields.u64(ip + 6)
     protocol = (word >> 32) & 0xFF
     protocol[others] = word[others] >> 56
-    whole: Bools = ~four | ((word & _FRAGMENT == 0) & (header >= 20))
+    whole: Bools = ~four | ((word & _FRAGMENT == 0) & (header >= IPV4_HEADER))
     upper = ip + header
     both = fields.u32(upper)
     plain: Bools = protocol == TCP
@@ -202,7 +214,7 @@ def _ipv4(fields: Gather, ip: Ints) -> tuple[Ints, Ints, Bools, Bools, Bools]:
     protocol = fields.u8(ip + 9)
     header = (fields.u8(ip) & 0x0F) * 4
     flags = fields.u16(ip + 6)
-    strange = header < 20
+    strange = header < IPV4_HEADER
     return protocol, ip + header, (flags & 0x3FFF) != 0, (flags & 0x1FFF) != 0, strange
 
 
@@ -210,7 +222,7 @@ def _ipv6(fields: Gather, ip: Ints) -> tuple[Ints, Ints, Bools, Bools, Bools]:
     protocol = fields.u8(ip + 6)
     fragment = protocol == IPV6_FRAGMENT
     later = fragment & ((fields.u16(ip + 42) & 0xFFF8) != 0)
-    return protocol, ip + 40, fragment, later, np.isin(protocol, IPV6_EXTENSIONS)
+    return protocol, ip + IPV6_HEADER, fragment, later, np.isin(protocol, IPV6_EXTENSIONS)
 
 
 def _on_ports(fields: Gather, l4: Ints, room: Ints, ports: Ports) -> Bools:
@@ -236,5 +248,5 @@ def _is_bystander(fields: Gather, icmp: int, protocol: Ints, l4: Ints, room: Int
     syn = (protocol == TCP) & (fields.u8(l4 + _TCP_FLAGS) & TCP_SYN != 0)
     response = (protocol == UDP) & (fields.u16(l4) == DNS_PORT)
     echo = (protocol == icmp) & (room >= 8) & ((kind == request) | (kind == reply))
-    found: Bools = echo | ((syn | response) & (room >= 20) & ~on_ports)
+    found: Bools = echo | ((syn | response) & (room >= TCP_HEADER) & ~on_ports)
     return found

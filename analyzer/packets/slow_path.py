@@ -17,12 +17,13 @@ from analyzer.packets.datagram import Datagram, Fragment
 from analyzer.packets.ip_packet import IpPacket, ports_of
 from analyzer.packets.other_traffic import Bystanders
 from analyzer.packets.reassembly import Reassembler
-from analyzer.packets.sieve import AH, ESP, ICMP, ICMPV6, IPV6_EXTENSIONS, TCP, UDP, Ports
+from analyzer.packets.sieve import IPV6_EXTENSIONS, Ports
 from analyzer.packets.tables import MISSING, Addresses, IcmpRow
 from analyzer.packets.tcp_framing import TcpRecord
 from analyzer.packets.tcp_streams import TcpStreams
 from analyzer.packets.tunnel_columns import PROTOCOLS, UDP_PORTS
 from analyzer.packets.tunnel_fragments import inside, is_tunnel_packet, may_hold_ike
+from analyzer.protocol import AH, ESP, ICMP, ICMPV6, IKE_HEADER, NON_ESP_MARKER, TCP, UDP, UDP_HEADER
 
 #: ICMP errors, and datagrams without their first fragment, that are kept; and fragments of the latter, all together.
 MAX_ICMP = 10_000
@@ -32,8 +33,6 @@ MAX_ORPHAN_FRAGMENTS = 50_000
 MAX_NESTED = 4
 #: Datagrams given up that wait for the end of their chunk; more are drained before it.
 _MANY_GIVEN_UP = 2_000
-
-_UDP_HEADER = 8
 
 
 #: Counts an ESP packet or keepalive: source, destination, ports, SPI, IP length, time, frame, is it a keepalive.
@@ -119,8 +118,8 @@ class Singles:
 
     def add(self, chunk: Chunk, row: int, link_type: int) -> list[tuple[IpPacket, bytes]]:
         """Take one frame of a chunk; the packets in it, each with what was captured behind its headers."""
+        from analyzer.links.wifi import is_encrypted
         from analyzer.packets.ip_headers import decode_each
-        from analyzer.packets.wifi import is_encrypted
 
         start = int(chunk.start[row])
         raw = chunk.buffer[start : start + int(chunk.captured[row])].tobytes()
@@ -209,7 +208,7 @@ class Singles:
             wanted = sport in self._ports or dport in self._ports
             kind = _kind_of_first(fragment, sport, dport) if wanted else udp_payload.OTHER
             if kind == udp_payload.ESP:
-                self._esp(packet, sport, dport, fragment.data[_UDP_HEADER:], fragment.time, fragment.frame)
+                self._esp(packet, sport, dport, fragment.data[UDP_HEADER:], fragment.time, fragment.frame)
             self.headless += wanted and kind == udp_payload.OTHER and _is_cut_early(fragment)
             wanted = wanted and kind != udp_payload.ESP
             is_tunnel = fragment.more and dport in UDP_PORTS
@@ -225,7 +224,7 @@ class Singles:
             self._reassembler.discard(key, fragment)
             return None
         if alone:
-            if len(fragment.data) >= _UDP_HEADER:
+            if len(fragment.data) >= UDP_HEADER:
                 self._finished([fragment], [], fragment.data, fragment.length, (), overlap=False)
             return None
         return self._reassembler.add(key, fragment)
@@ -290,7 +289,7 @@ class Singles:
             else:
                 self._orphans_left_out += 1
             return
-        body = data[_UDP_HEADER:]
+        body = data[UDP_HEADER:]
         wire = _udp_payload_length(data, length, complete=not missing)
         kind = udp_payload.classify_one(body[:wire], wire, sport, dport)
         if kind == udp_payload.KEEPALIVE:
@@ -300,7 +299,7 @@ class Singles:
             )
         if kind not in (udp_payload.IKE, udp_payload.IKE_BEHIND_MARKER):
             return
-        marker = udp_payload.MARKER if kind == udp_payload.IKE_BEHIND_MARKER else 0
+        marker = NON_ESP_MARKER if kind == udp_payload.IKE_BEHIND_MARKER else 0
         self._drained.datagrams.append(datagram)
         self._drained.messages.append(
             Loose(
@@ -346,7 +345,7 @@ class Singles:
         for record in records:
             src, dst = self._addresses.number(record.flow[0]), self._addresses.number(record.flow[1])
             sport, dport = record.flow[2:]
-            if record.kind == "ike" and len(record.data) >= udp_payload.HEADER:
+            if record.kind == "ike" and len(record.data) >= IKE_HEADER:
                 self._drained.messages.append(
                     Loose(
                         data=record.data,
@@ -388,17 +387,17 @@ class Singles:
 def _kind_of_first(first: Fragment, sport: int, dport: int) -> int:
     """What the datagram is, also where only the first of several fragments is at hand."""
     length = _udp_payload_length(first.data, first.length, complete=not first.more)
-    return udp_payload.classify_one(first.data[_UDP_HEADER:][:length], length, sport, dport)
+    return udp_payload.classify_one(first.data[UDP_HEADER:][:length], length, sport, dport)
 
 
 def _is_cut_early(first: Fragment) -> bool:
     """Cut by the capture before an IKE header would end, but behind the UDP header."""
-    wanted = _UDP_HEADER + udp_payload.MARKER + udp_payload.HEADER
-    return _UDP_HEADER <= len(first.data) < min(first.length, wanted)
+    wanted = UDP_HEADER + NON_ESP_MARKER + IKE_HEADER
+    return UDP_HEADER <= len(first.data) < min(first.length, wanted)
 
 
 def _udp_payload_length(data: bytes, length: int, *, complete: bool) -> int:
     """By the UDP header where it is sane, else what IP carried. What is missing of a datagram only UDP can tell."""
-    room = max(length - _UDP_HEADER, 0)
-    stated = int.from_bytes(data[4:6], "big") - _UDP_HEADER if len(data) >= 6 else room
+    room = max(length - UDP_HEADER, 0)
+    stated = int.from_bytes(data[4:6], "big") - UDP_HEADER if len(data) >= 6 else room
     return stated if 0 <= stated <= room or (stated > room and not complete) else room

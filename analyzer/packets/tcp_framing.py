@@ -15,15 +15,13 @@ from dataclasses import dataclass
 from enum import Enum, auto
 
 from analyzer.formats.records import Note
+from analyzer.protocol import IKE_HEADER, NAT_T_PORT, NON_ESP_MARKER
 
 STREAM_PREFIX = b"IKETCP"
-IKE_TCP_PORT = 4500
 
-_NON_ESP_MARKER = bytes(4)
 _KEEPALIVE = b"\xff"
-_IKE_HEADER_LENGTH = 28
 #: Bytes of a frame up to the end of its IKE header: length field, marker, header.
-_PLAUSIBLE_LENGTH = 2 + len(_NON_ESP_MARKER) + _IKE_HEADER_LENGTH
+_PLAUSIBLE_LENGTH = 2 + NON_ESP_MARKER + IKE_HEADER
 
 #: Source address, destination address, source port, destination port: one direction of a connection.
 Flow = tuple[bytes, bytes, int, int]
@@ -166,7 +164,7 @@ class Framing:
     def __init__(self, flow: Flow, recognition: Recognition, note: Callable[[Note], None]) -> None:
         self.from_start = False
         self._flow = flow
-        self._on_ike_port = IKE_TCP_PORT in flow[2:]
+        self._on_ike_port = NAT_T_PORT in flow[2:]
         self._recognition = recognition
         self._note = note
         self._state = _State.START
@@ -284,23 +282,23 @@ class Framing:
 
     def _record(self) -> TcpRecord | None:
         """The frame as a record; None when it is none of the known kinds, or too little captured to tell."""
-        body, length, marker = bytes(self._body), self._length or 0, len(_NON_ESP_MARKER)
+        body, length, marker = bytes(self._body), self._length or 0, NON_ESP_MARKER
         frames = tuple(self._frames)
         if length == len(_KEEPALIVE):
             return TcpRecord(self._flow, "keepalive", body, length, frames, self._time, self._complete)
         if len(body) < marker:
             return None
-        if body.startswith(_NON_ESP_MARKER):
+        if body.startswith(bytes(NON_ESP_MARKER)):
             return TcpRecord(self._flow, "ike", body[marker:], length - marker, frames, self._time, self._complete)
         return TcpRecord(self._flow, "esp", body, length, frames, self._time, self._complete)
 
 
 def _is_plausible(payload: bytes) -> bool:
     """A frame with an IKEv2 message starts here: marker, major version 2, lengths that agree."""
-    if len(payload) < _PLAUSIBLE_LENGTH or payload[2:6] != _NON_ESP_MARKER or payload[23] >> 4 != 2:
+    if len(payload) < _PLAUSIBLE_LENGTH or payload[2:6] != bytes(NON_ESP_MARKER) or payload[23] >> 4 != 2:
         return False
     length, ike_length = int.from_bytes(payload[:2], "big"), int.from_bytes(payload[30:34], "big")
-    return ike_length >= _IKE_HEADER_LENGTH and length == ike_length + 6
+    return ike_length >= IKE_HEADER and length == ike_length + 6
 
 
 def _forbidden_length(frame: int) -> Note:

@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.columns import Bools, Gather, Ints
-from analyzer.packets.link_columns import ETHERTYPE_IPV4, ETHERTYPE_IPV6, Located, ethernet
+from analyzer.links.columns import Located, ethernet
+from analyzer.links.types import ETHERTYPE_IPV4, ETHERTYPE_IPV6
 
 _UDP = 17
 GRE, IPV4_IN_IP, IPV6_IN_IP = 47, 4, 41

@@ -8,8 +8,9 @@ from __future__ import annotations
 from analyzer.packets.assembled import PROTOCOL
 from analyzer.packets.datagram import Datagram
 from analyzer.packets.ip_packet import IpPacket, ports_of
-from analyzer.packets.sieve import IPV6_EXTENSIONS, TCP, UDP, Ports
+from analyzer.packets.sieve import IPV6_EXTENSIONS, Ports
 from analyzer.packets.tunnel_columns import UDP_PORTS
+from analyzer.protocol import TCP, UDP
 
 #: Bytes of a tunnel's packet that are enough to tell what it carries: all headers down to UDP with some tags.
 _TELLING = 128

@@ -7,9 +7,9 @@ equal.
 
 from __future__ import annotations
 
+from analyzer.links.headers import find_ip_header_at
+from analyzer.links.types import ETHERTYPE_IPV4, ETHERTYPE_IPV6
 from analyzer.packets.ip_packet import IpPacket
-from analyzer.packets.link_headers import ETHERTYPE_IPV4, ETHERTYPE_IPV6, find_ip_header_at
-from analyzer.packets.sieve import UDP
 from analyzer.packets.tunnel_columns import (
     BRIDGED,
     ERSPAN_2,
@@ -42,6 +42,7 @@ from analyzer.packets.tunnel_columns import (
     UDP_PORTS,
     VXLAN_VALID,
 )
+from analyzer.protocol import UDP
 
 #: Tunnels in tunnels are followed so far.
 MAX_TUNNELS = 4

@@ -10,14 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.columns import Bools, Gather, Ints
-from analyzer.packets.sieve import IKE_PORT
+from analyzer.protocol import ESP_HEADER, IKE_HEADER, IKE_PORT, NON_ESP_MARKER
 
 OTHER, IKE, IKE_BEHIND_MARKER, ESP, KEEPALIVE = 0, 1, 2, 3, 4
-
-HEADER = 28
-MARKER = 4
-#: SPI and sequence number: the least that can be called ESP (RFC 4303 section 2).
-_ESP_HEADER = 8
 
 
 def classify(fields: Gather, at: Ints, captured: Ints, length: Ints, sport: Ints, dport: Ints) -> NDArray[np.int8]:
@@ -43,19 +38,19 @@ def classify(fields: Gather, at: Ints, captured: Ints, length: Ints, sport: Ints
     that damaged IKE is reported instead of vanishing; elsewhere without the marker the length must fit exactly, since
     there the same bytes would be ESP.
     """
-    marked = (fields.u32(at) == 0) & (captured >= MARKER)
+    marked = (fields.u32(at) == 0) & (captured >= NON_ESP_MARKER)
     on_500: Bools = (sport == IKE_PORT) | (dport == IKE_PORT)
     bare = _looks_like_ike(fields, at, captured)
     fits_bare = _fits(fields, at, length, bare)
     # Of many packets nearly all are ESP: the header behind the marker is looked for where there is a marker.
     marked_ike = np.zeros(len(at), dtype=np.bool_)
     rows = np.flatnonzero(marked)
-    inner = at[rows] + MARKER
-    behind = _looks_like_ike(fields, inner, captured[rows] - MARKER)
-    marked_ike[rows] = behind & (_fits(fields, inner, length[rows] - MARKER, behind) | ~fits_bare[rows])
+    inner = at[rows] + NON_ESP_MARKER
+    behind = _looks_like_ike(fields, inner, captured[rows] - NON_ESP_MARKER)
+    marked_ike[rows] = behind & (_fits(fields, inner, length[rows] - NON_ESP_MARKER, behind) | ~fits_bare[rows])
     bare_ike = ~marked_ike & bare & (fits_bare | (on_500 & ~marked))
     kinds = np.full(len(at), OTHER, dtype=np.int8)
-    kinds[~marked & ~on_500 & (captured >= MARKER) & (length >= _ESP_HEADER)] = ESP
+    kinds[~marked & ~on_500 & (captured >= NON_ESP_MARKER) & (length >= ESP_HEADER)] = ESP
     kinds[bare_ike] = IKE
     kinds[marked_ike] = IKE_BEHIND_MARKER
     single = np.flatnonzero((length == 1) & (captured >= 1))
@@ -73,7 +68,7 @@ def _fits(fields: Gather, at: Ints, length: Ints, among: Bools) -> Bools:
 
 def _looks_like_ike(fields: Gather, at: Ints, captured: Ints) -> Bools:
     major = fields.u8(at + 17) >> 4
-    found: Bools = ((major == 1) | (major == 2)) & (captured >= HEADER)
+    found: Bools = ((major == 1) | (major == 2)) & (captured >= IKE_HEADER)
     return found
 
 
@@ -87,16 +82,17 @@ def classify_one(data: bytes, length: int, sport: int, dport: int) -> int:
     """
     if length == 1 and data[:1] == b"\xff":
         return KEEPALIVE
-    marked = len(data) >= MARKER and data[:MARKER] == bytes(MARKER)
+    marked = len(data) >= NON_ESP_MARKER and data[:NON_ESP_MARKER] == bytes(NON_ESP_MARKER)
     on_500 = IKE_PORT in (sport, dport)
-    behind = len(data) >= MARKER + HEADER and data[MARKER + 17] >> 4 in (1, 2)
-    bare = len(data) >= HEADER and data[17] >> 4 in (1, 2)
+    behind = len(data) >= NON_ESP_MARKER + IKE_HEADER and data[NON_ESP_MARKER + 17] >> 4 in (1, 2)
+    bare = len(data) >= IKE_HEADER and data[17] >> 4 in (1, 2)
     fits_bare = bare and int.from_bytes(data[24:28], "big") == length
-    fits_behind = behind and int.from_bytes(data[MARKER + 24 : MARKER + 28], "big") == length - MARKER
+    stated = int.from_bytes(data[NON_ESP_MARKER + 24 : NON_ESP_MARKER + 28], "big")
+    fits_behind = behind and stated == length - NON_ESP_MARKER
     if marked and behind and (fits_behind or not fits_bare):
         return IKE_BEHIND_MARKER
     if bare and (fits_bare or (on_500 and not marked)):
         return IKE
-    if not marked and not on_500 and len(data) >= MARKER and length >= _ESP_HEADER:
+    if not marked and not on_500 and len(data) >= NON_ESP_MARKER and length >= ESP_HEADER:
         return ESP
     return OTHER

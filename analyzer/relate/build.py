@@ -15,8 +15,8 @@ from analyzer.formats.records import Interface, Note
 from analyzer.ike.collect import MAX_OF_SA
 from analyzer.ike.message_columns import FLAG_RESPONSE
 from analyzer.ike.registry import numbers
-from analyzer.packets.sieve import NAT_T_PORT
 from analyzer.packets.tables import MISSING, EspFlow, HandshakeRow, IcmpRow, Messages, Wire
+from analyzer.protocol import NAT_T_PORT
 from analyzer.relate.authentication import Authentication
 from analyzer.relate.duplicates import duplicate_of
 from analyzer.relate.facts import CaptureFacts

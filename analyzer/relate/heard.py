@@ -8,8 +8,8 @@ from collections.abc import Iterator, Mapping, Set
 import numpy as np
 
 from analyzer.columns import Ints
-from analyzer.packets.sieve import IKE_PORT, NAT_T_PORT
 from analyzer.packets.tables import Addresses, Narrow, Wire
+from analyzer.protocol import IKE_PORT, NAT_T_PORT
 
 
 class LastHeard(Mapping[tuple[str, int], int]):

@@ -15,7 +15,7 @@ from hashlib import sha1
 from typing import TYPE_CHECKING
 
 from analyzer.ike.registry import name, numbers
-from analyzer.packets.sieve import IKE_PORT, NAT_T_PORT
+from analyzer.protocol import IKE_PORT, NAT_T_PORT
 from analyzer.relate.exchange import Role
 from analyzer.relate.facts import Answer
 

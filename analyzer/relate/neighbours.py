@@ -15,8 +15,8 @@ import numpy as np
 from analyzer.columns import Bools, Ints
 from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE
 from analyzer.ike.registry import numbers
-from analyzer.packets.sieve import NAT_T_PORT
 from analyzer.packets.tables import MISSING, Wire
+from analyzer.protocol import NAT_T_PORT
 
 #: At most so many neighbours are told of one IKE SA; half of them at most share both addresses with it.
 MAX_NEIGHBOURS = 64

@@ -21,7 +21,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.packets.sieve import NAT_T_PORT
+from analyzer.protocol import NAT_T_PORT
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.progress import is_in_vain
 from analyzer.relate.sa import IkeSa

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from analyzer.packets.link_columns import ETHERNET
+from analyzer.links.types import ETHERNET
 from analyzer.packets.tables import MISSING
 from analyzer.relate.build import Related
 from analyzer.rules.model import Confidence, Observation, Rule, Severity

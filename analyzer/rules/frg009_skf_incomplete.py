@@ -22,7 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analyzer.packets.sieve import NAT_T_PORT
+from analyzer.protocol import NAT_T_PORT
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.signs import Sign

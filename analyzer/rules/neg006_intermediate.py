@@ -22,6 +22,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
+from analyzer.protocol import NAT_T_PORT
 from analyzer.relate.authentication import SHORT_ANSWER
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
@@ -32,7 +33,6 @@ from analyzer.rules.shared.wording import frames, init_frames, octets, offsets, 
 
 #: Larger sets may meet a receiver's limit, which is another cause (FRG010).
 _MANY_FRAGMENTS = 16
-_NAT_T_PORT = 4500
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
@@ -88,7 +88,7 @@ def _confidence(sa: IkeSa, exchange: Exchange, request: Attempt) -> Confidence:
         return Confidence.POSSIBLE
     if sa.side == "responder":
         return Confidence.POSSIBLE if sa.capture.lost_packets else Confidence.STRONG
-    other_port = request.messages[0].dport == _NAT_T_PORT and sa.responder not in sa.capture.heard_on_4500
+    other_port = request.messages[0].dport == NAT_T_PORT and sa.responder not in sa.capture.heard_on_4500
     return Confidence.POSSIBLE if other_port or request.skf_total else certainty.of_silence(sa, exchange)
 
 

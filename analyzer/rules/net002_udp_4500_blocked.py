@@ -23,7 +23,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.packets.sieve import NAT_T_PORT
+from analyzer.protocol import NAT_T_PORT
 from analyzer.relate.exchange import Exchange
 from analyzer.relate.orphans import only_short_ends
 from analyzer.relate.progress import is_in_vain

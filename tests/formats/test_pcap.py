@@ -14,7 +14,8 @@ from analyzer.errors import InputError
 from analyzer.formats import open_capture, pcap, record_walk
 from analyzer.formats.pcap import PcapReader
 from analyzer.formats.reading import MAX_BREAKS
-from analyzer.formats.records import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN, SLACK, Note
+from analyzer.formats.records import SLACK, Note
+from analyzer.links.types import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN
 
 T = 1_700_000_000
 Packet = tuple[int, int, int, int, bytes]  # frame, time, wire length, interface, bytes

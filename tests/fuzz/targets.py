@@ -30,9 +30,9 @@ from analyzer.formats.window import Window
 from analyzer.ike import proposals
 from analyzer.ike.message import HEADER_LENGTH, IKE
 from analyzer.ike.payloads import parse_payload
+from analyzer.links.types import KNOWN
 from analyzer.packets import icmp, ip_headers, udp_payload
 from analyzer.packets.datagram import Fragment
-from analyzer.packets.link_columns import KNOWN
 from analyzer.packets.other_traffic import read_response
 from analyzer.packets.reassembly import Reassembler
 from analyzer.packets.tcp_streams import TcpStreams

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from analyzer.columns import Gather
-from analyzer.packets.link_columns import locate_ip
+from analyzer.links.columns import locate_ip
 from analyzer.packets.sieve import Ports, select
 from tests.properties.frames import chunk_of
 

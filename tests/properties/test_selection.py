@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from analyzer.columns import Gather
 from analyzer.ike import collect
 from analyzer.ike.collect import Collector
+from analyzer.links.columns import locate_ip
 from analyzer.packets.ip_headers import decode
 from analyzer.packets.ip_packet import IpPacket
-from analyzer.packets.link_columns import locate_ip
 from analyzer.packets.sieve import Ports, Selection, select
 from analyzer.packets.tables import MISSING, Wire
 from tests.properties.frames import LINK_TYPES, UNHURRIED, captures, chunk_of, interface_of

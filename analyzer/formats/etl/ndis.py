@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from analyzer.formats.etl.events import Events, provider
 from analyzer.formats.etl.rows import FIRST, LAST, InterfaceTable, Rows, no_rows
-from analyzer.formats.records import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN
-from analyzer.packets.link_columns import ETHERNET, IEEE802_11, RAW
+from analyzer.links.types import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN, ETHERNET, IEEE802_11, RAW
 from analyzer.printable import utf16
 
 NDIS = provider("2ed6006e-4729-4609-b423-3ee7bcd678ef")

@@ -13,8 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.formats.etl.rows import DROP, Rows
-from analyzer.formats.records import DIRECTION_OUT, DIRECTION_UNKNOWN, NO_TIME
-from analyzer.packets.link_columns import ETHERNET, IEEE802_11, RAW
+from analyzer.formats.records import NO_TIME
+from analyzer.links.types import DIRECTION_OUT, DIRECTION_UNKNOWN, ETHERNET, IEEE802_11, RAW
 
 #: Sightings further apart are not of one packet: numbers are used again when pktmon is started again, ns.
 TOGETHER = 1_000_000_000

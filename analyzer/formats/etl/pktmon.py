@@ -14,8 +14,7 @@ from numpy.typing import NDArray
 
 from analyzer.formats.etl.events import Events, provider
 from analyzer.formats.etl.rows import DROP, FIRST, LAST, InterfaceTable, Rows, no_rows
-from analyzer.formats.records import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN
-from analyzer.packets.link_columns import ETHERNET, IEEE802_11, RAW
+from analyzer.links.types import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN, ETHERNET, IEEE802_11, RAW
 from analyzer.printable import utf16
 
 PKTMON = provider("4d4f80d9-c8bd-4d73-bb5b-19c90402c5ac")

@@ -39,7 +39,8 @@ from analyzer.formats.etl.rows import DROP, MAX_ROWS, ROW, UNTOLD, InterfaceTabl
 from analyzer.formats.reading import MAX_BREAKS, FileReader
 from analyzer.formats.records import SLACK, Chunk, Note
 from analyzer.formats.window import Window
-from analyzer.packets.link_columns import IEEE802_11, locate_ip
+from analyzer.links.columns import locate_ip
+from analyzer.links.types import IEEE802_11
 
 #: So many bytes are expanded from compressed buffers at most, and beyond the first ones so many for each compressed
 #: byte: real traces come to 6 to 11 (domain.md 8.4; the real trace of the tests).

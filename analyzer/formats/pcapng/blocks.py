@@ -63,6 +63,9 @@ class Blocks:
     kinds: NDArray[Any]
     lengths: NDArray[np.int64]
 
+    def __len__(self) -> int:
+        return len(self.offsets)
+
     def words(self, offset: int, count: int, size: int = 4) -> NDArray[Any]:
         """The words ``offset`` bytes behind the start of each block; a row a block."""
         return words(self.buffer, self.end, self.order, offset, count, size)[self.offsets]

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.formats.records import DIRECTION_UNKNOWN
+from analyzer.links.types import DIRECTION_UNKNOWN
 from analyzer.printable import MAX_TEXT, decoded
 
 #: More options on one block are not looked at.

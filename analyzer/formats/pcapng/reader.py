@@ -6,13 +6,13 @@ change what the packets after them mean; they are few and read one by one, the p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.errors import InputError
+from analyzer.formats.chain import ChainReader, Run
 from analyzer.formats.pcapng.blocks import (
     BYTE_ORDER,
     ENHANCED,
@@ -27,7 +27,7 @@ from analyzer.formats.pcapng.blocks import (
 )
 from analyzer.formats.pcapng.packet_blocks import Packets
 from analyzer.formats.pcapng.sections import Sections
-from analyzer.formats.reading import CAREFUL, MAX_BREAKS, MAX_RECORD, FileReader, portions, walk
+from analyzer.formats.reading import CAREFUL, MAX_BREAKS, MAX_RECORD, walk
 from analyzer.formats.record_walk import LANE, MIN_LANES, Stride
 from analyzer.formats.records import Chunk, Note
 from analyzer.formats.window import Window
@@ -41,11 +41,14 @@ SECTION_HEADER = 28
 #: Bytes of the shortest block, and the longest that is believed after damage.
 SHORTEST_BLOCK, REACH = 12, 1 << 20
 
+#: Trouble that is none: a section of the other byte order begins.
+OTHER_ORDER = "order"
+
 #: Bytes searched at the start of a lane: more than one full-size Ethernet packet with options.
 GUESS = 2048
 
 
-class PcapngReader(FileReader):
+class PcapngReader(ChainReader):
     """Reads a pcapng file from a window that stands at its first byte.
 
     Raises
@@ -65,6 +68,8 @@ class PcapngReader(FileReader):
     1 [4] [60] [5000]
     """
 
+    _header, _shortest, _reach = 8, SHORTEST_BLOCK, REACH
+
     def __init__(self, window: Window) -> None:
         if window.end < SECTION_HEADER:
             need = f"{window.end} bytes, its section header alone has {SECTION_HEADER}"
@@ -78,53 +83,22 @@ class PcapngReader(FileReader):
         self._sections = Sections(self.interfaces)
         self._packets = Packets(self._sections)
 
-    def chunks(self) -> Iterator[Chunk]:
-        """The packets, a window at a time. Never raises on what the file holds."""
-        window = self._window
-        at = 0
-        while True:
-            limit = window.end - 7  # no type and length start here or later
-            stop = min(limit, at + self._span)
-            blocks, at, trouble = self._blocks(at, stop)
-            for some in portions(np.arange(len(blocks.offsets))):
-                part = blocks.only(some)
-                scopes = self._sections.read(part)
-                self.snaplen = self.interfaces[0].snaplen if self.interfaces else 0
-                chunk = self._packets.chunk(part, scopes, self._frame)
-                if len(chunk):
-                    self._frame += len(chunk)
-                    yield chunk
-            if trouble == "order":
-                if not self._turn():
-                    break
-            elif trouble:
-                what = f"{trouble}, before packet {self._frame}"
-                found = self._resync(at, what, SHORTEST_BLOCK, REACH, self._good)
-                if found is None:
-                    break
-                at = found
-            elif stop <= at < limit:
-                self._span *= 2
-            elif window.at_end:
-                if at < window.end:
-                    self._cut(at, self._whereabouts(at))
-                break
-            else:
-                window.advance(at)
-                at = 0
-        self._account()
-        self._finish()
+    def _chunk(self, records: Blocks, rows: NDArray[np.int64]) -> Chunk:
+        part = records.only(rows)
+        scopes = self._sections.read(part)
+        self.snaplen = self.interfaces[0].snaplen if self.interfaces else 0
+        return self._packets.chunk(part, scopes, self._frame)
+
+    def _behind(self, at: int, trouble: str) -> int | None:
+        if trouble == OTHER_ORDER:
+            return at if self._turn() else None
+        return super()._behind(at, f"{trouble}, before packet {self._frame}")
 
     def _words(self, offset: int, count: int = 1) -> NDArray[Any]:
         """Words ``offset`` bytes behind every offset of the window."""
         return words(self._window.buffer, self._window.end, self._order, offset, count)
 
-    def _blocks(self, first: int, stop: int) -> tuple[Blocks, int, str]:
-        """The sound blocks that start in ``[first, stop)``, where the next one does, and what is wrong there.
-
-        Wrong: empty when more bytes are needed or none are left, ``order`` before a section of the other byte order,
-        else what is damaged.
-        """
+    def _run(self, first: int, stop: int) -> Run:
         window = self._window
         stride = Stride(self._order, field=4, least=12, align=4)
         offsets = walk(window.buffer, first, stop, stride, self._guesses(first, stop))
@@ -133,11 +107,11 @@ class PcapngReader(FileReader):
             sound[section] &= lengths[section] >= SECTION_HEADER and self._magic(int(offsets[section])) == BYTE_ORDER
         blocks = Blocks(window.buffer, window.end, self._order, offsets, kinds, lengths)
         if sound.all():
-            return blocks, int(offsets[-1] + lengths[-1]) if len(offsets) else first, ""
+            return Run(blocks, int(offsets[-1] + lengths[-1]) if len(offsets) else first, "")
         count = int(sound.argmin())
         at = int(offsets[count])
         trouble = self._trouble(at, int(kinds[count]), int(lengths[count]))
-        return blocks.only(np.arange(count)), at, trouble
+        return Run(blocks.only(np.arange(count)), at, trouble)
 
     def _heads(
         self, offsets: NDArray[np.int64], longest: int
@@ -156,14 +130,14 @@ class PcapngReader(FileReader):
         return int(self._words(8)[at, 0])
 
     def _trouble(self, at: int, kind: int, length: int) -> str:
-        """What is wrong with the block at ``at``; empty when it is only not all there."""
+        """What is wrong with the block at ``at``; empty when it is only not all there, or :data:`OTHER_ORDER`."""
         window = self._window
         if kind == SECTION:
             if at + 12 > window.end:
                 return ""
             magic = self._magic(at)
             if magic == FOREIGN_BYTE_ORDER:
-                return "order"
+                return OTHER_ORDER
             if magic != BYTE_ORDER:
                 return "a section header without byte-order magic"
         if kind == length == 0:
@@ -179,7 +153,7 @@ class PcapngReader(FileReader):
             return "a packet that does not fit its block"
         return ""
 
-    def _whereabouts(self, at: int) -> str:
+    def _place(self, at: int) -> str:
         kind = int(self._words(0)[at, 0]) if at + 4 <= self._window.end else -1
         return f"{'' if kind in (ENHANCED, OBSOLETE, SIMPLE) else 'a block before '}packet {self._frame}"
 
@@ -214,7 +188,6 @@ class PcapngReader(FileReader):
         return good
 
     def _good(self, at: int, stop: int) -> NDArray[np.int64]:
-        """Where a block or a section stands in ``[at, stop)``."""
         kinds = self._words(0)[at:stop, 0]
         sections = at + np.flatnonzero(kinds == SECTION)
         magics = self._words(8)[sections, 0]
@@ -223,7 +196,6 @@ class PcapngReader(FileReader):
         return np.concatenate(found)
 
     def _account(self) -> None:
-        """Note what sections, interfaces and packets said about the quality of the capture."""
         sections = self._sections
         lost = sum(sections.drops.values())
         if lost:

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from analyzer.ike.registry import numbers
-from analyzer.packets.sieve import NAT_T_PORT
 from analyzer.packets.tables import IcmpRow
+from analyzer.protocol import NAT_T_PORT
 from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.mtu.path_mtu import TOO_BIG
 from analyzer.relate.neighbours import Neighbour

@@ -6,7 +6,7 @@ import struct
 
 import pytest
 
-from analyzer.formats.records import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN
+from analyzer.links.types import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN
 from tests.formats.etl.frames import Frame, read
 from tests.formats.etl.writer import (
     END,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.formats.records import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN
+from analyzer.links.types import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN
 from tests.formats.etl.frames import Frame, read
 from tests.formats.etl.writer import EGRESS, IN, INGRESS, OUT, RX, START_TIME, TX, EtlWriter
 

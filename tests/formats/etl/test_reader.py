@@ -19,7 +19,8 @@ import analyzer
 from analyzer.errors import InputError
 from analyzer.formats import open_capture
 from analyzer.formats.etl.reader import EtlReader
-from analyzer.formats.records import DIRECTION_IN, DIRECTION_OUT, NO_TIME
+from analyzer.formats.records import NO_TIME
+from analyzer.links.types import DIRECTION_IN, DIRECTION_OUT
 from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make_packets
 from tests.formats.etl import oracle

@@ -15,7 +15,7 @@ from analyzer.formats import open_capture
 from analyzer.formats.etl.one_copy import Kept
 from analyzer.formats.etl.reader import EtlReader
 from analyzer.formats.etl.rows import Rows
-from analyzer.formats.records import DIRECTION_IN, DIRECTION_OUT
+from analyzer.links.types import DIRECTION_IN, DIRECTION_OUT
 from tests.formats.etl import oracle
 
 PKTMON = "nathaniel-security+microsoft-pktmon-VPN-capture-traffic/history/29decde427/PktMon.etl"

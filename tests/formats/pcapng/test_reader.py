@@ -19,7 +19,8 @@ from analyzer.formats.pcapng import packet_blocks
 from analyzer.formats.pcapng.clock import Clock
 from analyzer.formats.pcapng.reader import PcapngReader
 from analyzer.formats.reading import MAX_BREAKS
-from analyzer.formats.records import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN, NO_TIME, SLACK, Chunk, Note
+from analyzer.formats.records import NO_TIME, SLACK, Chunk, Note
+from analyzer.links.types import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN
 
 Row = tuple[int, int, int, int, bytes]  # frame, time, wire length, interface, bytes
 

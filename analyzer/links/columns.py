@@ -12,36 +12,31 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.columns import Bools, Gather, Ints
-from analyzer.formats.records import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN
-
-ETHERNET, NULL, LOOP, RAW, IPV4, IPV6, SLL, SLL2 = 1, 0, 108, 101, 228, 229, 113, 276
-PPP, PPP_HDLC, PPPOE = 9, 50, 51
-#: Wi-Fi: plain, and behind a header of the radio (Prism, radiotap, AVS, PPI).
-IEEE802_11, WIFI_TYPES = 105, (105, 119, 127, 163, 192)
-C_HDLC, MPLS = 104, 219
-#: With a header of the program that captured: Endace's cards, macOS (``-i pktap``), Linux' netfilter (``-i nflog``).
-ERF, PKTAP, NFLOG = 197, 258, 239
-#: Raw IP has three numbers in the wild: LINKTYPE_RAW, and the DLT values of BSD and OpenBSD.
-RAW_TYPES = (RAW, 12, 14)
-#: Link types that some part of the program can take apart.
-KNOWN = frozenset(
-    {ETHERNET, NULL, LOOP, IPV4, IPV6, SLL, SLL2, PPP, PPP_HDLC, PPPOE, C_HDLC, MPLS, ERF, PKTAP, NFLOG}
-    | {*RAW_TYPES, *WIFI_TYPES}
+from analyzer.links.types import (
+    DIRECTION_UNKNOWN,
+    ETHERNET,
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    ETHERTYPE_PPPOE,
+    ETHERTYPES_MPLS,
+    ETHERTYPES_VLAN,
+    IPV4,
+    IPV6,
+    KNOWN,
+    LARGEST_802_3_LENGTH,
+    LOOP,
+    NULL,
+    PACKET_TYPE_DIRECTIONS,
+    RAW_TYPES,
+    SLL,
+    SLL2,
 )
 
-ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_PPPOE = 0x0800, 0x86DD, 0x8864
-_VLAN_TAGS = (0x8100, 0x88A8, 0x9100, 0x9200)
-_MPLS = (0x8847, 0x8848)
 _MAX_TAGS = 4
-#: Up to here an Ethernet type is a length (IEEE 802.3 section 3.2.6); the two LLC addresses that lead to IP.
-_LARGEST_802_3_LENGTH, _LLC_SNAP, _LLC_IP = 1500, 0xAA, 0x06
+#: The two LLC addresses that lead to IP (IEEE 802.2).
+_LLC_SNAP, _LLC_IP = 0xAA, 0x06
 #: Address families of IPv6 in BSD loopback headers: NetBSD/OpenBSD, FreeBSD, Darwin.
 _AF_INET, _AF_INET6 = 2, (24, 28, 30)
-
-#: Linux packet type (``PACKET_HOST``, ``BROADCAST``, ``MULTICAST``, ``OTHERHOST``, ``OUTGOING``) to direction.
-PACKET_TYPE_DIRECTIONS = np.full(256, DIRECTION_UNKNOWN, np.int8)
-PACKET_TYPE_DIRECTIONS[[0, 1, 2]] = DIRECTION_IN
-PACKET_TYPE_DIRECTIONS[4] = DIRECTION_OUT
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,14 +150,14 @@ def _tagged(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Bools]:
     at = start + 12
     ethertype = fields.u16(at)
     for _ in range(_MAX_TAGS):
-        tagged = np.isin(ethertype, _VLAN_TAGS)
+        tagged = np.isin(ethertype, ETHERTYPES_VLAN)
         if not tagged.any():
             break
         at = np.where(tagged, np.minimum(at + 4, start + np.maximum(captured, 14)), at)
         ethertype = np.where(tagged, fields.u16(at), ethertype)
     offset = at + 2
     # LLC and MPLS are rare enough for the general decoder; so are endless tags, and PPPoE with anything but plain IP.
-    odd = _carries_llc(fields, ethertype, offset) | np.isin(ethertype, (*_MPLS, *_VLAN_TAGS))
+    odd = _carries_llc(fields, ethertype, offset) | np.isin(ethertype, (*ETHERTYPES_MPLS, *ETHERTYPES_VLAN))
     pppoe = ethertype == ETHERTYPE_PPPOE
     if pppoe.any():
         session = pppoe & (fields.u8(np.where(pppoe, offset + 1, at)) == 0)
@@ -179,7 +174,8 @@ def _cooked(fields: Gather, start: Ints, captured: Ints, kind: int) -> tuple[Int
     at, offset = (start + 14, start + 16) if kind == SLL else (start, start + 20)
     ethertype = fields.u16(at)
     good = _matches_version(fields, offset, ethertype, start + captured)
-    odd = np.isin(ethertype, (*_VLAN_TAGS, *_MPLS, ETHERTYPE_PPPOE)) | _carries_llc(fields, ethertype, offset)
+    odd = np.isin(ethertype, (*ETHERTYPES_VLAN, *ETHERTYPES_MPLS, ETHERTYPE_PPPOE))
+    odd |= _carries_llc(fields, ethertype, offset)
     return np.where(good, offset, -1), odd & (captured >= 20)
 
 
@@ -196,7 +192,7 @@ def _loopback(fields: Gather, start: Ints, captured: Ints) -> tuple[Ints, Bools]
 def _carries_llc(fields: Gather, ethertype: Ints, offset: Ints) -> Bools:
     """The type is a length, and the LLC header behind it names SNAP or IP (IEEE 802.2)."""
     destination = fields.u8(offset)
-    found: Bools = (ethertype <= _LARGEST_802_3_LENGTH) & ((destination == _LLC_SNAP) | (destination == _LLC_IP))
+    found: Bools = (ethertype <= LARGEST_802_3_LENGTH) & ((destination == _LLC_SNAP) | (destination == _LLC_IP))
     return found
 
 

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.packets.link_headers import find_ip_header
+from analyzer.links.headers import find_ip_header
 
 LINK_TYPES = (0, 1, 9, 12, 14, 50, 51, 101, 104, 105, 108, 113, 119, 127, 163, 192, 219, 228, 229, 276)
 

@@ -1,7 +1,7 @@
 """From a frame to its IP header, by link type: Ethernet and its tags, PPP, loopback, Linux cooked mode, raw IP, Wi-Fi,
 and what a capturing program puts before them.
 
-The general way, for whatever :mod:`analyzer.packets.link_columns` calls odd. Only what stands in front of the IP header
+The general way, for whatever :mod:`analyzer.links.columns` calls odd. Only what stands in front of the IP header
 is read here, and its version; the header itself is read in :mod:`analyzer.packets.ip_headers`.
 """
 
@@ -12,20 +12,24 @@ from typing import Literal
 
 import dpkt
 
-from analyzer.packets.fixed_header import read_header
-from analyzer.packets.link_columns import WIFI_TYPES
-from analyzer.packets.wifi import ethertypes
+from analyzer.links.fixed_header import read_header
+from analyzer.links.types import (
+    ETHERNET,
+    ETHERTYPE_IPV4,
+    ETHERTYPE_IPV6,
+    ETHERTYPE_PPPOE,
+    ETHERTYPES_MPLS,
+    ETHERTYPES_VLAN,
+    LARGEST_802_3_LENGTH,
+    LOOP,
+    NULL,
+    PPP,
+    RAW,
+    WIFI_TYPES,
+)
+from analyzer.links.wifi import ethertypes
 
-#: Link types (https://www.tcpdump.org/linktypes.html) and how a frame of that type starts are in ``_LINKS`` below.
-LINKTYPE_NULL, LINKTYPE_ETHERNET, LINKTYPE_PPP, LINKTYPE_LOOP = 0, 1, 9, 108
-LINKTYPE_RAW = 101
-
-ETHERTYPE_IPV4, ETHERTYPE_IPV6, ETHERTYPE_PPPOE = 0x0800, 0x86DD, 0x8864
-_VLAN_TAGS = frozenset({0x8100, 0x88A8, 0x9100, 0x9200})
-_MPLS = frozenset({0x8847, 0x8848})
-#: Up to 0x05dc the Ethernet type field is a length (IEEE 802.3 3.2.6), and an LLC header follows. Linux cooked mode
-#: writes 4 for the same thing.
-_LARGEST_802_3_LENGTH = 1500
+#: How a frame of each link type starts is in ``_LINKS`` below.
 _SNAP, _LLC_IP = b"\xaa\xaa\x03", 0x06
 _PPP_IPV4, _PPP_IPV6, _PPP_MPLS = 0x0021, 0x0057, 0x0281
 _AF_IPV4, _AF_IPV6 = frozenset({2}), frozenset({24, 28, 30})
@@ -131,14 +135,14 @@ def _ethertype(frame: bytes, offset: int, ethertype: int) -> _Start | None:
             return offset, 6
         if ethertype == ETHERTYPE_PPPOE:
             return _pppoe(frame, offset)
-        if ethertype in _MPLS:
+        if ethertype in ETHERTYPES_MPLS:
             return _mpls(frame, offset)
-        if ethertype in _VLAN_TAGS:
+        if ethertype in ETHERTYPES_VLAN:
             tag = read_header(dpkt.ethernet.VLANtag8021Q, frame, offset)
             if tag is None:
                 return None
             offset, ethertype = offset + tag.__hdr_len__, tag.type
-        elif ethertype <= _LARGEST_802_3_LENGTH:
+        elif ethertype <= LARGEST_802_3_LENGTH:
             llc = read_header(dpkt.llc.LLC, frame, offset)
             if llc is None:
                 return None
@@ -169,7 +173,7 @@ def _mpls(frame: bytes, offset: int = 0) -> _Start | None:
 def _ethernet_in_mpls(frame: bytes, offset: int) -> _Start | None:
     """A customer's frame; labels in it are not followed once more."""
     ethernet = read_header(dpkt.ethernet.Ethernet, frame, offset)
-    if ethernet is None or ethernet.type in _MPLS:
+    if ethernet is None or ethernet.type in ETHERTYPES_MPLS:
         return None
     return _ethertype(frame, offset + ethernet.__hdr_len__, ethernet.type)
 
@@ -254,17 +258,17 @@ def _raw(frame: bytes) -> _Start:
 
 
 _LINKS: dict[int, Callable[[bytes], _Start | None]] = {
-    LINKTYPE_NULL: _loopback,
-    LINKTYPE_LOOP: _loopback,
-    LINKTYPE_ETHERNET: _ethernet,
-    LINKTYPE_PPP: _ppp,
+    NULL: _loopback,
+    LOOP: _loopback,
+    ETHERNET: _ethernet,
+    PPP: _ppp,
     50: _ppp,
     51: _pppoe,
     104: _cisco_hdlc,
     219: _mpls,
     12: _raw,
     14: _raw,
-    LINKTYPE_RAW: _raw,
+    RAW: _raw,
     228: _raw,
     229: _raw,
     113: _sll,

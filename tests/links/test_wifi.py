@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.links.wifi import AVS, MAX_AGGREGATE, PPI, PRISM, RADIOTAP, WIFI, ethertypes, is_encrypted
 from analyzer.packets.ip_headers import decode, decode_each
-from analyzer.packets.wifi import AVS, MAX_AGGREGATE, PPI, PRISM, RADIOTAP, WIFI, ethertypes, is_encrypted
 
 #: An IPv4 header and a UDP one: 10.0.0.2:500 > 203.0.113.7:500.
 IP = bytes.fromhex("4500001c00010000401100000a000002cb007107" + "01f401f400080000")

@@ -6,7 +6,7 @@ import dpkt
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.packets.fixed_header import read_header
+from analyzer.links.fixed_header import read_header
 
 
 @settings(max_examples=100)

@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from analyzer.columns import Gather
-from analyzer.packets.link_columns import KNOWN, cooked_directions, locate_ip
+from analyzer.links.columns import cooked_directions, locate_ip
+from analyzer.links.types import KNOWN
 from tests.properties.frames import LINK_TYPES, chunk_of
 
 V4 = bytes.fromhex("4500001c000100004011000 00a000002cb007107".replace(" ", "")) + bytes(8)
