@@ -17,8 +17,8 @@ from analyzer.formats.reading import FileReader
 from analyzer.formats.records import Interface, Note
 from analyzer.ike.collect import Collector
 from analyzer.ike.excerpt import between
+from analyzer.ike.tables import Wire
 from analyzer.packets.sieve import Ports
-from analyzer.packets.tables import Wire
 from analyzer.printable import printable
 from analyzer.relate.build import Related, relate
 from analyzer.relate.sa import IkeSa

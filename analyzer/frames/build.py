@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analyzer.columns import MISSING
 from analyzer.frames.contracts import CONTRACTS, TIME, Contract
 from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE, MALFORMED, WHOLE
 from analyzer.ike.registry import name, numbers
-from analyzer.packets.tables import MISSING, Addresses
+from analyzer.packets.addresses import Addresses
 from analyzer.relate.exchange import Exchange, Role
 from analyzer.relate.message import Message
 

@@ -7,9 +7,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from analyzer.columns import Ints
+from analyzer.columns import MISSING, Ints
 from analyzer.formats.records import NO_TIME
-from analyzer.packets.tables import MISSING, Datagrams, Messages, Packets, Wire
+from analyzer.ike.tables import Messages, Wire
+from analyzer.packets.tables import Datagrams, Packets
 
 Table = TypeVar("Table", Packets, Datagrams, Messages)
 Told = TypeVar("Told")

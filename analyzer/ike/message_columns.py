@@ -9,31 +9,16 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.columns import Bools, Gather, Ints
+from analyzer.columns import MISSING, Bools, Gather, Ints, narrowed
 from analyzer.ike.chain import Chains, ChainStatus, walk_chains
 from analyzer.ike.registry import numbers
-from analyzer.packets.tables import MISSING, Messages, narrowed
+from analyzer.ike.tables import Messages
+from analyzer.packets.assembled import Origin
 from analyzer.protocol import IKE_HEADER
 
 WHOLE, TRUNCATED, MALFORMED = 0, 1, 2
 
 FLAG_ENCRYPTED_V1, FLAG_INITIATOR, FLAG_RESPONSE = 0x01, 0x08, 0x20
-
-
-@dataclass(frozen=True, slots=True)
-class Origin:
-    """Where each message of a batch came from: one array element per message."""
-
-    frame: Ints
-    time: Ints
-    datagram: Ints
-    src: Ints
-    dst: Ints
-    sport: Ints
-    dport: Ints
-    nat_t: Ints
-    tcp: Ints
-    complete: Ints
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,15 @@ import numpy as np
 
 from analyzer.columns import Ints
 from analyzer.formats.records import SLACK
-from analyzer.ike.message_columns import Batch, Origin, read_messages
+from analyzer.ike.message_columns import Batch, read_messages
+from analyzer.packets.assembled import Origin
 
 #: Messages that are worth a reading of their own, and bytes beyond which nothing waits any longer.
 ENOUGH = 2_000
 MAX_BYTES = 16 << 20
 
 
-class Waiting:
+class MessageQueue:
     """Copies of messages with their origins, in the order in which they were added."""
 
     def __init__(self) -> None:

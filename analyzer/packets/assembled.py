@@ -3,15 +3,52 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
-#: A row of the packets table without its ports and datagram, in the order of the table's columns.
-PacketRow = tuple[int, ...]
-#: Places in it.
-SRC, DST, IP_VERSION, FRAGMENT_OFFSET, PROTOCOL = 4, 5, 6, 10, 15
+from analyzer.columns import Ints
+
+
+class PacketRow(NamedTuple):
+    """A packet as :class:`analyzer.packets.tables.Packets` has it, but for ports and datagram."""
+
+    frame: int
+    time: int
+    interface: int
+    direction: int
+    src: int
+    dst: int
+    ip_version: int
+    ip_id: int
+    df: int
+    mf: int
+    fragment_offset: int
+    ttl: int
+    ip_length: int
+    captured: int
+    wire: int
+    protocol: int
+    dropped: int
+
+
+class EspPacket(NamedTuple):
+    """An ESP packet, or a NAT keepalive, met by the slow path.
+
+    Addresses are numbers of :class:`analyzer.packets.addresses.Addresses`; ``ip_length`` is in bytes, ``time`` in ns.
+    """
+
+    src: int
+    dst: int
+    sport: int
+    dport: int
+    spi: int
+    ip_length: int
+    time: int
+    frame: int
+    is_keepalive: bool
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class Loose:
+class AssembledMessage:
     """An IKE message put together from one or more packets, waiting to be read with the others of its chunk.
 
     ``time`` and ``ended`` are those of its first packet and of its last, over TCP both of the first.
@@ -34,7 +71,7 @@ class Loose:
 
 
 @dataclass(slots=True, eq=False, repr=False)
-class LooseDatagram:
+class AssembledDatagram:
     """A datagram with the packets that carried it (``duplicates`` last), ready for the tables."""
 
     rows: list[PacketRow]
@@ -55,5 +92,21 @@ class LooseDatagram:
 class Drained:
     """What was finished since the last time."""
 
-    datagrams: list[LooseDatagram] = field(default_factory=list)
-    messages: list[Loose] = field(default_factory=list)
+    datagrams: list[AssembledDatagram] = field(default_factory=list)
+    messages: list[AssembledMessage] = field(default_factory=list)
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """Where each message of a batch came from: one array element per message."""
+
+    frame: Ints
+    time: Ints
+    datagram: Ints
+    src: Ints
+    dst: Ints
+    sport: Ints
+    dport: Ints
+    nat_t: Ints
+    tcp: Ints
+    complete: Ints

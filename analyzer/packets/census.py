@@ -5,15 +5,14 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.columns import Gather, Ints
+from analyzer.columns import MISSING, Gather, Ints
 from analyzer.formats.records import NO_TIME, Chunk
 from analyzer.links.columns import distinct
 from analyzer.links.types import KNOWN
-from analyzer.packets.assembled import IP_VERSION, PROTOCOL
 from analyzer.packets.datagram import Datagram
 from analyzer.packets.ip_packet import IpPacket
 from analyzer.packets.sieve import Ports, Selection
-from analyzer.packets.tables import MISSING, Census
+from analyzer.packets.tables import Census
 from analyzer.packets.tunnel_columns import PROTOCOLS
 from analyzer.protocol import AH, ESP, IPV6_FRAGMENT, IPV6_HEADER, UDP, UDP_HEADER
 
@@ -57,7 +56,6 @@ def count(
 
 def count_unlocated(census: Census, packets: list[tuple[IpPacket, bytes]], ports: Ports, frame: int) -> None:
     """Correct the census by the packets of a frame whose IP headers only the general decoder found."""
-    census.ip_packets += bool(packets)
     for packet, data in packets:
         _count_later(census, packet, frame)
         if _passes(packet, data, ports):
@@ -80,7 +78,7 @@ def count_reassembled(census: Census, outer: Datagram, packet: IpPacket, data: b
         Where IKE is looked for.
     """
     pieces = [*outer.fragments, *outer.duplicates]
-    four, protocol = pieces[0].ref[IP_VERSION] == 4, pieces[0].ref[PROTOCOL]
+    four, protocol = pieces[0].ref.ip_version == 4, pieces[0].ref.protocol
     if not (four and protocol in PROTOCOLS):
         census.later_fragments -= sum(piece.offset > 0 for piece in pieces)
         if census.later_fragments <= 0:

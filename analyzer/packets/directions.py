@@ -23,7 +23,7 @@ _MIX = 0x9E3779B97F4A7C15
 _WORD = (1 << 64) - 1
 
 
-class Conversations:
+class Directions:
     """Feed it chunks, however large: that changes nothing. ``two_way`` and ``one_way_tcp`` say what was seen so far.
 
     Attributes

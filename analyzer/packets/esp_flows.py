@@ -14,7 +14,7 @@ MAX_FLOWS = 100_000
 _LATEST = np.iinfo(np.int64).max
 
 
-class Flows:
+class EspFlows:
     """Running totals by (source, destination, ports, SPI)."""
 
     def __init__(self) -> None:

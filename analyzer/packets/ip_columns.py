@@ -6,8 +6,8 @@ import numpy as np
 
 from analyzer.columns import Gather, Ints
 from analyzer.formats.records import Chunk
+from analyzer.packets.addresses import Addresses
 from analyzer.packets.ip_packet import IpPacket
-from analyzer.packets.tables import Addresses
 from analyzer.protocol import IPV6_HEADER, UDP
 
 

@@ -20,10 +20,9 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.columns import Gather
+from analyzer.columns import MISSING, Gather
 from analyzer.formats.records import Chunk, Interface, Note
 from analyzer.links.columns import locate_ip
-from analyzer.packets.tables import MISSING
 
 #: Votes by which a type must lead to be taken for good: no handful of packets decides.
 SETTLED = 16

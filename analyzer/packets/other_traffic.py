@@ -10,17 +10,17 @@ compression pointers for as long as an attacker wants. The name asked for and th
 
 from __future__ import annotations
 
-import socket
 import struct
 
 import numpy as np
 
 from analyzer.columns import Gather, Ints
 from analyzer.formats.records import Chunk
+from analyzer.packets.addresses import Addresses, address_text
 from analyzer.packets.ip_columns import address_numbers, ip_ends
 from analyzer.packets.ip_packet import IpPacket, ports_of
 from analyzer.packets.sieve import ECHOES, TCP_RST, TCP_SYN, Ports
-from analyzer.packets.tables import Addresses, EchoRow, HandshakeRow, NameRow
+from analyzer.packets.tables import EchoRow, HandshakeRow, NameRow
 from analyzer.printable import decoded
 from analyzer.protocol import DNS_PORT, ICMP, ICMP_HEADER, ICMPV6, TCP, TCP_HEADER, UDP, UDP_HEADER
 
@@ -39,10 +39,10 @@ _END, _NO_OPERATION, _MSS = 0, 1, 2
 #: DNS (RFC 1035 sections 4.1, 3.2.2; RFC 3596): type and length of the records that hold an address.
 _RESPONSE, _INTERNET, _POINTER, _QUESTION_END = 0x8000, 1, 0xC0, 4
 _COUNTS, _RECORD = struct.Struct("!HHHH"), struct.Struct("!HHIH")
-_SORTS = {(1, 4): socket.AF_INET, (28, 16): socket.AF_INET6}
+_ADDRESS_RECORDS = {(1, 4), (28, 16)}
 
 
-class Bystanders:
+class OtherTraffic:
     """Collects what is read; packets must come in the order of capture for the limits to keep the first ones.
 
     Parameters
@@ -227,9 +227,8 @@ def _addresses(message: bytes, at: int, records: int) -> tuple[str, ...]:
             break
         kind, family, _, length = _RECORD.unpack_from(message, at)
         at += _RECORD.size
-        sort = _SORTS.get((kind, length))
-        if sort is not None and family == _INTERNET and at + length <= len(message):
-            found.append(socket.inet_ntop(sort, message[at : at + length]))
+        if (kind, length) in _ADDRESS_RECORDS and family == _INTERNET and at + length <= len(message):
+            found.append(address_text(message[at : at + length]))
         at += length
     return tuple(found)
 

@@ -86,7 +86,7 @@ class Selection:
     """Row numbers within the chunk, by what is to be done with them, and what the rest was.
 
     ``later_fragments`` and ``rejected`` are evidence about the capture itself: a port filter lets no later fragment
-    through, and nothing that is neither on the IKE ports nor ESP. ``bystanders`` are whole packets of other traffic
+    through, and nothing that is neither on the IKE ports nor ESP. ``other_traffic`` are whole packets of other traffic
     that tell something (:mod:`analyzer.packets.other_traffic`); they count as rejected all the same.
     """
 
@@ -95,7 +95,7 @@ class Selection:
     odd: Ints
     later_fragments: Ints
     rejected: int
-    bystanders: Ints = field(default_factory=_nothing)
+    other_traffic: Ints = field(default_factory=_nothing)
 
 
 def select(fields: Gather, located: Located, end: Ints, ports: Ports) -> Selection:
@@ -120,7 +120,7 @@ def select(fields: Gather, located: Located, end: Ints, ports: Ports) -> Selecti
         _sort(fields, located, inside, end, ports, found, deeper=True)
     odd = [*found.odd, np.flatnonzero(located.odd & (located.offset < 0))]
     rejected = len(located.offset) - found.accepted
-    others = np.sort(_joined(found.bystanders))
+    others = np.sort(_joined(found.other_traffic))
     udp, esp, later = (_joined(rows) for rows in (found.udp, found.esp, found.later))
     return Selection(udp, esp, np.sort(_joined(odd)), later, rejected, others)
 
@@ -133,7 +133,7 @@ class _Found:
     esp: list[Ints] = field(default_factory=list)
     odd: list[Ints] = field(default_factory=list)
     later: list[Ints] = field(default_factory=list)
-    bystanders: list[Ints] = field(default_factory=list)
+    other_traffic: list[Ints] = field(default_factory=list)
     accepted: int = 0
 
 
@@ -177,7 +177,7 @@ def _sort(
             found.udp.append(rows[is_udp & (room >= 8)])
             found.esp.append(rows[is_esp & (room >= 8)])
             found.odd.append(rows[is_odd])
-            found.bystanders.append(rows[whole & _is_bystander(fields, icmp, protocol, l4, room, on_ports)])
+            found.other_traffic.append(rows[whole & _is_telling(fields, icmp, protocol, l4, room, on_ports)])
             found.accepted += int(np.count_nonzero(is_udp | is_esp | (fragment & (protocol == UDP))))
     return _joined(entered)
 
@@ -241,7 +241,7 @@ def _is_icmp_error(fields: Gather, icmp: int, protocol: Ints, l4: Ints, room: In
     return found & error
 
 
-def _is_bystander(fields: Gather, icmp: int, protocol: Ints, l4: Ints, room: Ints, on_ports: Bools) -> Bools:
+def _is_telling(fields: Gather, icmp: int, protocol: Ints, l4: Ints, room: Ints, on_ports: Bools) -> Bools:
     """A TCP SYN with its whole header, UDP from port 53 with room for DNS's header, an echo of the IP version."""
     # Read without looking whether it is there, as the sieve does: the chunk ends in bytes to spare.
     kind, request, reply = fields.u8(l4), *ECHOES[icmp]

@@ -1,6 +1,6 @@
 """Packets that are taken apart one at a time: IP fragments, TCP segments, ICMP errors, odd link layers.
 
-What of other traffic is met on the way goes to the bystanders (:mod:`analyzer.packets.other_traffic`).
+What of other traffic is met on the way goes to :mod:`analyzer.packets.other_traffic`.
 
 Their finished datagrams and messages wait here until the collector drains them, once a chunk. What needs dpkt is
 imported when the first packet needs it: many a trace has none, and to import dpkt takes as long as to read a small one.
@@ -10,15 +10,17 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from analyzer.columns import MISSING
 from analyzer.formats.records import NO_TIME, Chunk, Note
 from analyzer.packets import udp_payload
-from analyzer.packets.assembled import DST, PROTOCOL, SRC, Drained, Loose, LooseDatagram, PacketRow
+from analyzer.packets.addresses import Addresses
+from analyzer.packets.assembled import AssembledDatagram, AssembledMessage, Drained, EspPacket, PacketRow
 from analyzer.packets.datagram import Datagram, Fragment
 from analyzer.packets.ip_packet import IpPacket, ports_of
-from analyzer.packets.other_traffic import Bystanders
+from analyzer.packets.other_traffic import OtherTraffic
 from analyzer.packets.reassembly import Reassembler
 from analyzer.packets.sieve import IPV6_EXTENSIONS, Ports
-from analyzer.packets.tables import MISSING, Addresses, IcmpRow
+from analyzer.packets.tables import IcmpRow
 from analyzer.packets.tcp_framing import TcpRecord
 from analyzer.packets.tcp_streams import TcpStreams
 from analyzer.packets.tunnel_columns import PROTOCOLS, UDP_PORTS
@@ -35,11 +37,7 @@ MAX_NESTED = 4
 _MANY_GIVEN_UP = 2_000
 
 
-#: Counts an ESP packet or keepalive: source, destination, ports, SPI, IP length, time, frame, is it a keepalive.
-CountEsp = Callable[[int, int, int, int, int, int, int, int, bool], None]
-
-
-class Singles:
+class SlowPath:
     """Takes odd packets one at a time.
 
     Parameters
@@ -48,15 +46,15 @@ class Singles:
         Where IKE is looked for.
     addresses : Addresses
         Shared with the collector.
-    count_esp : CountEsp
-        Called for each ESP packet and keepalive met on the way.
+    count_esp : callable
+        Is told of each ESP packet and keepalive met on the way.
     """
 
-    def __init__(self, ports: Ports, addresses: Addresses, count_esp: CountEsp) -> None:
+    def __init__(self, ports: Ports, addresses: Addresses, count_esp: Callable[[EspPacket], None]) -> None:
         self.icmp: list[IcmpRow] = []
-        self.bystanders = Bystanders(ports, addresses)
+        self.other_traffic = OtherTraffic(ports, addresses)
         #: Incomplete datagrams whose first fragment never came: whose they are is decided when all peers are known.
-        self.orphans: list[LooseDatagram] = []
+        self.orphans: list[AssembledDatagram] = []
         self._orphan_fragments = self._orphans_left_out = 0
         self._icmp_left_out = 0
         #: Datagrams on the IKE ports cut before the IKE header ends.
@@ -149,7 +147,7 @@ class Singles:
         fragment = packet.mf or packet.fragment_offset > 0
         extended = packet.ip_version == 6 and packet.protocol in IPV6_EXTENSIONS
         if not fragment:
-            self.bystanders.take(chunk, row, packet, data)
+            self.other_traffic.take(chunk, row, packet, data)
         if packet.protocol == UDP or (fragment and (extended or packet.protocol in PROTOCOLS)):
             return self._piece(self._fragment_of(chunk, row, packet, data), packet)
         if packet.protocol in (ESP, AH) and packet.fragment_offset == 0 and len(data) >= 8:
@@ -179,24 +177,24 @@ class Singles:
         )
 
     def _row(self, chunk: Chunk, row: int, packet: IpPacket) -> PacketRow:
-        return (
-            chunk.first_frame + row,
-            int(chunk.time[row]),
-            int(chunk.interface[row]),
-            int(chunk.direction[row]),
-            self._addresses.number(packet.src),
-            self._addresses.number(packet.dst),
-            packet.ip_version,
-            MISSING if packet.ip_id is None else packet.ip_id,
-            MISSING if packet.df is None else int(packet.df),
-            int(packet.mf),
-            packet.fragment_offset,
-            packet.ttl,
-            packet.ip_length,
-            int(chunk.captured[row]),
-            int(chunk.wire[row]),
-            packet.protocol,
-            int(chunk.host_dropped[row]),
+        return PacketRow(
+            frame=chunk.first_frame + row,
+            time=int(chunk.time[row]),
+            interface=int(chunk.interface[row]),
+            direction=int(chunk.direction[row]),
+            src=self._addresses.number(packet.src),
+            dst=self._addresses.number(packet.dst),
+            ip_version=packet.ip_version,
+            ip_id=MISSING if packet.ip_id is None else packet.ip_id,
+            df=MISSING if packet.df is None else int(packet.df),
+            mf=int(packet.mf),
+            fragment_offset=packet.fragment_offset,
+            ttl=packet.ttl,
+            ip_length=packet.ip_length,
+            captured=int(chunk.captured[row]),
+            wire=int(chunk.wire[row]),
+            protocol=packet.protocol,
+            dropped=int(chunk.host_dropped[row]),
         )
 
     def _piece(self, fragment: Fragment, packet: IpPacket) -> Datagram | None:
@@ -232,13 +230,13 @@ class Singles:
     def _esp(self, packet: IpPacket, sport: int, dport: int, data: bytes, time: int, frame: int) -> None:
         src, dst = self._addresses.number(packet.src), self._addresses.number(packet.dst)
         spi = int.from_bytes(data[:4], "big")
-        self._count_esp(src, dst, sport, dport, spi, packet.ip_length, time, frame, False)
+        self._count_esp(EspPacket(src, dst, sport, dport, spi, packet.ip_length, time, frame, is_keepalive=False))
 
     def _datagram(self, datagram: Datagram) -> None:
         total = datagram.total
         length = total if total is not None else max(f.offset + f.length for f in datagram.fragments)
         data = datagram.data
-        protocol = datagram.fragments[0].ref[PROTOCOL]
+        protocol = datagram.fragments[0].ref.protocol
         if not datagram.complete and is_tunnel_packet(protocol, data):
             self.torn += 1
             return
@@ -268,7 +266,7 @@ class Singles:
         rows = [f.ref for f in fragments]
         first = next((f for f in fragments if f.offset == 0), None)
         sport, dport = ports_of(data) if len(data) >= 4 else (MISSING, MISSING)
-        datagram = LooseDatagram(
+        datagram = AssembledDatagram(
             rows=rows + [f.ref for f in duplicates],
             frames=tuple(f.frame for f in fragments),
             fragments=len(fragments),
@@ -279,8 +277,8 @@ class Singles:
             largest=max(f.ip_length for f in fragments),
             sport=sport,
             dport=dport,
-            src=rows[0][SRC],
-            dst=rows[0][DST],
+            src=rows[0].src,
+            dst=rows[0].dst,
         )
         if sport == MISSING:
             if len(self.orphans) < MAX_ORPHANS and self._orphan_fragments + len(datagram.rows) <= MAX_ORPHAN_FRAGMENTS:
@@ -294,15 +292,15 @@ class Singles:
         kind = udp_payload.classify_one(body[:wire], wire, sport, dport)
         if kind == udp_payload.KEEPALIVE:
             size = fragments[0].ip_length
-            self._count_esp(
-                datagram.src, datagram.dst, sport, dport, 0, size, fragments[0].time, fragments[0].frame, True
-            )
+            time, frame = fragments[0].time, fragments[0].frame
+            ends = datagram.src, datagram.dst, sport, dport
+            self._count_esp(EspPacket(*ends, 0, size, time, frame, is_keepalive=True))
         if kind not in (udp_payload.IKE, udp_payload.IKE_BEHIND_MARKER):
             return
         marker = NON_ESP_MARKER if kind == udp_payload.IKE_BEHIND_MARKER else 0
         self._drained.datagrams.append(datagram)
         self._drained.messages.append(
-            Loose(
+            AssembledMessage(
                 data=body[marker:wire],
                 wire=wire - marker,
                 frames=datagram.frames,
@@ -347,7 +345,7 @@ class Singles:
             sport, dport = record.flow[2:]
             if record.kind == "ike" and len(record.data) >= IKE_HEADER:
                 self._drained.messages.append(
-                    Loose(
+                    AssembledMessage(
                         data=record.data,
                         wire=record.wire_length,
                         frames=record.frames,
@@ -367,7 +365,8 @@ class Singles:
                 keepalive = record.kind == "keepalive"
                 spi = 0 if keepalive else int.from_bytes(record.data[:4], "big")
                 size = record.wire_length
-                self._count_esp(src, dst, sport, dport, spi, size, record.time, record.frames[-1], keepalive)
+                ends = src, dst, sport, dport
+                self._count_esp(EspPacket(*ends, spi, size, record.time, record.frames[-1], keepalive))
 
     def _icmp_error(self, chunk: Chunk, row: int, packet: IpPacket, data: bytes) -> None:
         from analyzer.packets.icmp import parse_error

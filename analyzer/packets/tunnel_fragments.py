@@ -5,7 +5,6 @@ What needs dpkt is imported when the first packet needs it: most fragments are n
 
 from __future__ import annotations
 
-from analyzer.packets.assembled import PROTOCOL
 from analyzer.packets.datagram import Datagram
 from analyzer.packets.ip_packet import IpPacket, ports_of
 from analyzer.packets.sieve import IPV6_EXTENSIONS, Ports
@@ -27,7 +26,7 @@ def is_tunnel_packet(protocol: int, payload: bytes) -> bool:
 
 def inside(datagram: Datagram) -> tuple[IpPacket, bytes] | None:
     """The packet that a tunnel's carried, and what is behind its headers; None where the datagram is no tunnel's."""
-    protocol, first = datagram.fragments[0].ref[PROTOCOL], datagram.first_fragment
+    protocol, first = datagram.fragments[0].ref.protocol, datagram.first_fragment
     if protocol == UDP and first is not None and len(first.data) >= 4 and ports_of(first.data)[1] not in UDP_PORTS:
         return None  # as nearly always, and for that no other fragment need be looked at
     payload = datagram.data

@@ -10,12 +10,13 @@ from typing import overload
 
 import numpy as np
 
-from analyzer.columns import Bools, Ints
+from analyzer.columns import MISSING, Bools, Ints
 from analyzer.formats.records import Interface, Note
 from analyzer.ike.collect import MAX_OF_SA
 from analyzer.ike.message_columns import FLAG_RESPONSE
 from analyzer.ike.registry import numbers
-from analyzer.packets.tables import MISSING, EspFlow, HandshakeRow, IcmpRow, Messages, Wire
+from analyzer.ike.tables import Messages, Wire
+from analyzer.packets.tables import EspFlow, HandshakeRow, IcmpRow
 from analyzer.protocol import NAT_T_PORT
 from analyzer.relate.authentication import Authentication
 from analyzer.relate.duplicates import duplicate_of

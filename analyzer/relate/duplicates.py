@@ -13,9 +13,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.columns import Ints
+from analyzer.columns import MISSING, Ints
 from analyzer.formats.records import NO_TIME
-from analyzer.packets.tables import MISSING, Wire
+from analyzer.ike.tables import Wire
 
 SAME_MOMENT = 5_000_000
 SAME_PACKET = 500_000_000

@@ -7,8 +7,9 @@ from collections.abc import Iterator, Mapping, Set
 
 import numpy as np
 
-from analyzer.columns import Ints
-from analyzer.packets.tables import Addresses, Narrow, Wire
+from analyzer.columns import Ints, Narrow
+from analyzer.ike.tables import Wire
+from analyzer.packets.addresses import Addresses
 from analyzer.protocol import IKE_PORT, NAT_T_PORT
 
 

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from analyzer.columns import Ints
+from analyzer.columns import MISSING, Ints
 from analyzer.ike.message_columns import MALFORMED, TRUNCATED, WHOLE
 from analyzer.ike.registry import numbers
-from analyzer.packets.tables import MISSING, Packets
+from analyzer.packets.tables import Packets
 from analyzer.relate.table import NO_PACKET, MessageTable
 
 if TYPE_CHECKING:
@@ -279,7 +279,7 @@ class Message:
 
     @property
     def address_numbers(self) -> tuple[int, int]:
-        """Source and destination as numbers of :class:`analyzer.packets.tables.Addresses`."""
+        """Source and destination as numbers of :class:`analyzer.packets.addresses.Addresses`."""
         return self._t.src[self.row], self._t.dst[self.row]
 
     def address_text(self, number: int) -> str:

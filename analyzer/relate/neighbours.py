@@ -12,10 +12,10 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.columns import Bools, Ints
+from analyzer.columns import MISSING, Bools, Ints
 from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE
 from analyzer.ike.registry import numbers
-from analyzer.packets.tables import MISSING, Wire
+from analyzer.ike.tables import Wire
 from analyzer.protocol import NAT_T_PORT
 
 #: At most so many neighbours are told of one IKE SA; half of them at most share both addresses with it.

@@ -14,10 +14,10 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.columns import Bools, Ints
+from analyzer.columns import Bools, Ints, Short
 from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE, WHOLE
 from analyzer.ike.registry import numbers
-from analyzer.packets.tables import Short, Wire
+from analyzer.ike.tables import Wire
 from analyzer.relate.authentication import GRANTING, LONG_ANSWER, SHORT_ANSWER
 from analyzer.relate.table import having_notify, having_payload
 

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Literal
 
+from analyzer.ike.tables import Wire
 from analyzer.links.types import DIRECTION_IN, DIRECTION_OUT
-from analyzer.packets.tables import Wire
 from analyzer.relate.exchange import ROLES, Exchange, Role
 from analyzer.relate.message import Message
 from analyzer.relate.nat import Hashes

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.columns import Ints
+from analyzer.columns import Ints, Narrow
 from analyzer.ike.message_columns import FLAG_RESPONSE
 from analyzer.ike.registry import numbers
-from analyzer.packets.tables import Narrow, Wire
+from analyzer.ike.tables import Wire
 
 #: A flood of them is no better evidence than the first ones.
 MAX_STRAYS = 200

@@ -12,10 +12,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.columns import Bools, Ints
+from analyzer.columns import MISSING, Bools, Ints
 from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE
 from analyzer.ike.registry import numbers
-from analyzer.packets.tables import MISSING, Wire
+from analyzer.ike.tables import Wire
 from analyzer.relate.lazy import lazy
 from analyzer.relate.signs import of_messages
 
@@ -24,7 +24,7 @@ NO_PACKET = -2
 
 
 class MessageTable:
-    """Columns of the messages; see :class:`analyzer.packets.tables.Messages` for their meaning."""
+    """Columns of the messages; see :class:`analyzer.ike.tables.Messages` for their meaning."""
 
     def __init__(self, wire: Wire) -> None:
         m = wire.messages

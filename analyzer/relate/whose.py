@@ -15,8 +15,9 @@ from typing import Any
 
 import numpy as np
 
-from analyzer.columns import Bools, Ints
-from analyzer.packets.tables import MISSING, IcmpRow, Wire
+from analyzer.columns import MISSING, Bools, Ints
+from analyzer.ike.tables import Wire
+from analyzer.packets.tables import IcmpRow
 from analyzer.relate.table import MessageTable
 
 Pair = tuple[int, int]

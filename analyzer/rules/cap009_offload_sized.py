@@ -19,8 +19,8 @@ from collections.abc import Iterator
 
 import numpy as np
 
+from analyzer.columns import MISSING
 from analyzer.links.types import ETHERNET
-from analyzer.packets.tables import MISSING
 from analyzer.relate.build import Related
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames

@@ -9,7 +9,7 @@ from analyzer.formats.records import NO_TIME, Interface
 from analyzer.ike import collect
 from analyzer.ike.collect import Collector
 from analyzer.packets.sieve import Ports
-from analyzer.packets.slow_path import Singles
+from analyzer.packets.slow_path import SlowPath
 from tests.ike.ike_messages import message
 from tests.packets.test_slow_path import cut4, ipv4, ipv6, udp
 from tests.properties.frames import chunk_of
@@ -113,14 +113,14 @@ def test_a_flood_is_drained_before_its_chunk_ends(monkeypatch):
 
     usual = tables()
     drained = []
-    drain = Singles.drain
+    drain = SlowPath.drain
 
     def noted(self, **how):
         drained.append(how)
         return drain(self, **how)
 
     monkeypatch.setattr("analyzer.packets.slow_path._MANY_GIVEN_UP", 1)
-    monkeypatch.setattr(Singles, "drain", noted)
+    monkeypatch.setattr(SlowPath, "drain", noted)
     assert tables() == usual
     assert drained.count({"given_up_only": True}) == 2
     assert usual[:3] == ([1, 2, 3, 5, 6], [0, 0, 0, 1, 0], [[1], [2], [3], [4, 5, 7], [6]])

@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from analyzer.columns import MISSING
 from analyzer.formats.records import SLACK
 from analyzer.ike.message import IKE
-from analyzer.ike.message_columns import MALFORMED, TRUNCATED, WHOLE, Batch, Origin, read_messages
-from analyzer.packets.tables import MISSING
+from analyzer.ike.message_columns import MALFORMED, TRUNCATED, WHOLE, Batch, read_messages
+from analyzer.packets.assembled import Origin
 from tests.ike.ike_messages import REAL, SPI_I, SPI_R, captured_messages, message, messages
 
 SA = bytes.fromhex("0000000c010100010000000801000000")[4:]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from analyzer.ike import message_queue
-from analyzer.ike.message_columns import Origin
-from analyzer.ike.message_queue import Waiting
+from analyzer.ike.message_queue import MessageQueue
+from analyzer.packets.assembled import Origin
 
 
 def header(spi: int, length: int = 28) -> bytes:
@@ -25,12 +25,12 @@ def lengths(*values: int) -> np.ndarray:
 
 
 def test_nothing_waits_at_first():
-    assert Waiting().read() is None
-    assert not Waiting().is_full
+    assert MessageQueue().read() is None
+    assert not MessageQueue().is_full
 
 
 def test_they_come_out_in_the_order_of_adding_and_once():
-    queue = Waiting()
+    queue = MessageQueue()
     queue.add([header(7), header(8)], lengths(28, 28), origin(1, 2))
     queue.add([header(9)], lengths(28), origin(5))
     batch = queue.read()
@@ -41,7 +41,7 @@ def test_they_come_out_in_the_order_of_adding_and_once():
 
 
 def test_a_message_cut_by_the_capture_does_not_read_into_the_next():
-    queue = Waiting()
+    queue = MessageQueue()
     queue.add([header(7, 60)[:40], header(8)], lengths(60, 28), origin(1, 2))
     batch = queue.read()
     assert batch is not None
@@ -52,7 +52,7 @@ def test_a_message_cut_by_the_capture_does_not_read_into_the_next():
 @pytest.mark.parametrize(("limit", "value"), [("ENOUGH", 2), ("MAX_BYTES", 56)])
 def test_enough_is_enough(monkeypatch, limit, value):
     monkeypatch.setattr(message_queue, limit, value)
-    queue = Waiting()
+    queue = MessageQueue()
     queue.add([header(7)], lengths(28), origin(1))
     assert not queue.is_full
     queue.add([header(8)], lengths(28), origin(2))

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from analyzer.formats.records import NO_TIME
 from analyzer.packets import esp_flows
-from analyzer.packets.esp_flows import Flows
+from analyzer.packets.esp_flows import EspFlows
 
 small = st.integers(0, 2)
 packets = st.tuples(
@@ -21,7 +21,7 @@ packets = st.tuples(
 
 
 def fed(batches):
-    totals, frame = Flows(), 0
+    totals, frame = EspFlows(), 0
     for batch in batches:
         frames = range(frame + 1, frame + 1 + len(batch))
         rows = [(*packet, number * 10, number) for number, packet in zip(frames, batch, strict=True)]
@@ -60,7 +60,7 @@ def test_no_packets_and_one(count):
 def test_first_and_last_are_the_earliest_and_the_latest():
     """Where times go back for good, they are those of the first and the last in the file."""
     for by_time, expected in ((True, (3, 9)), (False, (5, 7))):
-        totals = Flows()
+        totals = EspFlows()
         for times in ([5, 3], [NO_TIME, 9, 7]):
             count = len(times)
             columns = [*np.zeros((6, count), np.int64), np.array(times, np.int64), np.arange(count)]

@@ -9,10 +9,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.ike.collect import Collector
+from analyzer.ike.tables import Wire
 from analyzer.packets import other_traffic
 from analyzer.packets.other_traffic import read_response
 from analyzer.packets.sieve import Ports
-from analyzer.packets.tables import EchoRow, HandshakeRow, NameRow, Wire
+from analyzer.packets.tables import EchoRow, HandshakeRow, NameRow
 from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make_packets
 from tests.packets.test_sieve import ipv4, ipv6, udp

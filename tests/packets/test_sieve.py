@@ -36,8 +36,8 @@ KINDS = {
     "IPv4 options": (ipv4(17, udp(500, 500), words=8), "udp"),
     "don't fragment": (ipv4(17, udp(500, 500), 0x4000), "udp"),
     "other UDP": (ipv4(17, udp(123, 53)), ""),
-    "DNS response": (ipv4(17, udp(53, 40000)), "bystanders"),
-    "DNS response over IPv6": (ipv6(17, udp(53, 40000)), "bystanders"),
+    "DNS response": (ipv4(17, udp(53, 40000)), "other_traffic"),
+    "DNS response over IPv6": (ipv6(17, udp(53, 40000)), "other_traffic"),
     "DNS response to an IKE port": (ipv4(17, udp(53, 500)), "udp"),
     "DNS response in fragments": (ipv4(17, udp(53, 40000), 0x2000), "odd"),
     "DNS header cut": (ipv4(17, udp(53, 40000, bytes(11))), ""),
@@ -57,18 +57,18 @@ KINDS = {
     "AH": (ipv4(51, bytes(24)), "esp"),
     "TCP 4500": (ipv4(6, TCP), "odd"),
     "TCP 443": (ipv4(6, struct.pack("!HH", 40000, 443) + TCP[4:13] + b"\x10" + TCP[14:]), ""),
-    "SYN": (ipv4(6, struct.pack("!HH", 40000, 443) + TCP[4:]), "bystanders"),
-    "SYN-ACK over IPv6": (ipv6(6, struct.pack("!HH", 443, 40000) + TCP[4:13] + b"\x12" + TCP[14:]), "bystanders"),
+    "SYN": (ipv4(6, struct.pack("!HH", 40000, 443) + TCP[4:]), "other_traffic"),
+    "SYN-ACK over IPv6": (ipv6(6, struct.pack("!HH", 443, 40000) + TCP[4:13] + b"\x12" + TCP[14:]), "other_traffic"),
     "SYN cut": (ipv4(6, struct.pack("!HH", 40000, 443) + TCP[4:19]), ""),
     "RST": (ipv4(6, struct.pack("!HH", 40000, 443) + TCP[4:13] + b"\x04" + TCP[14:]), ""),
     "SYN in fragments": (ipv4(6, struct.pack("!HH", 40000, 443) + TCP[4:], 0x2000), ""),
     "unreachable": (ipv4(1, bytes([3, 4]) + bytes(6) + ipv4(17, udp(500, 500))), "odd"),
     "time exceeded": (ipv4(1, bytes([11, 1]) + bytes(6)), "odd"),
-    "echo": (ipv4(1, bytes([8, 0]) + bytes(6)), "bystanders"),
+    "echo": (ipv4(1, bytes([8, 0]) + bytes(6)), "other_traffic"),
     # The checksum stands where UDP has its destination port.
-    "echo whose checksum is 500": (ipv4(1, bytes([0, 0, 1, 0xF4]) + bytes(4)), "bystanders"),
+    "echo whose checksum is 500": (ipv4(1, bytes([0, 0, 1, 0xF4]) + bytes(4)), "other_traffic"),
     "echo in fragments": (ipv4(1, bytes([8, 0]) + bytes(6), 0x2000), ""),
-    "echo over IPv6": (ipv6(58, bytes([129, 0]) + bytes(6)), "bystanders"),
+    "echo over IPv6": (ipv6(58, bytes([129, 0]) + bytes(6)), "other_traffic"),
     "ICMPv6 echo over IPv4": (ipv4(58, bytes([128, 0]) + bytes(6)), ""),
     "timestamp": (ipv4(1, bytes([13, 0]) + bytes(14)), ""),
     "packet too big": (ipv6(58, bytes([2, 0]) + bytes(6)), "odd"),
@@ -90,7 +90,7 @@ def selected(*packets: bytes, ports: Ports | None = None):
 def test_kind(name):
     packet, expected = KINDS[name]
     selection = selected(packet)
-    names = ("udp", "esp", "odd", "bystanders")
+    names = ("udp", "esp", "odd", "other_traffic")
     found = [n for n in names if len(getattr(selection, n))]
     found += ["later"] * len(selection.later_fragments)
     assert " ".join(found) == expected
@@ -102,7 +102,7 @@ def test_rows_are_those_of_the_chunk():
     assert sorted(selection.udp.tolist()) == [1, 4]
     assert selection.esp.tolist() == [2]
     assert selection.odd.tolist() == [3, 5]
-    assert selection.bystanders.tolist() == [6]
+    assert selection.other_traffic.tolist() == [6]
     assert selection.later_fragments.tolist() == [3]
 
 
@@ -124,5 +124,6 @@ def test_ports_can_be_added():
 
 def test_an_empty_chunk():
     selection = selected()
-    assert [len(part) for part in (selection.udp, selection.esp, selection.odd, selection.bystanders)] == [0, 0, 0, 0]
+    parts = (selection.udp, selection.esp, selection.odd, selection.other_traffic)
+    assert [len(part) for part in parts] == [0, 0, 0, 0]
     assert selection.rejected == 0

@@ -7,9 +7,9 @@ from itertools import pairwise
 
 import pytest
 
+from analyzer.packets.addresses import Addresses
 from analyzer.packets.sieve import Ports
-from analyzer.packets.slow_path import MAX_NESTED, Singles
-from analyzer.packets.tables import Addresses
+from analyzer.packets.slow_path import MAX_NESTED, SlowPath
 from tests.ike.ike_messages import message
 from tests.properties.frames import chunk_of
 
@@ -56,15 +56,15 @@ class Taken:
     def __init__(self, *packets: bytes, snap: int = 65535, flush: bool = True) -> None:
         self.counted: list[tuple[int, ...]] = []
         self.addresses = Addresses()
-        self.singles = Singles(Ports(), self.addresses, lambda *one: self.counted.append(one))
+        self.slow_path = SlowPath(Ports(), self.addresses, lambda *one: self.counted.append(one))
         chunk = chunk_of([(p[:snap], len(p)) for p in packets])
         # Fragments of a datagram come a millisecond apart.
         chunk.time[:] = chunk.time[0] + (chunk.time - chunk.time[0]) // 1000 if len(chunk) else chunk.time
         for row in range(len(packets)):
-            self.singles.add(chunk, row, 101)
+            self.slow_path.add(chunk, row, 101)
         if flush:
-            self.singles.flush()
-        drained = self.singles.drain()
+            self.slow_path.flush()
+        drained = self.slow_path.drain()
         self.datagrams, self.messages = drained.datagrams, drained.messages
 
     @property
@@ -127,7 +127,7 @@ def test_later_fragments_alone_are_orphans():
     _, middle, last = cut4(MARKED, 800, 1600)
     taken = Taken(middle, last)
     assert taken.messages == []
-    (orphan,) = taken.singles.orphans
+    (orphan,) = taken.slow_path.orphans
     assert orphan.missing == ((0, 800),)
     assert orphan.frames == (1, 2)
 
@@ -145,14 +145,14 @@ def test_esp_in_udp_fragments_is_counted_once_and_leaves_no_orphan(cut, order):
     pieces = cut(udp(ESP), 800)
     taken = Taken(*(pieces[i] for i in order))
     assert taken.spis == [0xC0000001]
-    assert (taken.messages, taken.datagrams, taken.singles.orphans) == ([], [], [])
+    assert (taken.messages, taken.datagrams, taken.slow_path.orphans) == ([], [], [])
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
 def test_fragments_of_other_udp_leave_no_orphan(order):
     pieces = cut4(udp(bytes(1500), 53, 40000), 800)
     taken = Taken(*(pieces[i] for i in order))
-    assert (taken.counted, taken.messages, taken.singles.orphans) == ([], [], [])
+    assert (taken.counted, taken.messages, taken.slow_path.orphans) == ([], [], [])
 
 
 def test_native_esp_in_fragments_is_counted_by_the_first():
@@ -182,9 +182,9 @@ def test_a_packet_cut_by_the_capture():
     (one,) = Taken(WHOLE["IPv4"], snap=100).messages
     assert one.wire == len(IKE)
     assert one.data == IKE[: 100 - 20 - 8 - 4]
-    assert Taken(WHOLE["IPv4"], snap=20 + 8 + 4 + 27).singles.headless == 1
+    assert Taken(WHOLE["IPv4"], snap=20 + 8 + 4 + 27).slow_path.headless == 1
     short = Taken(WHOLE["IPv4"], snap=26)
-    assert (short.messages, short.datagrams, short.singles.orphans) == ([], [], [])
+    assert (short.messages, short.datagrams, short.slow_path.orphans) == ([], [], [])
 
 
 # TCP encapsulation (RFC 9329)
@@ -216,12 +216,12 @@ def test_ike_over_tcp():
 
 def test_icmp_error_and_what_it_quotes():
     error = ipv4(bytes([3, 4, 0, 0, 0, 0]) + (1400).to_bytes(2, "big") + ipv4(MARKED)[:64], 1)
-    (row,) = Taken(error).singles.icmp
+    (row,) = Taken(error).slow_path.icmp
     assert (row.frame, row.error.meaning, row.error.mtu) == (1, "fragmentation-needed", 1400)
 
 
 def test_icmp_of_the_other_ip_version_is_none():
-    assert Taken(ipv6(bytes([3, 4]) + bytes(30), 1), ipv4(bytes([2, 0]) + bytes(30), 58)).singles.icmp == []
+    assert Taken(ipv6(bytes([3, 4]) + bytes(30), 1), ipv4(bytes([2, 0]) + bytes(30), 58)).slow_path.icmp == []
 
 
 def nested(depth: int) -> list[bytes]:
@@ -257,7 +257,7 @@ def test_tunnels_in_fragments_are_looked_into_so_deep():
 )
 def test_torn_packets_of_tunnels_are_counted_if_they_may_have_held_ike(inner, torn):
     gre = b"\0\0\x08\0" + inner
-    assert Taken(ipv4(gre[:400], 47, 0x2000)).singles.torn == torn
-    assert Taken(ipv4(gre[:400], 47, 0x2000), ipv4(gre[400:], 47, 50)).singles.torn == 0
+    assert Taken(ipv4(gre[:400], 47, 0x2000)).slow_path.torn == torn
+    assert Taken(ipv4(gre[:400], 47, 0x2000), ipv4(gre[400:], 47, 50)).slow_path.torn == 0
     vxlan = udp(b"\x08" + bytes(7) + bytes(12) + b"\x08\0" + inner, 50000, 4789)
-    assert Taken(ipv4(vxlan[:400], 17, 0x2000)).singles.torn == torn
+    assert Taken(ipv4(vxlan[:400], 17, 0x2000)).slow_path.torn == torn

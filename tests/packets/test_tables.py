@@ -9,8 +9,10 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
+from analyzer.columns import narrowed, stack, take
 from analyzer.packets import tables
-from analyzer.packets.tables import Addresses, Datagrams, narrowed, stack, take
+from analyzer.packets.addresses import Addresses
+from analyzer.packets.tables import Datagrams
 
 addresses = st.one_of(st.ip_addresses(v=4), st.ip_addresses(v=6))
 

@@ -109,7 +109,7 @@ def selected(frame: bytes) -> tuple[int, set[str]]:
     fields = Gather(chunk.buffer)
     located = locate_ip(fields, chunk.start, chunk.captured, np.ones(2, np.int32))
     selection = select(fields, located, chunk.start + chunk.captured, Ports())
-    kinds = {kind for kind in ("udp", "esp", "odd", "bystanders") if 1 in getattr(selection, kind).tolist()}
+    kinds = {kind for kind in ("udp", "esp", "odd", "other_traffic") if 1 in getattr(selection, kind).tolist()}
     return int(located.offset[1]) - 40, kinds
 
 

@@ -11,9 +11,9 @@ from analyzer import analysis
 from analyzer.analysis import Capture
 from analyzer.formats import open_capture
 from analyzer.ike.collect import Collector
+from analyzer.ike.tables import Wire
 from analyzer.packets.ip_headers import decode
 from analyzer.packets.sieve import Ports
-from analyzer.packets.tables import Wire
 
 MILLISECOND = 1_000_000
 

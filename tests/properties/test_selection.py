@@ -9,14 +9,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.columns import Gather
+from analyzer.columns import MISSING, Gather
 from analyzer.ike import collect
 from analyzer.ike.collect import Collector
+from analyzer.ike.tables import Wire
 from analyzer.links.columns import locate_ip
 from analyzer.packets.ip_headers import decode
 from analyzer.packets.ip_packet import IpPacket
 from analyzer.packets.sieve import Ports, Selection, select
-from analyzer.packets.tables import MISSING, Wire
 from tests.properties.frames import LINK_TYPES, UNHURRIED, captures, chunk_of, interface_of
 
 PORTS = (500, 4500)
@@ -74,7 +74,7 @@ def test_what_is_selected_is_what_matters(capture, gap):
     located, selection = selected(link, packets, gap)
     rows = [set(part.tolist()) for part in (selection.udp, selection.esp, selection.odd)]
     udp, esp, odd = rows
-    others = set(selection.bystanders.tolist())
+    others = set(selection.other_traffic.tolist())
     assert sum(map(len, (*rows, others))) == len(udp | esp | odd | others)
     for row, (frame, _) in enumerate(packets):
         packet = decode(link, frame)

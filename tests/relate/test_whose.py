@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import analyzer
-from analyzer.packets.tables import MISSING
+from analyzer.columns import MISSING
 from analyzer.relate.whose import _last_before
 from tests.fuzz.conversations import back, chosen, forth, init, many_addresses, orphan, request, unreachable
 from tests.fuzz.crowds import interleaved_and_answered, interleaved_and_icmp_errors, interleaved_and_orphans

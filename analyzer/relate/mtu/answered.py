@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from analyzer.packets.tables import MISSING
+from analyzer.columns import MISSING
 from analyzer.relate.exchange import Attempt, Role
 from analyzer.relate.message import Message
 from analyzer.relate.mtu.clue import Clue
