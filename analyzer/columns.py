@@ -31,6 +31,43 @@ _WIDTHS: dict[str, Any] = {
 MISSING = -1
 
 
+def counts(groups: Ints, least: int = 0) -> Ints:
+    """How often each number from 0 on occurs, for ``least`` numbers or more.
+
+    This and the next two exist because NumPy takes indices only in the width of the machine, which in a browser has 32
+    bits.
+
+    Examples
+    --------
+    >>> counts(np.array([2, 0, 2]), 4).tolist()
+    [1, 0, 2, 0]
+    """
+    return np.bincount(groups.astype(np.intp), minlength=least).astype(np.int64)
+
+
+def repeated(values: NDArray[Any], times: Ints) -> NDArray[Any]:
+    """Each value as many times as is said.
+
+    Examples
+    --------
+    >>> repeated(np.array([7, 8]), np.array([1, 2])).tolist()
+    [7, 8, 8]
+    """
+    return np.repeat(values, times.astype(np.intp))
+
+
+def by_run(operation: np.ufunc, values: NDArray[Any], begins: Ints) -> NDArray[Any]:
+    """An operation over each run of values, of which the first begins at 0; no run is empty.
+
+    Examples
+    --------
+    >>> by_run(np.add, np.array([1, 2, 3]), np.array([0, 2])).tolist()
+    [3, 3]
+    """
+    found: NDArray[Any] = operation.reduceat(values, begins.astype(np.intp))
+    return found
+
+
 class Gather:
     """Big-endian reads at arbitrary byte offsets of a buffer, vectorised.
 
@@ -80,6 +117,11 @@ def narrowed(table: SomeTable) -> SomeTable:
         column = np.ascontiguousarray(getattr(table, field_.name), dtype=_WIDTHS[str(field_.type)])
         setattr(table, field_.name, column if column.base is None else column.copy())
     return table
+
+
+def table_of(kind: type[SomeTable], *columns: Any, **named: Any) -> SomeTable:
+    """A table of columns of any width."""
+    return narrowed(kind(*columns, **named))
 
 
 def stack(kind: type[SomeTable], parts: list[SomeTable]) -> SomeTable:

@@ -118,9 +118,9 @@ for name in ("fcntl", "resource", "pwd", "grp", "termios"):
 subprocess.Popen.kill = subprocess.Popen.terminate
 """
 
-#: As Pyodide in a browser: neither threads nor programs, and nowhere a terminal.
+#: As Pyodide in a browser: neither threads nor programs, not all modules, and nowhere a terminal.
 BROWSER = """
-import _thread, subprocess, sys, threading
+import _thread, socket, subprocess, sys, threading
 def start(*_, **__):
     raise RuntimeError("can't start new thread")
 threading.Thread.start = threading._start_new_thread = _thread.start_new_thread = start
@@ -128,7 +128,8 @@ class Popen(subprocess.Popen):
     def __init__(self, *_, **__):
         raise OSError(138, "emscripten does not support processes.")
 subprocess.Popen = Popen
-for name in ("fcntl", "resource", "pwd", "grp", "termios"):
+del socket.inet_pton, socket.inet_ntop, socket.inet_aton, socket.inet_ntoa
+for name in ("fcntl", "resource", "pwd", "grp", "termios", "bz2", "lzma", "multiprocessing"):
     sys.modules[name] = None
 """
 
@@ -221,3 +222,31 @@ def test_a_name_that_the_console_cannot_show_is_escaped(place: Path, code_page: 
     assert (done.returncode, done.stderr) == (0, b"") and done.stdout.startswith(shown)
     done = run("", "analyze", "Büro Ж.pcap", cwd=place, PYTHONIOENCODING=f"{code_page}:strict")
     assert (done.returncode, done.stderr) == (2, b"ike-analyzer: " + shown[:-2] + b": no such file\n")
+
+
+@pytest.mark.parametrize("system", [NO_POSIX, BROWSER], ids=["without POSIX", "a browser"])
+def test_every_sample_is_told_alike(samples: Path, system: str):
+    captures = sorted(str(path) for path in samples.glob("*.pcapng"))
+    there, here = run(system, "analyze", "--json", *captures, cwd=samples), plainly_all(samples, tuple(captures))
+    assert len(captures) >= 7 and there.returncode == here.returncode
+    assert (there.stdout, there.stderr) == (here.stdout, b"")
+
+
+@cache
+def plainly_all(samples: Path, captures: tuple[str, ...]) -> subprocess.CompletedProcess[bytes]:
+    return run("", "analyze", "--json", *captures, cwd=samples)
+
+
+#: NumPy takes these indices only in the machine's width, and a browser's has 32 bits: columns.py turns them.
+OF_A_WIDTH = ("bincount", "repeat", "reduceat")
+
+
+def test_indices_are_given_in_the_width_of_the_machine():
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.attr}"
+        for path in sorted((ROOT / "analyzer").rglob("*.py"))
+        if path.name != "columns.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Attribute) and node.attr in OF_A_WIDTH
+    ]
+    assert found == []

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.columns import MISSING, Gather, Ints, narrowed, stack, take
+from analyzer.columns import MISSING, Gather, Ints, stack, table_of, take
 from analyzer.formats.records import Chunk, Interface, Note
 from analyzer.ike.message_columns import Batch, read_messages
 from analyzer.ike.message_queue import MessageQueue
@@ -310,9 +310,9 @@ class Collector:
                 ports = (d.sport, d.dport) if row.fragment_offset == 0 else (MISSING, MISSING)
                 rows.append((*row, *ports, base + i))
         columns = zip((*PacketRow._fields, "sport", "dport", "datagram"), np.array(rows, dtype=np.int64).T, strict=True)
-        self._packets.append(_packets(**dict(columns)))
+        self._packets.append(table_of(Packets, **dict(columns)))
         table = [(d.fragments, d.complete, d.overlap, d.first_fragment_length, d.largest) for d in datagrams]
-        self._datagrams.append(_datagrams(*np.array(table, dtype=np.int64).T))
+        self._datagrams.append(table_of(Datagrams, *np.array(table, dtype=np.int64).T))
 
     def _keep_orphans(self) -> None:
         """Fragments without a first one belong to IKE only if their addresses speak IKE."""
@@ -351,14 +351,6 @@ def _count_esp(census: Census, flows: EspFlows, packet: EspPacket) -> None:
         census.esp += 1
     *columns, _ = packet
     flows.add(*(np.array([value], dtype=np.int64) for value in columns))
-
-
-def _packets(*columns: Any, **named: Any) -> Packets:
-    return narrowed(Packets(*columns, **named))
-
-
-def _datagrams(*columns: Any) -> Datagrams:
-    return narrowed(Datagrams(*columns))
 
 
 def _pairs(messages: Messages) -> NDArray[np.int64]:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.columns import MISSING, Bools, Gather, Ints, narrowed
+from analyzer.columns import MISSING, Bools, Gather, Ints, counts, narrowed
 from analyzer.ike.chain import Chains, ChainStatus, walk_chains
 from analyzer.ike.registry import numbers
 from analyzer.ike.tables import Messages
@@ -62,14 +62,14 @@ def read_messages(buffer: NDArray[np.uint8], start: Ints, captured: Ints, wire: 
     skf_number[rows], skf_total[rows], inner[rows] = chains.skf_number, chains.skf_total, chains.inner_payload
 
     message_of = rows[chains.message]
-    payload_count = np.bincount(message_of, minlength=len(start)).astype(np.int64)
+    payload_count = counts(message_of, len(start))
     ends = (start + available)[message_of]
     notify_at = _notify_offsets(
         fields, chains.type.astype(np.int64), chains.offset, chains.length, version[message_of], ends
     )
     has_type = notify_at >= 0
     notify_type = fields.u16(notify_at[has_type]).astype(np.uint16)
-    notify_count = np.bincount(message_of[has_type], minlength=len(start)).astype(np.int64)
+    notify_count = counts(message_of[has_type], len(start))
 
     encrypted: Bools = (inner != MISSING) | ~readable
     clear, digest = _bytes_and_digests(buffer, start, available, payload_count, encrypted)

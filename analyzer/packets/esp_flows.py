@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from analyzer.columns import Ints
+from analyzer.columns import Ints, by_run
 from analyzer.formats.records import NO_TIME
 from analyzer.packets.tables import EspFlow
 
@@ -39,10 +39,10 @@ class EspFlows:
             order[first].tolist(),
             order[last].tolist(),
             (last - first + 1).tolist(),
-            np.add.reduceat(sizes, first).tolist(),
-            np.maximum.reduceat(sizes, first).tolist(),
-            np.minimum.reduceat(np.where(times == NO_TIME, _LATEST, times), first).tolist(),
-            np.maximum.reduceat(times, first).tolist(),
+            by_run(np.add, sizes, first).tolist(),
+            by_run(np.maximum, sizes, first).tolist(),
+            by_run(np.minimum, np.where(times == NO_TIME, _LATEST, times), first).tolist(),
+            by_run(np.maximum, times, first).tolist(),
             strict=True,
         )
         for begin, end, packets, octets, largest, earliest, latest in totals:

@@ -10,13 +10,14 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from analyzer.columns import Gather, Ints
+from analyzer.columns import MISSING, Gather, Ints, table_of
 from analyzer.formats.records import Chunk
 from analyzer.packets import udp_payload
+from analyzer.packets.addresses import Addresses
 from analyzer.packets.assembled import Origin
 from analyzer.packets.esp_flows import EspFlows
 from analyzer.packets.ip_columns import address_numbers, ip_ends
-from analyzer.packets.tables import MISSING, Addresses, Census, Datagrams, Packets, narrowed
+from analyzer.packets.tables import Census, Datagrams, Packets
 from analyzer.protocol import AH, ESP_HEADER, IKE_HEADER, NON_ESP_MARKER, UDP, UDP_HEADER
 
 
@@ -118,7 +119,8 @@ class FastPath:
         none = np.full(len(ike), MISSING, dtype=np.int64)
         no, yes = np.zeros(len(ike), dtype=np.int64), np.ones(len(ike), dtype=np.int64)
         picked, number = rows[ike], datagram + np.arange(len(ike), dtype=np.int64)
-        packets = Packets(
+        packets = table_of(
+            Packets,
             frame=frame[ike],
             time=time[ike],
             interface=chunk.interface[picked].astype(np.int64),
@@ -157,6 +159,6 @@ class FastPath:
             captured=captured[ike] - marker,
             wire=wire[ike] - marker,
             origin=origin,
-            packets=narrowed(packets),
-            datagrams=narrowed(Datagrams(yes, yes, no, none, ip_length[ike])),
+            packets=packets,
+            datagrams=table_of(Datagrams, yes, yes, no, none, ip_length[ike]),
         )

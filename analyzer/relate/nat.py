@@ -8,13 +8,13 @@ that the sender wants UDP encapsulation and says so with a false hash. Libreswan
 
 from __future__ import annotations
 
-import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
 from typing import TYPE_CHECKING
 
 from analyzer.ike.registry import name, numbers
+from analyzer.packets.addresses import address_bytes
 from analyzer.protocol import IKE_PORT, NAT_T_PORT
 from analyzer.relate.exchange import Role
 from analyzer.relate.facts import Answer
@@ -304,5 +304,4 @@ def hashed_port(hashes: Iterable[bytes], spi_i: int, spi_r: int, address: str) -
 
 
 def _hashed(spi_i: int, spi_r: int, address: str) -> bytes:
-    family = socket.AF_INET6 if ":" in address else socket.AF_INET
-    return spi_i.to_bytes(8, "big") + spi_r.to_bytes(8, "big") + socket.inet_pton(family, address)
+    return spi_i.to_bytes(8, "big") + spi_r.to_bytes(8, "big") + address_bytes(address)

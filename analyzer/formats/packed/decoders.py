@@ -2,13 +2,13 @@
 
 A decompressor is given packed bytes while it needs input, else nothing: it may hold back output, or packed bytes, of
 what it was given before. It ends with its stream, and hands back what it was given of the next one.
+
+Each module is imported when a file needs it: not every Python has them all.
 """
 
 from __future__ import annotations
 
-import bz2
 import importlib
-import lzma
 import sys
 import zlib
 from collections.abc import Callable
@@ -67,19 +67,26 @@ def decoder_of(packer: str) -> Decoder:
     Raises
     ------
     ImportError
-        It is zstd, and no package for it is installed.
+        This Python was built without it, or it is zstd and no package for it is installed.
 
     Examples
     --------
+    >>> import bz2
     >>> decoder_of("bzip2").make(0).decompress(bz2.compress(b"packets"))
     b'packets'
     """
     if packer == "gzip":
         return Decoder(_little, lambda _: _Gzip(), (zlib.error,))
     if packer == "bzip2":
+        bz2 = importlib.import_module("bz2")
         return Decoder(_little, lambda _: bz2.BZ2Decompressor(), (OSError, ValueError))
     if packer == "xz":
-        return Decoder(xz_memory, _xz, (lzma.LZMAError,))
+        lzma = importlib.import_module("lzma")
+        return Decoder(
+            xz_memory,
+            lambda memory: lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=memory + _XZ_BESIDES),
+            (lzma.LZMAError,),
+        )
     zstd = _zstd()
     options = {zstd.DecompressionParameter.window_log_max: MAX_DECODER.bit_length() - 1}
     return Decoder(zstd_memory, lambda _: zstd.ZstdDecompressor(options=options), (zstd.ZstdError,))
@@ -119,6 +126,7 @@ def xz_memory(head: bytes) -> int:
 
     Examples
     --------
+    >>> import lzma
     >>> xz_memory(lzma.compress(b"packets", preset=9)) >> 20
     64
     """
@@ -148,10 +156,6 @@ def _xz_number(data: bytes, at: int) -> tuple[int, int]:
         at, shift = at + 1, shift + 7
         if byte < 0x80:
             return value, at
-
-
-def _xz(memory: int) -> Decompressor:
-    return lzma.LZMADecompressor(lzma.FORMAT_XZ, memlimit=memory + _XZ_BESIDES)
 
 
 def _little(head: bytes) -> int:

@@ -10,6 +10,7 @@ from matplotlib.artist import Artist
 from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
+from analyzer.columns import counts
 from analyzer.report.plot.bounds import MOST_BOUNDS, Bound
 from analyzer.report.plot.labels import MOST_LABELS
 from analyzer.report.plot.marks import ICMP, KINDS, LARGEST, Picture
@@ -64,8 +65,8 @@ def _mark(kind: str, up: bool, hollow: bool = False, colour: str | None = None) 
 
 
 def _exchanges(picture: Picture) -> list[Entry]:
-    counts = np.bincount(picture.marks.kind, minlength=len(KINDS))
-    present = [(_mark(kind, True), f"{kind} ({counts[i]:,})") for i, kind in enumerate(KINDS) if counts[i]]
+    packets = counts(picture.marks.kind, len(KINDS))
+    present = [(_mark(kind, True), f"{kind} ({packets[i]:,})") for i, kind in enumerate(KINDS) if packets[i]]
     return [_heading("IP packets of"), *present] if present else []
 
 
@@ -74,7 +75,7 @@ def _ways(picture: Picture) -> list[Entry]:
     if not len(marks):
         return []
     ike = marks.kind != ICMP
-    main = KINDS[np.bincount(marks.kind[ike], minlength=1).argmax()]
+    main = KINDS[counts(marks.kind[ike], 1).argmax()]
     grey = "#7a7a7a"
     found: list[Entry] = [_heading("Marks")]
     if (ike & marks.to_responder).any():
