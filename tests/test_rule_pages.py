@@ -79,7 +79,7 @@ def test_a_windows_error_leads_to_verdicts_that_exist(error: windows_errors.Wind
 
 
 def test_windows_errors_are_listed_once() -> None:
-    path = writer.ROOT / "analyzer" / "wire" / "registry" / "windows_errors.csv"
+    path = writer.ROOT / "analyzer" / "ike" / "registry" / "windows_errors.csv"
     codes = [row["code"] for row in csv.DictReader(path.read_text(encoding="utf-8").splitlines())]
     assert len(codes) == len(set(codes))
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from analyzer.report.rule_page import as_markdown, examples, page_of
-from analyzer.report.rule_table import title
 from analyzer.rules.engine import all_rules
 from analyzer.rules.model import Rule
 from tests.rules.cases import CASES, Case, capture_of
@@ -73,7 +72,7 @@ def examples_text() -> str:
 def index_text() -> str:
     rows = "".join(
         f"| [{r.code}](rules/{r.code}.md) | {r.id} | {r.severity.value}{'' if r.is_verdict else ' (remark)'} "
-        f"| {r.ceiling.value.replace('-', ' ')} | {title(r)} |\n"
+        f"| {r.ceiling.value.replace('-', ' ')} | {r.title} |\n"
         for r in all_rules()
     )
     return _INDEX_HEAD + rows + _INDEX_TAIL

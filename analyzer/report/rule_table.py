@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 import json
-import sys
 
 from analyzer.rules.engine import all_rules
 from analyzer.rules.model import Rule
@@ -44,14 +42,9 @@ def as_json() -> str:
                     "scope": r.scope,
                     "is_verdict": r.is_verdict,
                     "order": r.order,
-                    "title": title(r),
+                    "title": r.title,
                 }
                 for r in all_rules()
             ],
         }
     )
-
-
-def title(rule: Rule) -> str:
-    """The first line of a rule's docstring."""
-    return inspect.cleandoc(sys.modules[rule.check.__module__].__doc__ or "").partition("\n")[0].strip()

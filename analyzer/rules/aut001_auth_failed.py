@@ -66,9 +66,7 @@ def _remedies(request: int) -> tuple[str, ...]:
 
 RULE = Rule(
     code="AUT001",
-    id="auth-failed",
     severity=Severity.BLOCKING,
-    order=22,
     check=check,
     signs=Sign.AUTH_ANSWER,
     ceiling=Confidence.STRONG,

@@ -106,9 +106,7 @@ def _answer(last: Exchange) -> str:
 
 RULE = Rule(
     code="AUT002",
-    id="initiator-rejects-server-cert",
     severity=Severity.BLOCKING,
-    order=23,
     check=check,
     ceiling=Confidence.STRONG,
     topics=("host-firewall", "server-certificate"),

@@ -155,9 +155,7 @@ def _slow(rounds: tuple[Exchange, ...]) -> Iterator[Observation]:
 
 RULE = Rule(
     code="AUT003",
-    id="eap-stall",
     severity=Severity.BLOCKING,
-    order=24,
     check=check,
     signs=Sign.EAP,
     ceiling=Confidence.PROBABLE,

@@ -87,9 +87,7 @@ def _failed(sa: IkeSa, last: Exchange, how: str, confidence: Confidence, others:
 
 RULE = Rule(
     code="AUT004",
-    id="eap-failure",
     severity=Severity.BLOCKING,
-    order=25,
     check=check,
     signs=Sign.EAP,
     ceiling=Confidence.STRONG,

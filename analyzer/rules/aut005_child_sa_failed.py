@@ -109,9 +109,7 @@ def _taken_down(sa: IkeSa, last: Exchange, deleted: Exchange) -> Observation:
 
 RULE = Rule(
     code="AUT005",
-    id="child-sa-failed",
     severity=Severity.BLOCKING,
-    order=26,
     check=check,
     signs=Sign.AUTH_ANSWER,
     ceiling=Confidence.STRONG,

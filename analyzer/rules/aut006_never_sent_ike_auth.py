@@ -134,9 +134,7 @@ def _other_address(init: Exchange, response: Attempt) -> str:
 
 RULE = Rule(
     code="AUT006",
-    id="client-never-sent-ike-auth",
     severity=Severity.BLOCKING,
-    order=48,
     check=check,
     ceiling=Confidence.PROBABLE,
     remedies=("host-firewall", "client-certificate"),

@@ -49,9 +49,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="CAP001",
-    id="capture-truncated",
     severity=Severity.INFORMATION,
-    order=43,
     check=check,
     ceiling=Confidence.CANNOT_TELL,
     versions=(1, 2),

@@ -53,9 +53,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="CAP002",
-    id="capture-starts-late",
     severity=Severity.INFORMATION,
-    order=44,
     check=check,
     ceiling=Confidence.CANNOT_TELL,
     topics=("better-trace",),

@@ -61,9 +61,7 @@ def _packets(count: int, kind: str = "") -> str:
 
 RULE = Rule(
     code="CAP003",
-    id="no-ike-in-capture",
     severity=Severity.INFORMATION,
-    order=46,
     check=check,
     ceiling=Confidence.CANNOT_TELL,
     scope="capture",

@@ -45,9 +45,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="CAP004",
-    id="capture-filtered-fragments",
     severity=Severity.INFORMATION,
-    order=42,
     check=check,
     ceiling=Confidence.CANNOT_TELL,
     topics=("better-trace",),

@@ -36,9 +36,7 @@ def check(related: Related) -> Iterator[Observation]:
 
 RULE = Rule(
     code="CAP005",
-    id="capture-lost-packets",
     severity=Severity.INFORMATION,
-    order=45,
     check=check,
     ceiling=Confidence.STRONG,
     scope="capture",

@@ -41,9 +41,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="CAP006",
-    id="capture-ends-early",
     severity=Severity.INFORMATION,
-    order=110,
     check=check,
     ceiling=Confidence.CANNOT_TELL,
     topics=("better-trace",),

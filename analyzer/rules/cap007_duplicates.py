@@ -57,9 +57,7 @@ def check(related: Related) -> Iterator[Observation]:
 
 RULE = Rule(
     code="CAP007",
-    id="duplicate-capture-artifact",
     severity=Severity.INFORMATION,
-    order=41,
     check=check,
     scope="capture",
     ceiling=Confidence.STRONG,

@@ -41,9 +41,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="CAP008",
-    id="one-way-capture",
     severity=Severity.INFORMATION,
-    order=108,
     check=check,
     ceiling=Confidence.CANNOT_TELL,
     versions=(1, 2),

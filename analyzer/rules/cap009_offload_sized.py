@@ -65,9 +65,7 @@ def _too_large(related: Related) -> list[int]:
 
 RULE = Rule(
     code="CAP009",
-    id="capture-offload-sized",
     severity=Severity.INFORMATION,
-    order=112,
     check=check,
     scope="capture",
     ceiling=Confidence.STRONG,

@@ -140,9 +140,7 @@ def _seconds(after: float) -> str:
 
 RULE = Rule(
     code="EST001",
-    id="established-then-deleted",
     severity=Severity.BLOCKING,
-    order=27,
     check=check,
     ceiling=Confidence.STRONG,
     topics=("read-server-log", "session-policy"),

@@ -68,9 +68,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="EST002",
-    id="esp-one-way",
     severity=Severity.DEGRADING,
-    order=28,
     check=check,
     ceiling=Confidence.PROBABLE,
     topics=("force-udp-encapsulation",),

@@ -65,9 +65,7 @@ def _silent(sa: IkeSa, exchange: Exchange) -> Observation:
 
 RULE = Rule(
     code="EST003",
-    id="dpd-timeout",
     severity=Severity.DEGRADING,
-    order=29,
     check=check,
     ceiling=Confidence.PROBABLE,
     remedies=("liveness-nat-timeout",),

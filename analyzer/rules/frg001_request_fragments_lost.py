@@ -132,9 +132,7 @@ def _detail(sa: IkeSa, exchange: Exchange, request: Attempt) -> str:
 
 RULE = Rule(
     code="FRG001",
-    id="ike-auth-ip-fragments-lost-upstream",
     severity=Severity.BLOCKING,
-    order=8,
     check=check,
     signs=Sign.IP_FRAGMENTS,
     needs=("later-fragments",),

@@ -92,9 +92,7 @@ def _how(response: Attempt) -> str:
 
 RULE = Rule(
     code="FRG002",
-    id="ike-auth-response-fragments-lost",
     severity=Severity.BLOCKING,
-    order=9,
     check=check,
     signs=Sign.IP_FRAGMENTS,
     needs=("later-fragments",),

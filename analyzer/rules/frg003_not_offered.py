@@ -49,9 +49,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="FRG003",
-    id="fragmentation-not-offered-by-client",
     severity=Severity.INFORMATION,
-    order=10,
     check=check,
     ceiling=Confidence.STRONG,
     needs=("init-request-payloads",),

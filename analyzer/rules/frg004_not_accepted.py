@@ -38,9 +38,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="FRG004",
-    id="fragmentation-not-accepted-by-responder",
     severity=Severity.INFORMATION,
-    order=11,
     check=check,
     ceiling=Confidence.STRONG,
     needs=("init-request-payloads", "init-response-payloads"),

@@ -51,9 +51,7 @@ def _how(attempt: Attempt) -> str:
 
 RULE = Rule(
     code="FRG005",
-    id="ike-auth-ip-fragmented",
     severity=Severity.INFORMATION,
-    order=101,
     check=check,
     ceiling=Confidence.STRONG,
     is_verdict=False,

@@ -43,9 +43,7 @@ def _unused(sa: IkeSa) -> str:
 
 RULE = Rule(
     code="FRG006",
-    id="fragmentation-negotiated",
     severity=Severity.INFORMATION,
-    order=102,
     check=check,
     ceiling=Confidence.STRONG,
     needs=("init-request-payloads", "init-response-payloads"),

@@ -39,9 +39,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="FRG007",
-    id="ike-auth-not-ip-fragmented",
     severity=Severity.INFORMATION,
-    order=103,
     check=check,
     ceiling=Confidence.STRONG,
     is_verdict=False,

@@ -103,9 +103,7 @@ def _why(message: Attempt) -> str:
 
 RULE = Rule(
     code="FRG008",
-    id="fragmentation-negotiated-but-not-used",
     severity=Severity.BLOCKING,
-    order=12,
     check=check,
     signs=Sign.IP_FRAGMENTS,
     topics=("lower-ike-fragment-size",),

@@ -217,9 +217,7 @@ def _forms(sendings: Sequence[Attempt]) -> str:
 
 RULE = Rule(
     code="FRG009",
-    id="ike-fragments-incomplete",
     severity=Severity.BLOCKING,
-    order=13,
     check=check,
     signs=Sign.SKF,
     topics=("lower-ike-fragment-size", "gateway-trace", "path-mtu"),

@@ -133,9 +133,7 @@ def _limits(sa: IkeSa, message: Attempt) -> str:
 
 RULE = Rule(
     code="FRG010",
-    id="ike-fragment-count-limit",
     severity=Severity.BLOCKING,
-    order=14,
     check=check,
     signs=Sign.SKF,
     ceiling=Confidence.STRONG,

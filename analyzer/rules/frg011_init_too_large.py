@@ -172,9 +172,7 @@ def _remark(exchange: Exchange, message: Attempt, word: str) -> Observation:
 
 RULE = Rule(
     code="FRG011",
-    id="ike-sa-init-too-large",
     severity=Severity.BLOCKING,
-    order=15,
     check=check,
     signs=Sign.IP_FRAGMENTS,
     needs=("later-fragments",),

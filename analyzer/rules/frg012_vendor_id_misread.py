@@ -77,9 +77,7 @@ def _carries(message: Message) -> bool:
 
 RULE = Rule(
     code="FRG012",
-    id="ikev1-fragment-vid-misread",
     severity=Severity.INFORMATION,
-    order=35,
     check=check,
     ceiling=Confidence.STRONG,
     is_verdict=False,

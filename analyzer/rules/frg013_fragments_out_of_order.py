@@ -66,9 +66,7 @@ def _is_ascending(offsets: list[int]) -> bool:
 
 RULE = Rule(
     code="FRG013",
-    id="ip-fragments-out-of-order",
     severity=Severity.INFORMATION,
-    order=109,
     check=check,
     ceiling=Confidence.STRONG,
     is_verdict=False,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
 from analyzer.relate.signs import Sign
+from analyzer.rules.catalogue import causes
 
 
 class Severity(Enum):
@@ -72,12 +73,11 @@ class Rule:
 
     Attributes
     ----------
-    code, id : str
-        ``FRG001`` and the kebab-case name from domain.md section 9.
+    code : str
+        ``FRG001``, as in the catalogue (:mod:`analyzer.rules.catalogue`), from which ``id``, ``title`` and ``order``
+        come; the order breaks ties between findings of equal severity and confidence.
     severity : Severity
         Unless an observation says otherwise.
-    order : int
-        Place in the catalogue; breaks ties between findings of equal severity and confidence.
     scope : "sa" or "capture"
         What ``check`` looks at.
     needs : tuple of str
@@ -98,9 +98,7 @@ class Rule:
     """
 
     code: str
-    id: str
     severity: Severity
-    order: int
     check: Callable[[Any], Iterable[Observation]]
     scope: Literal["sa", "capture"] = "sa"
     needs: tuple[str, ...] = ()
@@ -110,6 +108,14 @@ class Rule:
     versions: tuple[int, ...] = (2,)
     ceiling: Confidence = Confidence.PROVED
     is_verdict: bool = True
+    id: str = field(init=False)
+    order: int = field(init=False)
+    title: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        cause = causes()[self.code]
+        for name in ("id", "order", "title"):
+            object.__setattr__(self, name, getattr(cause, name))
 
     @property
     def best_rank(self) -> tuple[int, int, int]:

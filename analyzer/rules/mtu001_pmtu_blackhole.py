@@ -246,9 +246,7 @@ def _remedies(sa: IkeSa, attempt: Attempt) -> tuple[str, ...]:
 
 RULE = Rule(
     code="MTU001",
-    id="pmtu-blackhole",
     severity=Severity.BLOCKING,
-    order=16,
     check=check,
     signs=Sign.IP_FRAGMENTS | Sign.SKF | Sign.ICMP | Sign.SIZES,
     topics=("lower-ike-fragment-size", "path-mtu", "enable-ike-fragmentation"),

@@ -115,9 +115,7 @@ def _is_windows(sa: IkeSa, role: Role) -> bool:
 
 RULE = Rule(
     code="MTU002",
-    id="icmp-ptb-received",
     severity=Severity.DEGRADING,
-    order=17,
     check=check,
     topics=("path-mtu",),
 )

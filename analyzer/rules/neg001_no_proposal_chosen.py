@@ -99,9 +99,7 @@ def _weak_parts(proposal: str) -> list[str]:
 
 RULE = Rule(
     code="NEG001",
-    id="no-proposal-chosen-ike",
     severity=Severity.BLOCKING,
-    order=18,
     check=check,
     signs=Sign.ERROR,
     ceiling=Confidence.STRONG,

@@ -123,9 +123,7 @@ def _groups(rounds: Sequence[Round]) -> str:
 
 RULE = Rule(
     code="NEG002",
-    id="invalid-ke-payload-retry",
     severity=Severity.BLOCKING,
-    order=20,
     check=check,
     signs=Sign.ERROR,
     ceiling=Confidence.STRONG,

@@ -77,9 +77,7 @@ def _cause(rounds: Sequence[Round]) -> str:
 
 RULE = Rule(
     code="NEG003",
-    id="cookie-challenge",
     severity=Severity.BLOCKING,
-    order=21,
     check=check,
     signs=Sign.ERROR,
     ceiling=Confidence.STRONG,

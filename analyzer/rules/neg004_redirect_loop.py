@@ -87,9 +87,7 @@ def _gateway(data: list[bytes]) -> str:
 
 RULE = Rule(
     code="NEG004",
-    id="redirect-loop",
     severity=Severity.BLOCKING,
-    order=36,
     check=check,
     signs=Sign.ERROR,
     ceiling=Confidence.STRONG,

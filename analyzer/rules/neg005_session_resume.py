@@ -41,9 +41,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="NEG005",
-    id="session-resume-rejected",
     severity=Severity.INFORMATION,
-    order=38,
     check=check,
     ceiling=Confidence.STRONG,
     is_verdict=False,

@@ -114,9 +114,7 @@ def _lost_state(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="NEG006",
-    id="intermediate-pq-failure",
     severity=Severity.BLOCKING,
-    order=37,
     check=check,
     signs=Sign.INTERMEDIATE | Sign.ERROR,
     ceiling=Confidence.STRONG,

@@ -59,9 +59,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="NEG007",
-    id="ike-sa-init-refused",
     severity=Severity.BLOCKING,
-    order=111,
     check=check,
     signs=Sign.ERROR,
     ceiling=Confidence.STRONG,

@@ -144,9 +144,7 @@ def _others(sa: IkeSa) -> str:
 
 RULE = Rule(
     code="NET001",
-    id="no-response-ike-sa-init",
     severity=Severity.BLOCKING,
-    order=1,
     check=check,
     ceiling=Confidence.STRONG,
     topics=("reach-gateway", "open-udp-500", "gateway-service", "read-server-log"),

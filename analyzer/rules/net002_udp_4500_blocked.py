@@ -164,9 +164,7 @@ def _is_last_asked(sa: IkeSa, exchange: Exchange) -> bool:
 
 RULE = Rule(
     code="NET002",
-    id="udp-4500-blocked",
     severity=Severity.BLOCKING,
-    order=7,
     check=check,
     ceiling=Confidence.PROBABLE,
     topics=("open-udp-4500", "not-fragmentation-for-closed-port"),

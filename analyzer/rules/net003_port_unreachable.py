@@ -40,9 +40,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="NET003",
-    id="icmp-port-unreachable",
     severity=Severity.BLOCKING,
-    order=3,
     check=check,
     signs=Sign.ICMP,
     topics=("gateway-service", "reach-gateway"),

@@ -38,9 +38,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="NET004",
-    id="icmp-admin-prohibited",
     severity=Severity.BLOCKING,
-    order=4,
     check=check,
     signs=Sign.ICMP,
     topics=("admin-prohibited",),

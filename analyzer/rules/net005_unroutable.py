@@ -51,9 +51,7 @@ def _words(row: IcmpRow, end: str) -> tuple[str, str]:
 
 RULE = Rule(
     code="NET005",
-    id="icmp-unreachable-routing",
     severity=Severity.BLOCKING,
-    order=5,
     check=check,
     signs=Sign.ICMP,
     topics=("routing",),

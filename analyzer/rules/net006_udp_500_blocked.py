@@ -52,9 +52,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="NET006",
-    id="udp-500-blocked-4500-open",
     severity=Severity.BLOCKING,
-    order=6,
     check=check,
     ceiling=Confidence.STRONG,
     remedies=("open-udp-500", "tcp-encapsulation"),

@@ -132,9 +132,7 @@ def _leads_nowhere(text: str) -> bool:
 
 RULE = Rule(
     code="NET007",
-    id="dns-or-wrong-gateway",
     severity=Severity.BLOCKING,
-    order=2,
     check=check,
     scope="capture",
     ceiling=Confidence.POSSIBLE,

@@ -108,9 +108,7 @@ def _known_good(sa: IkeSa, exchange: Exchange) -> str:
 
 RULE = Rule(
     code="NET008",
-    id="ike-auth-silent-drop",
     severity=Severity.BLOCKING,
-    order=19,
     check=check,
     ceiling=Confidence.STRONG,
     topics=("read-server-log", "gateway-trace"),

@@ -57,9 +57,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="NET009",
-    id="responder-rate-limit-shared-nat",
     severity=Severity.BLOCKING,
-    order=30,
     check=check,
     ceiling=Confidence.STRONG,
     remedies=("rate-limit", "read-server-log"),

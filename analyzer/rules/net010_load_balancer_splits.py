@@ -102,9 +102,7 @@ def _elsewhere(sa: IkeSa, init: Exchange, asked: Exchange) -> Iterator[Observati
 
 RULE = Rule(
     code="NET010",
-    id="load-balancer-splits-500-4500",
     severity=Severity.BLOCKING,
-    order=31,
     check=check,
     ceiling=Confidence.STRONG,
     remedies=("load-balancer-persistence",),

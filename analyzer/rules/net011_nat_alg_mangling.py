@@ -93,9 +93,7 @@ def _confidence(sa: IkeSa, *, sure: bool) -> Confidence:
 
 RULE = Rule(
     code="NET011",
-    id="nat-alg-mangling",
     severity=Severity.BLOCKING,
-    order=32,
     check=check,
     ceiling=Confidence.STRONG,
     remedies=("disable-alg",),

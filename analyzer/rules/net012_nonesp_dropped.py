@@ -74,9 +74,7 @@ def _is_small_and_marked(exchange: Exchange) -> bool:
 
 RULE = Rule(
     code="NET012",
-    id="middlebox-drops-4500-nonesp",
     severity=Severity.BLOCKING,
-    order=33,
     check=check,
     ceiling=Confidence.PROBABLE,
     remedies=("middlebox-policy",),

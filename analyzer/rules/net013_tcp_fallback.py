@@ -113,9 +113,7 @@ def _remark(title: str, detail: str, evidence: tuple[int, ...], confidence: Conf
 
 RULE = Rule(
     code="NET013",
-    id="tcp-fallback",
     severity=Severity.DEGRADING,
-    order=39,
     check=check,
     ceiling=Confidence.STRONG,
     topics=("tcp-encapsulation",),

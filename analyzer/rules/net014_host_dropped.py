@@ -96,9 +96,7 @@ def _hit(sa: IkeSa, attempts: Sequence[Attempt]) -> int:
 
 RULE = Rule(
     code="NET014",
-    id="host-dropped-packet",
     severity=Severity.BLOCKING,
-    order=40,
     check=check,
     signs=Sign.DROPPED,
     remedies=("host-firewall",),

@@ -154,9 +154,7 @@ def _size(attempt: Attempt | None) -> str:
 
 RULE = Rule(
     code="OK001",
-    id="connected-ok",
     severity=Severity.INFORMATION,
-    order=47,
     check=check,
     ceiling=Confidence.STRONG,
     topics=("better-trace",),

@@ -84,9 +84,7 @@ def _answer(exchange: Exchange) -> str:
 
 RULE = Rule(
     code="RTX001",
-    id="unanswered-retransmits",
     severity=Severity.BLOCKING,
-    order=104,
     check=check,
     ceiling=Confidence.POSSIBLE,
     remedies=("gateway-trace",),

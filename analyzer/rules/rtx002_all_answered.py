@@ -44,9 +44,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 RULE = Rule(
     code="RTX002",
-    id="requests-answered",
     severity=Severity.INFORMATION,
-    order=105,
     check=check,
     ceiling=Confidence.STRONG,
     is_verdict=False,

@@ -125,9 +125,7 @@ def _detail(sa: IkeSa) -> str:
 
 RULE = Rule(
     code="VER001",
-    id="wrong-ike-version",
     severity=Severity.BLOCKING,
-    order=34,
     check=check,
     ceiling=Confidence.STRONG,
     versions=(1, 2),

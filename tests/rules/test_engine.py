@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import importlib
 import re
+import sys
 from io import BytesIO
 from pathlib import Path
 
@@ -14,6 +15,7 @@ import analyzer
 import analyzer.rules
 from analyzer.remedies import catalogue
 from analyzer.report.ladder.notation import parse
+from analyzer.rules.catalogue import causes
 from analyzer.rules.engine import all_rules
 from analyzer.rules.model import Confidence, Rule, Severity, Verdict
 from analyzer.rules.shared.evidence import EVIDENCE
@@ -153,12 +155,17 @@ def test_every_rule_module_is_found() -> None:
 
 def test_nothing_but_rules_has_the_name_of_one() -> None:
     others = {path.stem for path in FOLDER.glob("*.py")} - set(MODULES)
-    assert others == {"__init__", "engine", "model"}
+    assert others == {"__init__", "catalogue", "engine", "model"}
 
 
 def test_rules_come_in_the_order_of_the_catalogue() -> None:
-    orders = [rule.order for rule in all_rules()]
-    assert orders == sorted(set(orders))
+    assert [(rule.code, rule.id, rule.order, rule.title) for rule in all_rules()] == list(causes().values())
+    assert len({cause.id for cause in causes().values()}) == len(all_rules())
+
+
+def test_a_rule_begins_with_its_title_in_the_catalogue() -> None:
+    for rule in all_rules():
+        assert (sys.modules[rule.check.__module__].__doc__ or "").startswith(f"{rule.title}\n\n"), rule.code
 
 
 @each_module
@@ -234,12 +241,14 @@ def _remedies_named_in(module: str) -> set[str]:
     """Words in the places where remedies are named: ``remedies=...`` and the functions of ``advice``."""
     tree = ast.parse((FOLDER / f"{module}.py").read_text(encoding="utf-8"))
     places = [node.value for node in ast.walk(tree) if isinstance(node, ast.keyword) and node.arg == "remedies"]
-    bodies = [node for node in ast.walk(tree) if module == "advice" and isinstance(node, ast.Return | ast.AugAssign)]
+    bodies = [
+        node for node in ast.walk(tree) if module == "shared/advice" and isinstance(node, ast.Return | ast.AugAssign)
+    ]
     constants = [c for place in (*places, *bodies) for c in ast.walk(place) if isinstance(c, ast.Constant)]
     return {c.value for c in constants if isinstance(c.value, str) and "-" in c.value}
 
 
-@pytest.mark.parametrize("module", [*MODULES, "advice"])
+@pytest.mark.parametrize("module", [*MODULES, "shared/advice"])
 def test_remedies_of_a_rule_exist(module: str) -> None:
     assert _remedies_named_in(module) <= set(catalogue())
 

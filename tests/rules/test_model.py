@@ -56,5 +56,5 @@ def test_filter_is_a_wireshark_filter() -> None:
 
 
 def test_best_rank_is_the_rank_of_the_surest_finding() -> None:
-    rule = Rule("XXX001", "some-id", Severity.BLOCKING, 7, lambda sa: (), ceiling=Confidence.PROBABLE)
+    rule = Rule("NET002", Severity.BLOCKING, lambda sa: (), ceiling=Confidence.PROBABLE)
     assert rule.best_rank == finding("blocking", "probable", 7).rank
