@@ -16,7 +16,7 @@ DOMAIN = ROOT / "docs" / "domain"
 FOLDERS = ("analyzer", "tests", "sample_pcaps", "notebooks", "docs", "make")
 KINDS = {".py", ".toml", ".yml", ".md", ".csv", ".sh", ".ipynb"}
 
-#: A page of docs/, and what it is asked for: ``no. 7``, ``rules 1 and 4``, ``row "Windows client"``, ``section "Rules"``.
+#: A page of docs/, and what it is asked for: ``no. 7``, ``rules 1 and 4``, ``row "Apple"``, ``section "Rules"``.
 CITATION = re.compile(
     r"""(?<![\w./-])(?P<page>docs/[\w/-]+\.md)(?:,?\ (?:
         (?:nos?\.|rules?|row)\ (?P<numbers>\d+\b(?:(?:,\ |\ and\ )\d+\b(?!\.))*)
