@@ -59,8 +59,8 @@ test-daemons: $(VENV)/.test ## settings that we print, read by the daemons' own 
 	@$(BIN)/python -m sample_pcaps.lab.live.libreswan build/daemons
 	@$(BIN)/python -m pytest tests/daemons
 
-lint: $(VENV)/.test ## ruff and mypy
-	@$(BIN)/ruff check --quiet
+lint: $(VENV)/.test ## ruff, its formatter, and mypy
+	@$(BIN)/ruff check --quiet && $(BIN)/ruff format --check --quiet
 	@$(BIN)/mypy --no-error-summary
 
 programs:

@@ -25,71 +25,6 @@ FOLDER = Path(analyzer.rules.__file__).parent
 MODULES = sorted(path.stem for path in FOLDER.glob("*.py") if re.match(r"[a-z]{2,3}\d{3}_", path.stem))
 HEADINGS = ["What it means", "Seen as", "Not to be confused with", "Certain when", "References"]
 
-#: domain.md section 9: number and name of each root cause.
-CATALOGUE = {
-    1: "no-response-ike-sa-init",
-    2: "dns-or-wrong-gateway",
-    3: "icmp-port-unreachable",
-    4: "icmp-admin-prohibited",
-    5: "icmp-unreachable-routing",
-    6: "udp-500-blocked-4500-open",
-    7: "udp-4500-blocked",
-    8: "ike-auth-ip-fragments-lost-upstream",
-    9: "ike-auth-response-fragments-lost",
-    10: "fragmentation-not-offered-by-client",
-    11: "fragmentation-not-accepted-by-responder",
-    12: "fragmentation-negotiated-but-not-used",
-    13: "ike-fragments-incomplete",
-    14: "ike-fragment-count-limit",
-    15: "ike-sa-init-too-large",
-    16: "pmtu-blackhole",
-    17: "icmp-ptb-received",
-    18: "no-proposal-chosen-ike",
-    19: "ike-auth-silent-drop",
-    20: "invalid-ke-payload-retry",
-    21: "cookie-challenge",
-    22: "auth-failed",
-    23: "initiator-rejects-server-cert",
-    24: "eap-stall",
-    25: "eap-failure",
-    26: "child-sa-failed",
-    27: "established-then-deleted",
-    28: "esp-one-way",
-    29: "dpd-timeout",
-    30: "responder-rate-limit-shared-nat",
-    31: "load-balancer-splits-500-4500",
-    32: "nat-alg-mangling",
-    33: "middlebox-drops-4500-nonesp",
-    34: "wrong-ike-version",
-    35: "ikev1-fragment-vid-misread",
-    36: "redirect-loop",
-    37: "intermediate-pq-failure",
-    38: "session-resume-rejected",
-    39: "tcp-fallback",
-    40: "host-dropped-packet",
-    41: "duplicate-capture-artifact",
-    42: "capture-filtered-fragments",
-    43: "capture-truncated",
-    44: "capture-starts-late",
-    45: "capture-lost-packets",
-    46: "no-ike-in-capture",
-    47: "connected-ok",
-    48: "client-never-sent-ike-auth",
-}
-#: What the catalogue has no number for.
-OUTSIDE = {
-    "capture-ends-early",
-    "capture-offload-sized",
-    "one-way-capture",
-    "ike-auth-ip-fragmented",
-    "fragmentation-negotiated",
-    "ike-auth-not-ip-fragmented",
-    "unanswered-retransmits",
-    "requests-answered",
-    "ike-sa-init-refused",
-    "ip-fragments-out-of-order",
-}
-
 each_rule = pytest.mark.parametrize("rule", all_rules(), ids=lambda rule: rule.code)
 each_module = pytest.mark.parametrize("module", MODULES)
 
@@ -214,18 +149,6 @@ def test_rule_is_well_formed(rule: Rule) -> None:
     assert set(rule.needs) <= set(EVIDENCE)
     assert set(rule.versions) <= {1, 2}
     assert rule.versions
-
-
-@each_rule
-def test_id_and_order_are_the_catalogues(rule: Rule) -> None:
-    if rule.id in OUTSIDE:
-        assert rule.order not in CATALOGUE
-    else:
-        assert CATALOGUE.get(rule.order) == rule.id
-
-
-def test_the_catalogue_is_covered_as_listed() -> None:
-    assert {rule.id for rule in all_rules()} == set(CATALOGUE.values()) | OUTSIDE
 
 
 @each_rule
