@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from decimal import Decimal
 from itertools import islice
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -107,6 +108,8 @@ def nanoseconds(seconds: float | Decimal) -> int:
     >>> nanoseconds(1.000001), nanoseconds(Decimal("1.000000001")), nanoseconds(2), nanoseconds(float("nan")) == NO_TIME
     (1000001000, 1000000001, 2000000000, True)
     """
+    if not isinstance(seconds, Number):
+        raise TypeError(f"no number: {type(seconds).__name__}")
     try:
         told = round(seconds * 1_000_000) * 1000 if isinstance(seconds, float) else int(seconds * _SECOND)
     except (OverflowError, ValueError):
