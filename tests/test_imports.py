@@ -104,7 +104,7 @@ def part(module: str) -> str:
 GROUND = {"columns", "errors", "printable", "programs", "protocol", "signals"}
 #: What each part may import besides itself and the ground. Data flows from left to right; nothing looks back.
 LAYERS = {
-    **{part: set() for part in GROUND},
+    **{part: set() for part in sorted(GROUND)},
     "links": set(),
     "formats": {"links"},
     "packets": {"formats", "links"},
