@@ -23,14 +23,15 @@ from analyzer.relate.facts import CaptureFacts
 from analyzer.relate.heard import HeardFrom, LastHeard
 from analyzer.relate.lazy import lazy
 from analyzer.relate.message import Message
-from analyzer.relate.mtu.surroundings import Surroundings
 from analyzer.relate.neighbours import MANY_ATTEMPTS, Neighbour, Neighbourhood
+from analyzer.relate.partners import partners
+from analyzer.relate.pings import sweeps
 from analyzer.relate.progress import ASKS_AGAIN
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.settled import settled
-from analyzer.relate.side import partners
 from analyzer.relate.strays import strays
 from analyzer.relate.table import MessageTable
+from analyzer.relate.tcp_handshakes import segment_sizes
 from analyzer.relate.whose import Pair, owned
 
 #: Exchanges with message ID 0 by which only an IKE SA begins that a rekeying made (RFC 7296 section 2.18).
@@ -347,7 +348,8 @@ def _facts(
         partners=partners(wire),
         one_way_tcp=census.one_way_tcp,
         strays=strays(wire),
-        surroundings=Surroundings.of(wire.echoes, wire.handshakes, census.last_time),
+        ping_sweeps=sweeps(wire.echoes, census.last_time),
+        segment_sizes=segment_sizes(wire.handshakes),
         esp_from_4500=_last_esp(wire),
         ike_from_4500=_last_ike(wire),
         place=wire.place,

@@ -10,6 +10,8 @@ from analyzer.relate.message import Message
 
 Role = Literal["initiator", "responder"]
 ROLES: tuple[Role, Role] = ("initiator", "responder")
+#: The side that a side talks with.
+OTHER: dict[Role, Role] = {"initiator": "responder", "responder": "initiator"}
 Outcome = Literal["answered", "unanswered", "superseded", "response only", "open at end of capture"]
 
 #: Exchanges without which there is no IKE SA: a request of theirs that stays unanswered ends the attempt.

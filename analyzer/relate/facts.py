@@ -1,31 +1,19 @@
-"""What is known of the capture as a whole, and the values in which facts are told."""
+"""What is known of the capture as a whole."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
-from typing import Literal
 
 from analyzer.packets.tables import EchoRow, HandshakeRow, IcmpRow, NameRow
-from analyzer.relate.mtu.surroundings import Surroundings
+from analyzer.relate.pings import Sweep
 from analyzer.relate.strays import Stray
+from analyzer.relate.tcp_handshakes import SegmentSizes
 
 #: A filter that asks for ports, which only the first fragment carries; and one that lets later fragments pass as well.
 _ASKS_FOR_PORTS = re.compile(r"\bport(range)?\b|\budp\s*\[|BPF program")
 _PASSES_FRAGMENTS = re.compile(r"\bip\s*\[\s*6|\bip6 proto 44\b|\bip6\s*\[\s*6\s*\]")
-
-#: Three-valued: what the capture cannot show is unknown, never no.
-Answer = Literal["yes", "no", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Bounds:
-    """Bounds of an MTU in bytes, None where unknown, and what they rest on."""
-
-    lower: int | None = None
-    upper: int | None = None
-    evidence: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +51,10 @@ class CaptureFacts:
         Pairs of hosts between which TCP under way is seen in one direction only; 0 if anything goes both ways.
     strays : tuple of Stray
         IKE_SA_INIT responses that went to a host which did not ask; bounded.
-    surroundings : Surroundings
-        What pings and TCP handshakes say about packet sizes.
+    ping_sweeps : mapping of (str, str) to Sweep
+        What became of pings with DF, by who asks and who is asked.
+    segment_sizes : mapping of str to SegmentSizes
+        What TCP handshakes announce, by the host that began them.
     esp_from_4500, ike_from_4500 : mapping of (int, int) to int
         When the last ESP in UDP, or IKE behind the non-ESP marker, came: by the numbers of source and destination.
     """
@@ -96,7 +86,8 @@ class CaptureFacts:
     partners: Mapping[str, frozenset[str]] = field(default_factory=dict)
     one_way_tcp: int = 0
     strays: tuple[Stray, ...] = ()
-    surroundings: Surroundings = field(default_factory=Surroundings)
+    ping_sweeps: Mapping[tuple[str, str], Sweep] = field(default_factory=dict)
+    segment_sizes: Mapping[str, SegmentSizes] = field(default_factory=dict)
     esp_from_4500: Mapping[tuple[int, int], int] = field(default_factory=dict)
     ike_from_4500: Mapping[tuple[int, int], int] = field(default_factory=dict)
     place: Callable[[int], int] = int

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.facts import Answer
 from analyzer.relate.message import Message
+from analyzer.relate.yes_no_unknown import YesNoUnknown
 
 _CARRIERS = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
 
-def announced(messages: Iterable[Message], *, by_initiator: bool) -> Answer:
+def announced(messages: Iterable[Message], *, by_initiator: bool) -> YesNoUnknown:
     """What one side said about IKE fragmentation.
 
     Parameters
@@ -25,7 +25,7 @@ def announced(messages: Iterable[Message], *, by_initiator: bool) -> Answer:
     by_initiator : bool
         Which side.
     """
-    answer: Answer = "unknown"
+    answer: YesNoUnknown = "unknown"
     for message in messages:
         # SKF messages can only follow where both sides had announced it.
         if message.skf_total:

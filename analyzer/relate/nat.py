@@ -12,15 +12,12 @@ import socket
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from hashlib import sha1
-from typing import TYPE_CHECKING
 
 from analyzer.ike.registry import name, numbers
 from analyzer.packets.sieve import IKE_PORT, NAT_T_PORT
 from analyzer.relate.exchange import Role
-from analyzer.relate.facts import Answer
-
-if TYPE_CHECKING:
-    from analyzer.relate.message import Message
+from analyzer.relate.message import Message
+from analyzer.relate.yes_no_unknown import YesNoUnknown
 
 #: What people call the two sides.
 _PERSON: dict[Role, str] = {"initiator": "client", "responder": "server"}
@@ -68,7 +65,7 @@ class NatView:
 
     Attributes
     ----------
-    initiator, responder : Answer
+    initiator, responder : YesNoUnknown
         Is that side behind a NAT?
     forced_encapsulation : tuple of Role
         Sides that ask for UDP encapsulation with a false hash of their own source, although no NAT made it false.
@@ -82,8 +79,8 @@ class NatView:
         One sentence for each statement.
     """
 
-    initiator: Answer = "unknown"
-    responder: Answer = "unknown"
+    initiator: YesNoUnknown = "unknown"
+    responder: YesNoUnknown = "unknown"
     forced_encapsulation: tuple[Role, ...] = ()
     floated: int | None = None
     port_rewritten: tuple[Role, ...] = ()
@@ -170,7 +167,7 @@ def view(hashes: Hashes, messages: Iterable[Message] = (), side: str = "unknown"
         ("initiator", hashes.initiator, hashes.initiator_as_peer_sees),
         ("responder", hashes.responder, hashes.responder_as_peer_sees),
     )
-    answers: dict[Role, Answer] = {}
+    answers: dict[Role, YesNoUnknown] = {}
     evidence: list[str] = []
     for role, own, as_peer_sees in ends:
         answers[role], why = _combine(role, own, as_peer_sees, at_sender=side == role)
@@ -191,7 +188,7 @@ def view(hashes: Hashes, messages: Iterable[Message] = (), side: str = "unknown"
     )
 
 
-def _combine(role: Role, own: Own, as_peer_sees: bool | None, *, at_sender: bool) -> tuple[Answer, list[str]]:
+def _combine(role: Role, own: Own, as_peer_sees: bool | None, *, at_sender: bool) -> tuple[YesNoUnknown, list[str]]:
     """One side's own idea of its address, and the other side's, each against what the trace shows."""
     who, peer = _PERSON[role], _PERSON["responder" if role == "initiator" else "initiator"]
     why: list[str] = []

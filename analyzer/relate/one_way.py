@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import EspFlow
-
-if TYPE_CHECKING:
-    from analyzer.relate.facts import CaptureFacts
-    from analyzer.relate.message import Message
+from analyzer.relate.facts import CaptureFacts
+from analyzer.relate.message import Message
 
 _FIRST = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 #: A filter that names a direction.

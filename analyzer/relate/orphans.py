@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 
-if TYPE_CHECKING:
-    from analyzer.packets.tables import Packets
+from analyzer.packets.tables import Packets
 
 #: Looked at in one IKE SA; a flood of them tells no more.
 MAX_PIECES = 1_000

@@ -13,16 +13,12 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import TYPE_CHECKING
 
 from analyzer.ike.registry import VendorId, name, numbers, rows, vendor
 from analyzer.printable import printable
 from analyzer.relate import schedule
-from analyzer.relate.exchange import Role
+from analyzer.relate.exchange import Exchange, Role
 from analyzer.relate.message import Message
-
-if TYPE_CHECKING:
-    from analyzer.relate.sa import IkeSa
 
 #: What a hint rests on, the strongest first.
 STRENGTHS = ("vendor-id", "order", "size", "schedule")
@@ -77,18 +73,26 @@ class _Hint:
     alone: bool
 
 
-def guesses(sa: IkeSa, role: Role) -> tuple[Guess, ...]:
+def guesses(messages: Sequence[Message], exchanges: Iterable[Exchange], role: Role) -> tuple[Guess, ...]:
     """Products that one side may be, the best founded first.
 
     Of several products the one with the strongest kind of hint comes first; hints that contradict each other are all
     told.
+
+    Parameters
+    ----------
+    messages : sequence of Message
+        Of that side, in the order of capture.
+    exchanges : iterable of Exchange
+        Of the IKE SA: how that side repeats what it asks.
+    role : Role
+        Which side.
     """
-    messages = _sent(sa, role)
     hints = [
         *_by_vendor_ids(messages, role),
         *_by_order(messages, role),
         *_by_size(messages, role),
-        *_by_schedule(sa, role),
+        *_by_schedule(exchanges, role),
     ]
     told = [h.guess for h in hints if h.alone or _is_supported(h, hints)]
     return tuple(sorted(told, key=lambda g: STRENGTHS.index(g.strength)))
@@ -110,24 +114,21 @@ def product_text(product: str) -> str:
     return _NAMES.get(product, product)
 
 
-def peer_text(sa: IkeSa, role: Role) -> str:
-    """One clause on what a side looks like; empty when nothing hints at a product.
+def looks_like(found: Iterable[Guess]) -> str:
+    """One clause on what a side looks like, from the guesses at it; empty when nothing hints at a product.
 
-    ``looks like a Windows client (vendor ID MS NT5 ISAKMPOAKLEY version 9 and 3 more, order of payloads)``
+    Examples
+    --------
+    >>> looks_like([Guess("libreswan", "order", "order of payloads"), Guess("libreswan", "size", "SKF fragments")])
+    'looks like Libreswan (order of payloads, SKF fragments)'
+    >>> looks_like([])
+    ''
     """
     by_product: dict[str, list[str]] = {}
-    for guess in sa.peers[role]:
+    for guess in found:
         by_product.setdefault(guess.product, []).append(guess.evidence)
     told = [f"{product_text(key)} ({', '.join(evidence)})" for key, evidence in list(by_product.items())[:2]]
     return f"looks like {', or '.join(told)}" if told else ""
-
-
-def _sent(sa: IkeSa, role: Role) -> tuple[Message, ...]:
-    """Messages of one side; IKEv1 has no flag for it, so there the address decides."""
-    if sa.version == 2:
-        return sa.sent_by(role)
-    address = sa.initiator if role == "initiator" else sa.responder
-    return tuple(m for m in sa.messages if m.src == address)
 
 
 # By vendor IDs
@@ -232,8 +233,8 @@ def _by_size(messages: Sequence[Message], role: Role) -> Iterable[_Hint]:
 # By the schedule of retransmissions
 
 
-def _by_schedule(sa: IkeSa, role: Role) -> Iterable[_Hint]:
-    asked = [e for e in sa.exchanges if e.sender == role and e.attempts > schedule.FEWEST_GAPS]
+def _by_schedule(exchanges: Iterable[Exchange], role: Role) -> Iterable[_Hint]:
+    asked = [e for e in exchanges if e.sender == role and e.attempts > schedule.FEWEST_GAPS]
     if not asked:
         return
     longest = max(asked, key=lambda e: e.attempts)

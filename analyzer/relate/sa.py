@@ -9,12 +9,13 @@ from analyzer.ike.registry import numbers
 from analyzer.packets.tables import EspFlow, IcmpRow
 from analyzer.relate import fragmentation, nat, one_way, orphans, progress, side, signs
 from analyzer.relate.authentication import Authentication
-from analyzer.relate.exchange import ROLES, Exchange, Role
-from analyzer.relate.facts import Answer, Bounds, CaptureFacts
+from analyzer.relate.exchange import OTHER, ROLES, Exchange, Role
+from analyzer.relate.facts import CaptureFacts
 from analyzer.relate.lazy import lazy
 from analyzer.relate.message import Message
 from analyzer.relate.mtu import path_mtu
 from analyzer.relate.mtu.clue import Clue
+from analyzer.relate.mtu.path_mtu import Bounds, Direction
 from analyzer.relate.mtu.too_big import TooBig, reports
 from analyzer.relate.nat import Hashes, NatView
 from analyzer.relate.neighbours import Neighbour
@@ -22,7 +23,8 @@ from analyzer.relate.pairing import pair
 from analyzer.relate.peers import Guess, guesses
 from analyzer.relate.side import Side
 from analyzer.relate.suite import Suite, agreed
-from analyzer.relate.what_if import Plan, plans_of
+from analyzer.relate.what_if import PacketSize, Plan, large_messages, packet_size, plans
+from analyzer.relate.yes_no_unknown import YesNoUnknown
 
 
 class IkeSa:
@@ -112,6 +114,11 @@ class IkeSa:
     def responder(self) -> str:
         return self._first_by_initiator[1]
 
+    @lazy
+    def addresses(self) -> dict[Role, str]:
+        """Address of each side."""
+        return {"initiator": self.initiator, "responder": self.responder}
+
     @property
     def start(self) -> int:
         """Time of the first message, ns."""
@@ -162,12 +169,12 @@ class IkeSa:
         return stuck[0] if stuck else max(found, key=lambda e: e.request.length if e.request else 0)
 
     @lazy
-    def fragmentation_i(self) -> Answer:
+    def fragmentation_i(self) -> YesNoUnknown:
         """Did the initiator announce IKEV2_FRAGMENTATION_SUPPORTED?"""
         return fragmentation.announced(self.messages, by_initiator=True)
 
     @lazy
-    def fragmentation_r(self) -> Answer:
+    def fragmentation_r(self) -> YesNoUnknown:
         """Did the responder announce it? It does only when the initiator did (RFC 7383 section 2.3)."""
         return fragmentation.announced(self.messages, by_initiator=False)
 
@@ -193,12 +200,12 @@ class IkeSa:
         return nat.view(self._hashes, self.messages if self.version == 2 else (), self.side)
 
     @property
-    def nat_i(self) -> Answer:
+    def nat_i(self) -> YesNoUnknown:
         """Is the initiator behind a NAT (seen from the capture point)?"""
         return self.nat.initiator
 
     @property
-    def nat_r(self) -> Answer:
+    def nat_r(self) -> YesNoUnknown:
         """Is the responder behind a NAT (seen from the capture point)?"""
         return self.nat.responder
 
@@ -272,6 +279,13 @@ class IkeSa:
         return tuple(sent[0]), tuple(sent[1])
 
     @lazy
+    def _sent_by_either(self) -> dict[Role, tuple[Message, ...]]:
+        """Messages of each side; IKEv1 has no flag for it, so there the address decides."""
+        if self.version == 1:
+            return {role: tuple([m for m in self.messages if m.src == self.addresses[role]]) for role in ROLES}
+        return {role: self.sent_by(role) for role in ROLES}
+
+    @lazy
     def first_fragment(self) -> dict[Role, int]:
         """The longest first IP fragment of each side, bytes of IP packet; 0 where none was seen."""
         return {role: max((m.first_fragment_length or 0 for m in self.sent_by(role)), default=0) for role in ROLES}
@@ -287,17 +301,32 @@ class IkeSa:
         given = self.capture.given_mtu
         if given is not None:
             return {role: Bounds(given, given, self._given(role, given)) for role in ROLES}
-        return {role: path_mtu.bounds(self, role) for role in ROLES}
+        return {role: path_mtu.bounds(self._direction(role)) for role in ROLES}
 
     @lazy
     def mtu_clues(self) -> dict[Role, tuple[Clue, ...]]:
         """All that the trace tells about the MTU, by sender, weak hints included (:mod:`analyzer.relate.mtu.clue`)."""
-        return {role: path_mtu.clues(self, role) for role in ROLES}
+        return {role: path_mtu.clues(self._direction(role)) for role in ROLES}
 
     @lazy
     def too_big(self) -> dict[Role, tuple[TooBig, ...]]:
         """ICMP that says that packets of one side were too large, by that side (:mod:`analyzer.relate.mtu.too_big`)."""
-        return {role: reports(self, role) for role in ROLES}
+        text = self.messages[0].address_text
+        return {role: reports(self.icmp, self.addresses[role], self.sent_by(role), text) for role in ROLES}
+
+    def _direction(self, role: Role) -> Direction:
+        sender, receiver = self.addresses[role], self.addresses[OTHER[role]]
+        return Direction(
+            role=role,
+            sender=sender,
+            receiver=receiver,
+            sent=self.sent_by(role),
+            exchanges=self.exchanges,
+            side=self.side,
+            too_big=self.too_big[role],
+            sweep=self.capture.ping_sweeps.get((sender, receiver)),
+            segments=self.capture.segment_sizes,
+        )
 
     def _given(self, role: Role, mtu: int) -> str:
         largest = max((m.largest_ip_packet for m in self.sent_by(role)), default=0)
@@ -306,7 +335,7 @@ class IkeSa:
     @lazy
     def peers(self) -> dict[Role, tuple[Guess, ...]]:
         """Which product each side may be, the best founded guess first (see :mod:`analyzer.relate.peers`)."""
-        return {"initiator": guesses(self, "initiator"), "responder": guesses(self, "responder")}
+        return {role: guesses(self._sent_by_either[role], self.exchanges, role) for role in ROLES}
 
     def product_guess(self, role: Role) -> tuple[str, ...]:
         """Product keys of one side (those of the remedies), the likeliest first; empty when nothing hints at one."""
@@ -315,12 +344,27 @@ class IkeSa:
     @lazy
     def plans(self) -> tuple[Plan, ...]:
         """What RFC 7383 would have done to each large message (see :mod:`analyzer.relate.what_if`)."""
-        return tuple(plans_of(self))
+        large = tuple(large_messages(self.exchanges, {role: self.path_mtu[role].upper for role in ROLES}))
+        if not large:
+            return ()
+        sizes = {role: self._packet_size(role) for role in ROLES}
+        receivers = {role: next(iter(self.product_guess(OTHER[role])), "") for role in ROLES}
+        return tuple(plans(large, self.suite, sizes, receivers))
+
+    def _packet_size(self, role: Role) -> PacketSize:
+        upper, link = self.path_mtu[role].upper, self.first_fragment[role]
+        return packet_size(self.capture.given_mtu, upper, link, self.mtu_clues[role], at_sender=self.side == role)
 
     @lazy
     def signs(self) -> int:
         """What is in it at all (:class:`analyzer.relate.signs.Sign`), as a number."""
-        return signs.of_sa(self)
+        return signs.of_sa(
+            [message.signs for message in self.messages],
+            orphans=bool(self.orphans),
+            icmp=bool(self.icmp),
+            dropped=bool(self.dropped),
+            sizes=self.capture.given_mtu is not None or bool(self.capture.ping_sweeps),
+        )
 
     @lazy
     def suite(self) -> Suite | None:
@@ -339,11 +383,7 @@ class IkeSa:
 
     @lazy
     def _side(self) -> tuple[Side, str]:
-        addresses: dict[Role, str] = {"initiator": self.initiator, "responder": self.responder}
-        sent = {role: self.sent_by(role) for role in ROLES}
-        if self.version == 1:  # its messages do not say whose they are
-            sent = {role: tuple([m for m in self.messages if m.src == addresses[role]]) for role in ROLES}
-        found = side.clues(sent, addresses, self.exchanges, self._hashes, self.capture.partners)
+        found = side.clues(self._sent_by_either, self.addresses, self.exchanges, self._hashes, self.capture.partners)
         return side.conclude(found)
 
     @property

@@ -19,7 +19,7 @@ from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE, WHOLE
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import Short, Wire
 from analyzer.relate.authentication import GRANTING, LONG_ANSWER, SHORT_ANSWER
-from analyzer.relate.table import having_notify, having_payload
+from analyzer.relate.clear_payloads import having_notify, having_payload
 
 
 def settled(wire: Wire, rows: Ints, begins: Ints) -> tuple[Bools, Bools]:

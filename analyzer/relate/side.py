@@ -19,8 +19,7 @@ from itertools import pairwise
 from typing import Literal
 
 from analyzer.formats.records import DIRECTION_IN, DIRECTION_OUT
-from analyzer.packets.tables import Wire
-from analyzer.relate.exchange import ROLES, Exchange, Role
+from analyzer.relate.exchange import OTHER, ROLES, Exchange, Role
 from analyzer.relate.message import Message
 from analyzer.relate.nat import Hashes
 
@@ -32,13 +31,10 @@ _INITIAL_TTLS = frozenset({64, 128, 255})
 _ENOUGH = 2
 #: A wait that only the way can explain, and one that leaves no room for a way, ns.
 _FAR, _NEAR = 10_000_000, 1_000_000
-#: Partners kept of an address: one besides the other end is enough.
-_FEW = 3
 #: The one wait must be this many times the other.
 _TIMES = 5
 
 _PERSON: dict[Role, str] = {"initiator": "client", "responder": "server"}
-_OTHER: dict[Role, Role] = {"initiator": "responder", "responder": "initiator"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,26 +104,6 @@ def conclude(found: Iterable[Clue]) -> tuple[Side, str]:
     return "unknown", f"{doubt}: " + "; ".join(clue.text for clue in found)
 
 
-def partners(wire: Wire) -> dict[str, frozenset[str]]:
-    """Hosts with which each address is seen to talk beside IKE, a few for each.
-
-    Parameters
-    ----------
-    wire : Wire
-        Its pings, TCP handshakes and DNS responses are looked at.
-    """
-    found: dict[str, set[str]] = {}
-    talks = [(r.src, r.dst) for r in wire.echoes]
-    talks += [(r.src, r.dst) for r in wire.handshakes]
-    talks += [(r.client, r.server) for r in wire.names]
-    for a, b in talks:
-        for one, other in ((a, b), (b, a)):
-            known = found.setdefault(one, set())
-            if len(known) < _FEW:
-                known.add(other)
-    return {address: frozenset(known) for address, known in found.items()}
-
-
 def _direction(sent: Mapping[Role, Sequence[Message]]) -> Clue | None:
     """Which packets the capturing host sent itself (recorded by pcapng, by ``tcpdump -i any``, by Windows)."""
     ways = {role: _recorded(sent[role]) for role in ROLES}
@@ -135,7 +111,7 @@ def _direction(sent: Mapping[Role, Sequence[Message]]) -> Clue | None:
     if ways["initiator"] == ways["responder"] and ways["initiator"] in (out, received):
         return Clue("middle", 6, "the capturing host is neither end: it forwarded or overheard the packets of both")
     for role in ROLES:
-        other = _OTHER[role]
+        other = OTHER[role]
         alone = not sent[other] and _is_fresh(sent[role])
         if ways[role] == out and (ways[other] == received or alone):
             return Clue(role, 4, f"the capturing host sent the {_PERSON[role]}'s packets itself")
@@ -151,9 +127,9 @@ def _ttl(sent: Mapping[Role, Sequence[Message]]) -> Clue | None:
     if fresh["initiator"] is False and fresh["responder"] is False:
         return Clue("middle", 3, "the packets of both ends have passed routers")
     for role in ROLES:
-        if fresh[role] and fresh[_OTHER[role]] is False:
+        if fresh[role] and fresh[OTHER[role]] is False:
             return Clue(
-                role, 3, f"the {_PERSON[role]}'s packets have passed no router, the {_PERSON[_OTHER[role]]}'s have"
+                role, 3, f"the {_PERSON[role]}'s packets have passed no router, the {_PERSON[OTHER[role]]}'s have"
             )
     return None
 
@@ -176,9 +152,9 @@ def _nat(hashes: Hashes) -> Iterable[Clue | None]:
 
 
 def _company(addresses: Mapping[Role, str], partners: Mapping[str, frozenset[str]]) -> Clue | None:
-    others = {role: partners.get(addresses[role], frozenset()) - {addresses[_OTHER[role]]} for role in ROLES}
+    others = {role: partners.get(addresses[role], frozenset()) - {addresses[OTHER[role]]} for role in ROLES}
     for role in ROLES:
-        if others[role] and not others[_OTHER[role]]:
+        if others[role] and not others[OTHER[role]]:
             return Clue(role, 2, f"the {_PERSON[role]} is seen to talk with other hosts as well")
     return None
 

@@ -6,18 +6,16 @@ fragments, no ICMP errors, no EAP. The signs of all messages are worked out at o
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import IntFlag
-from typing import TYPE_CHECKING
 
 import numpy as np
 
 from analyzer.columns import Bools, Ints
 from analyzer.ike.message_columns import FLAG_RESPONSE
 from analyzer.ike.registry import numbers
-
-if TYPE_CHECKING:
-    from analyzer.relate.sa import IkeSa
-    from analyzer.relate.table import MessageTable
+from analyzer.packets.tables import Wire
+from analyzer.relate.clear_payloads import having
 
 #: Notify types below are errors (RFC 7296 section 3.10.1).
 _FIRST_STATUS = 16384
@@ -47,15 +45,15 @@ class Sign(IntFlag):
     SIZES = 256
 
 
-def of_messages(table: MessageTable) -> Ints:
+def of_messages(wire: Wire) -> Ints:
     """The signs that each message of a capture bears by itself."""
-    m, datagrams = table.wire.messages, table.wire.datagrams
+    m, datagrams = wire.messages, wire.datagrams
     # The row behind the last is that of what has no datagram.
     fragments = np.r_[datagrams.fragments, 1][m.datagram]
     found = {
         Sign.IP_FRAGMENTS: (fragments > 1) | (m.complete != 1),
         Sign.SKF: m.skf_total > 0,
-        Sign.ERROR: _with_errors(table),
+        Sign.ERROR: _with_errors(wire),
         Sign.INTERMEDIATE: m.exchange == numbers.IKE_INTERMEDIATE,
         Sign.AUTH_ANSWER: (m.exchange == numbers.IKE_AUTH) & ((m.flags & FLAG_RESPONSE) != 0),
         Sign.EAP: m.inner == numbers.EAP,
@@ -66,33 +64,37 @@ def of_messages(table: MessageTable) -> Ints:
     return signs
 
 
-def _with_errors(table: MessageTable) -> Bools:
-    from analyzer.relate.table import having
-
-    kinds, m = table.wire.notify_type, table.wire.messages
+def _with_errors(wire: Wire) -> Bools:
+    kinds, m = wire.notify_type, wire.messages
     return having((kinds < _FIRST_STATUS) | np.isin(kinds, _DEMANDS), m.notify_first, m.notify_count)
 
 
-def of_sa(sa: IkeSa) -> int:
+def of_sa(messages: Iterable[int], *, orphans: bool, icmp: bool, dropped: bool, sizes: bool) -> int:
     """The signs of an IKE SA, those of its messages and those of what is known about it.
+
+    Parameters
+    ----------
+    messages : iterable of int
+        Signs of each of its messages.
+    orphans, icmp, dropped, sizes : bool
+        Are there pieces of messages between its addresses, ICMP errors about it, packets that the capturing host
+        dropped, and does anything beside it tell of packet sizes?
 
     Examples
     --------
-    >>> import analyzer
-    >>> sa = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").sas_seen[0]
-    >>> bool(of_sa(sa) & Sign.IP_FRAGMENTS), bool(of_sa(sa) & Sign.AUTH_ANSWER)
-    (True, False)
+    >>> Sign(of_sa([Sign.SKF, Sign.EAP], orphans=True, icmp=False, dropped=False, sizes=False))
+    <Sign.IP_FRAGMENTS|SKF|EAP: 131>
     """
     signs = 0
-    for message in sa.messages:
-        signs |= message.signs
-    if sa.orphans:
+    for of_message in messages:
+        signs |= of_message
+    if orphans:
         signs |= _IP_FRAGMENTS
-    if sa.icmp:
+    if icmp:
         signs |= _ICMP
-    if sa.dropped:
+    if dropped:
         signs |= _DROPPED
-    if sa.capture.given_mtu is not None or sa.capture.surroundings.sweeps:
+    if sizes:
         signs |= _SIZES
     return signs
 

@@ -16,6 +16,7 @@ from analyzer.columns import Bools, Ints
 from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import MISSING, Wire
+from analyzer.relate.clear_payloads import having_notify, having_payload
 from analyzer.relate.lazy import lazy
 from analyzer.relate.signs import of_messages
 
@@ -86,7 +87,7 @@ class MessageTable:
     @lazy
     def signs(self) -> memoryview:
         """For each message the signs that it bears (:class:`analyzer.relate.signs.Sign`), as a number."""
-        return of_messages(self).data
+        return of_messages(self.wire).data
 
     @lazy
     def first_direction(self) -> memoryview:
@@ -111,20 +112,3 @@ class MessageTable:
         has_packet = has_packet[begins[datagram[has_packet]] < begins[datagram[has_packet] + 1]]
         found[has_packet] = column[order[begins[datagram[has_packet]]]]
         return found.data
-
-
-def having_payload(wire: Wire, kind: int) -> Bools:
-    """For each message: does it hold a clear payload of this type?"""
-    return having(wire.payload_type == kind, wire.messages.payload_first, wire.messages.payload_count)
-
-
-def having_notify(wire: Wire, kind: int) -> Bools:
-    """For each message: does it hold a clear Notify of this type?"""
-    return having(wire.notify_type == kind, wire.messages.notify_first, wire.messages.notify_count)
-
-
-def having(hits: Bools, first: NDArray[Any], count: NDArray[Any]) -> Bools:
-    """Which messages have at least one hit among their ``count`` elements from ``first`` on."""
-    before = np.concatenate([[0], np.cumsum(hits)])
-    found: Bools = before[first + count] > before[first]
-    return found

@@ -7,17 +7,14 @@ padding. A fragment of IKE is an IP packet of its own: IP header (20, IPv6 40), 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 from analyzer.ike.registry import name, numbers
 from analyzer.relate.exchange import Attempt, Exchange, Role
 from analyzer.relate.message import Message
+from analyzer.relate.mtu.clue import Clue
 from analyzer.relate.suite import COMMON, SK_HEADER, SKF_HEADER, Suite
-
-if TYPE_CHECKING:
-    from analyzer.relate.sa import IkeSa
 
 #: IP packet that is assumed where nothing is known: IPv6's least MTU, and strongSwan's own limit (domain.md 3.4).
 USUAL = 1280
@@ -124,36 +121,77 @@ def cut(contents: Sequence[tuple[int, int]], limit: int, suites: Sequence[Suite]
     )
 
 
-def plans_of(sa: IkeSa) -> Iterator[Plan]:
-    """A plan for each large message of an IKE SA: one that went in IP fragments, or is larger than the path MTU."""
-    told = 0
-    for exchange in sa.exchanges:
+@dataclass(frozen=True, slots=True)
+class LargeMessage:
+    """A message that went in IP fragments, or is larger than the path MTU, and which exchange it is of."""
+
+    exchange: Exchange
+    attempt: Attempt
+    sender: Role
+
+
+@dataclass(frozen=True, slots=True)
+class PacketSize:
+    """IP packet size to plan for, bytes; where it comes from, as a clause; does it hold for the whole path?"""
+
+    size: int
+    source: str
+    is_path: bool
+
+
+def large_messages(exchanges: Iterable[Exchange], mtu: Mapping[Role, int | None]) -> Iterator[LargeMessage]:
+    """The messages for which a plan is worth making.
+
+    Parameters
+    ----------
+    exchanges : iterable of Exchange
+        Of one IKE SA.
+    mtu : mapping of Role to int or None
+        Upper bound of the path MTU by sender, bytes.
+    """
+    for exchange in exchanges:
         for attempt in (exchange.request, exchange.response):
-            if attempt is None or told == _MOST_PLANS or not _is_large(sa, attempt):
+            if attempt is None or attempt.messages[0].over_tcp:
                 continue
-            plan = _plan(sa, exchange, attempt)
-            if plan is not None:
-                told += 1
-                yield plan
+            sender: Role = "initiator" if attempt.messages[0].is_initiator else "responder"
+            upper = mtu[sender]
+            if attempt.is_ip_fragmented or (upper is not None and attempt.largest_ip_packet > upper):
+                yield LargeMessage(exchange, attempt, sender)
 
 
-def _sender(attempt: Attempt) -> Role:
-    return "initiator" if attempt.messages[0].is_initiator else "responder"
+def plans(
+    large: Iterable[LargeMessage],
+    suite: Suite | None,
+    sizes: Mapping[Role, PacketSize],
+    receivers: Mapping[Role, str],
+) -> Iterator[Plan]:
+    """A plan for each large message of an IKE SA, the first ones.
+
+    Parameters
+    ----------
+    large : iterable of LargeMessage
+        Of one IKE SA.
+    suite : Suite or None
+        What it agreed on, where the trace shows it.
+    sizes : mapping of Role to PacketSize
+        What to plan for, by sender.
+    receivers : mapping of Role to str
+        The likeliest product of the receiver, by sender; empty when nothing hints at one.
+    """
+    told = 0
+    for message in large:
+        if told == _MOST_PLANS:
+            return
+        plan = _plan(message, suite, sizes[message.sender], receivers[message.sender])
+        if plan is not None:
+            told += 1
+            yield plan
 
 
-def _is_large(sa: IkeSa, attempt: Attempt) -> bool:
-    if attempt.messages[0].over_tcp:
-        return False
-    upper = sa.path_mtu[_sender(attempt)].upper
-    return attempt.is_ip_fragmented or (upper is not None and attempt.largest_ip_packet > upper)
-
-
-def _plan(sa: IkeSa, exchange: Exchange, attempt: Attempt) -> Plan | None:
-    first = attempt.messages[0]
-    sender = _sender(attempt)
-    mtu, source, is_path = _mtu(sa, sender)
-    safe = mtu if is_path else min(mtu, USUAL)
-    agreed = sa.suite
+def _plan(message: LargeMessage, agreed: Suite | None, packet: PacketSize, receiver: str) -> Plan | None:
+    exchange, attempt = message.exchange, message.attempt
+    first, mtu = attempt.messages[0], packet.size
+    safe = mtu if packet.is_path else min(mtu, USUAL)
     suites = (agreed,) if agreed is not None else COMMON
     found, at_safe, most_content = None, None, 0
     if exchange.exchange not in _NEVER_SPLIT:
@@ -163,15 +201,15 @@ def _plan(sa: IkeSa, exchange: Exchange, attempt: Attempt) -> Plan | None:
         most_content = max(most for _, most in contents)
         front = in_front(first)
         found, at_safe = cut(contents, mtu - front, suites), cut(contents, safe - front, suites)
-    why_not = _why_not(sa, exchange, sender, at_safe, most_content, safe)
+    why_not = _why_not(exchange.exchange, receiver, at_safe, most_content, safe)
     return Plan(
         exchange=exchange.exchange,
         is_response=first.is_response,
         message_id=exchange.message_id,
-        sender=sender,
+        sender=message.sender,
         length=attempt.length,
         mtu=mtu,
-        mtu_source=source,
+        mtu_source=packet.source,
         suite=agreed.name if agreed is not None else "",
         fragments=found.most if found else 0,
         fewest=found.fewest if found else 0,
@@ -197,37 +235,50 @@ def _content(attempt: Attempt, suite: Suite) -> tuple[int, int]:
     return sum(least), sum(most)
 
 
-def _mtu(sa: IkeSa, sender: Role) -> tuple[int, str, bool]:
-    """IP packet size to plan for, where it comes from, and whether it speaks for the whole path."""
-    given = sa.capture.given_mtu
+def packet_size(
+    given: int | None, upper: int | None, first_fragment: int, clues: Iterable[Clue], *, at_sender: bool
+) -> PacketSize:
+    """IP packet size to plan for in one direction.
+
+    Parameters
+    ----------
+    given : int or None
+        The path MTU as the user knows it, bytes.
+    upper : int or None
+        Upper bound of the path MTU that the trace shows.
+    first_fragment : int
+        Longest first IP fragment of the sender; 0 where none was seen.
+    clues : iterable of Clue
+        All that the trace tells about the MTU in this direction.
+    at_sender : bool
+        The capture was taken at the sender.
+    """
     if given is not None:
-        return given, "the path MTU as given", True
-    upper = sa.path_mtu[sender].upper
-    link = sa.first_fragment[sender]
-    if upper is not None and (not link or upper < link):
+        return PacketSize(given, "the path MTU as given", is_path=True)
+    if upper is not None and (not first_fragment or upper < first_fragment):
         # What is known to pass is safe; the upper end of a bracket may be too large.
-        of_path = [c for c in sa.mtu_clues[sender] if c.about == "path" and not c.is_weak]
+        of_path = [c for c in clues if c.about == "path" and not c.is_weak]
         passes = max((c.lower for c in of_path if c.lower), default=0)
         if 0 < passes < upper:
-            return passes, "the largest that this trace shows to pass", True
-        return upper, "what this trace tells of the path MTU", True
-    if link:
+            return PacketSize(passes, "the largest that this trace shows to pass", is_path=True)
+        return PacketSize(upper, "what this trace tells of the path MTU", is_path=True)
+    if first_fragment:
         # Away from the sender a router may have cut them anew (domain.md 5.3).
-        return link, "the sender's own link" if sa.side == sender else "as its IP fragments are here", False
-    return USUAL, "assumed, as the trace does not show the MTU", False
+        source = "the sender's own link" if at_sender else "as its IP fragments are here"
+        return PacketSize(first_fragment, source, is_path=False)
+    return PacketSize(USUAL, "assumed, as the trace does not show the MTU", is_path=False)
 
 
-def _why_not(sa: IkeSa, exchange: Exchange, sender: Role, found: Cut | None, content: int, size: int) -> str:
-    if exchange.exchange in _NEVER_SPLIT:
-        return f"{name('exchange', exchange.exchange)} has no encrypted payload, and only those can be split by IKE"
+def _why_not(exchange: int, receiver: str, found: Cut | None, content: int, size: int) -> str:
+    if exchange in _NEVER_SPLIT:
+        return f"{name('exchange', exchange)} has no encrypted payload, and only those can be split by IKE"
     if found is None:
         return f"IP packets of {size:,} bytes leave no room for a fragment"
-    receiver = sa.product_guess("responder" if sender == "initiator" else "initiator")[:1]
     if found.most > _NOBODY:
         return f"it would take {found.most} fragments, more than many receivers hold"
-    if found.most > _LIBRESWAN and receiver == ("libreswan",):
+    if found.most > _LIBRESWAN and receiver == "libreswan":
         return f"it would take {found.most} fragments, and the receiver looks like Libreswan, which holds {_LIBRESWAN}"
-    if content > _MAX_PACKET and receiver == ("strongswan",):
+    if content > _MAX_PACKET and receiver == "strongswan":
         return (
             f"the receiver looks like strongSwan, which holds messages of up to {_MAX_PACKET:,} bytes {_UNLESS_RAISED}"
         )

@@ -15,7 +15,8 @@ from analyzer.ike.registry import name
 from analyzer.printable import encodable
 from analyzer.relate.build import KEPT
 from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.facts import Bounds, CaptureFacts
+from analyzer.relate.facts import CaptureFacts
+from analyzer.relate.mtu.path_mtu import Bounds
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.what_if import plan_text
 from analyzer.report.timestamp import iso

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from analyzer.relate import nat
 from analyzer.relate.exchange import Role
-from analyzer.relate.facts import Bounds
+from analyzer.relate.mtu.path_mtu import Bounds
 from analyzer.relate.peers import Guess, product_text
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.what_if import Plan, plan_text

@@ -49,7 +49,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             yield from _of_exchange(sa, exchange)
     if sa.orphans:
         yield from _only_ends(sa)
-    if sa.flows and sa.capture.surroundings.sweeps:
+    if sa.flows and sa.capture.ping_sweeps:
         yield from _large_esp(sa)
 
 

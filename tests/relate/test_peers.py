@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.ike.registry import rows
-from analyzer.relate.peers import _NAMES, STRENGTHS, peer_text
+from analyzer.relate.peers import _NAMES, STRENGTHS, looks_like
 from analyzer.relate.sa import IkeSa
 from analyzer.remedies import products
 from tests.relate.seen import DETECTION, GOES_ON, only_sa
@@ -40,13 +40,13 @@ class TestVendorIds:
 
     def test_no_windows_build_is_named(self) -> None:
         """Version 9 stands for six releases (domain.md section 7)."""
-        text = peer_text(only_sa(request(f"N({DETECTION})", WINDOWS)), "initiator")
+        text = looks_like(only_sa(request(f"N({DETECTION})", WINDOWS)).peers["initiator"])
         assert text.startswith("looks like a Windows client (vendor ID MS NT5 ISAKMPOAKLEY version 9 and 3 more, order")
         assert "10" not in text and "Server" not in text
 
     def test_a_fortigate_tells_its_release(self) -> None:
         """Twelve bytes of MD5("FORTIGATE"), then release and build (domain.md section 7)."""
-        text = peer_text(only_sa(request("V(0x8299031757a36082c6a621de00040187)")), "initiator")
+        text = looks_like(only_sa(request("V(0x8299031757a36082c6a621de00040187)")).peers["initiator"])
         assert text == "looks like a FortiGate (vendor ID FORTIGATE release 4, build 391)"
 
     @pytest.mark.parametrize(
@@ -165,7 +165,7 @@ class TestOrder:
         """strongSwan sends Cisco's vendor ID where it is told to (cisco_flexvpn)."""
         sa = only_sa(request(f"N({DETECTION} {FRAG} {HASH} {REDIR})", "V(FLEXVPN-SUPPORTED)"))
         assert sa.product_guess("initiator") == ("cisco-ios", "strongswan")
-        assert ", or strongSwan or a product built on it (order of payloads" in peer_text(sa, "initiator")
+        assert ", or strongSwan or a product built on it (order of payloads" in looks_like(sa.peers["initiator"])
 
 
 class TestSizeAndSchedule:
@@ -224,7 +224,9 @@ class TestSizeAndSchedule:
     def test_a_schedule_is_the_weakest_hint(self) -> None:
         sa = self.auth("+4.000 +11.200 +24.160")
         assert [(g.product, g.strength) for g in sa.peers["initiator"]] == [("strongswan", "schedule")]
-        assert "sent again after 4.0, 7.2, 13.0 s, within 0.00 s of strongSwan's default" in peer_text(sa, "initiator")
+        assert "sent again after 4.0, 7.2, 13.0 s, within 0.00 s of strongSwan's default" in looks_like(
+            sa.peers["initiator"]
+        )
 
     def test_what_is_only_believed_of_windows_names_nobody(self) -> None:
         assert self.auth("+1.000 +3.000 +7.000").peers["initiator"] == ()
@@ -239,7 +241,7 @@ class TestSizeAndSchedule:
 
 def test_nothing_is_nothing() -> None:
     sa = only_sa(request())
-    assert (sa.peers, peer_text(sa, "initiator")) == ({"initiator": (), "responder": ()}, "")
+    assert (sa.peers, looks_like(sa.peers["initiator"])) == ({"initiator": (), "responder": ()}, "")
 
 
 def test_products_of_the_tables_have_remedies_and_names() -> None:
@@ -270,4 +272,4 @@ def test_any_vendor_id_can_be_asked_about(bodies: list[bytes], kind: str) -> Non
     for role in ("initiator", "responder"):
         strengths = [STRENGTHS.index(guess.strength) for guess in sa.peers[role]]
         assert strengths == sorted(strengths)
-        assert peer_text(sa, role).isprintable()
+        assert looks_like(sa.peers[role]).isprintable()

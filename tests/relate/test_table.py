@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analyzer.ike.registry import numbers
+from analyzer.relate.clear_payloads import having_notify, having_payload
 from analyzer.relate.message import Message
-from analyzer.relate.table import having_notify, having_payload
 from tests.relate.seen import GOES_ON, INIT, capture
 
 STEPS = (

@@ -6,16 +6,13 @@ when it was answered, an answer when the next request followed, and any packet p
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
 from analyzer.packets.tables import MISSING
-from analyzer.relate.exchange import Attempt, Role
+from analyzer.relate.exchange import Attempt, Exchange, Role
 from analyzer.relate.message import Message
 from analyzer.relate.mtu.clue import Clue
-
-if TYPE_CHECKING:
-    from analyzer.relate.sa import IkeSa
+from analyzer.relate.side import Side
 
 #: A larger packet on the sender's side is not yet cut (offload, domain.md 5.7), or a jumbo frame.
 _ETHERNET = 1500
@@ -24,16 +21,21 @@ _ETHERNET = 1500
 _REPEATED = 2
 
 
-def clues(sa: IkeSa, role: Role) -> tuple[Clue, ...]:
+def clues(sent: Sequence[Message], exchanges: Sequence[Exchange], role: Role, side: Side) -> tuple[Clue, ...]:
     """The largest packet of one side that passed, and the smallest with DF that never was answered.
 
     The latter is a weak clue: silence has many reasons.
 
     Parameters
     ----------
-    sa : IkeSa
+    sent : sequence of Message
+        Of one side.
+    exchanges : sequence of Exchange
+        Of both.
     role : Role
-        Whose packets.
+        Whose packets: the side that sent them.
+    side : Side
+        Where the capture was taken.
 
     Returns
     -------
@@ -41,18 +43,21 @@ def clues(sa: IkeSa, role: Role) -> tuple[Clue, ...]:
         At most two.
     """
     found = []
-    passed = max(_passed(sa, role), key=_weight, default=None)
+    passed = max(_passed(sent, exchanges, role, side), key=_weight, default=None)
     if passed is not None:
         size = passed.largest_ip_packet
         how = "" if _unbroken(passed) else " without DF, which a router may have cut,"
-        arrived = "was answered" if sa.side in (role, "unknown", "middle") else "arrived"
+        arrived = "was answered" if side in (role, "unknown", "middle") else "arrived"
         text = f"a packet of {size:,} bytes{how} {arrived} (frame {passed.frame})"
         found.append(Clue("answered", "path", size, None, passed.frames, text, is_weak=not _unbroken(passed)))
     least = _weight(passed)[1] if passed is not None else 0
     silent = [
         (attempt.largest_ip_packet, exchange)
-        for exchange in sa.unanswered
-        if exchange.sender == role and exchange.attempts >= _REPEATED and not exchange.responses
+        for exchange in exchanges
+        if exchange.outcome == "unanswered"
+        and exchange.sender == role
+        and exchange.attempts >= _REPEATED
+        and not exchange.responses
         for attempt in exchange.requests
         if least < attempt.largest_ip_packet <= _ETHERNET and is_unbroken(attempt)
     ]
@@ -63,15 +68,15 @@ def clues(sa: IkeSa, role: Role) -> tuple[Clue, ...]:
     return tuple(found)
 
 
-def _passed(sa: IkeSa, role: Role) -> Iterator[Message]:
+def _passed(sent: Sequence[Message], exchanges: Sequence[Exchange], role: Role, side: Side) -> Iterator[Message]:
     """Whole packets of one side that are known to have reached the other."""
     other: Role = "responder" if role == "initiator" else "initiator"
-    if sa.side == other:
-        yield from (m for m in sa.sent_by(role) if _is_whole(m))
+    if side == other:
+        yield from (m for m in sent if _is_whole(m))
         return
     # Who sends its next request has the answer to the one before (RFC 7296 section 2.3, a window of one).
-    followed = {(e.sender, e.message_id - 1) for e in sa.exchanges}
-    for exchange in sa.exchanges:
+    followed = {(e.sender, e.message_id - 1) for e in exchanges}
+    for exchange in exchanges:
         if exchange.sender == role and exchange.outcome == "answered":
             # Which sending was answered is not known: count the one that asked the least of the path.
             attempt = min(exchange.requests, key=lambda a: a.largest_ip_packet, default=None)

@@ -8,92 +8,100 @@ messages is no clue: Windows limits them to 576 bytes whatever the path is, othe
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
-from analyzer.relate.exchange import Role
-from analyzer.relate.facts import Bounds
+from analyzer.relate.exchange import Exchange, Role
+from analyzer.relate.message import Message
 from analyzer.relate.mtu import answered, echo_sweep, first_fragment, segment_size, too_big
 from analyzer.relate.mtu.clue import Clue
-from analyzer.relate.mtu.too_big import TOO_BIG
+from analyzer.relate.mtu.too_big import TOO_BIG, TooBig
+from analyzer.relate.pings import Sweep
+from analyzer.relate.side import Side
+from analyzer.relate.tcp_handshakes import SegmentSizes
 
-if TYPE_CHECKING:
-    from analyzer.relate.sa import IkeSa
-
-__all__ = ["TOO_BIG", "bounds", "clues", "combined", "contradiction", "measured"]
+__all__ = ["TOO_BIG", "Bounds", "Direction", "bounds", "clues", "combined", "contradiction"]
 
 
-def measured(sa: IkeSa, role: Role) -> tuple[Clue, ...]:
-    """Clues that bound the MTU firmly: IP fragments, ICMP and pings.
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """Bounds of an MTU in bytes, None where unknown, and what they rest on."""
 
-    Parameters
+    lower: int | None = None
+    upper: int | None = None
+    evidence: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Direction:
+    """What is seen of one direction of an IKE SA, from which its path MTU is inferred.
+
+    Attributes
     ----------
-    sa : IkeSa
     role : Role
         The sender: ``initiator`` is the direction from initiator to responder.
-
-    Returns
-    -------
-    tuple of Clue
+    sender, receiver : str
+        Their addresses.
+    sent : sequence of Message
+        What the sender sent.
+    exchanges : sequence of Exchange
+        Of both sides.
+    side : Side
+        Where the capture was taken.
+    too_big : sequence of TooBig
+        What routers said about packets of the sender.
+    sweep : Sweep or None
+        Pings of the sender to the receiver.
+    segments : mapping of str to SegmentSizes
+        What TCP handshakes announce, by the host that began them.
     """
-    sender, receiver = _ends(sa, role)
-    told = sa.too_big[role]
-    is_far = sa.side not in (role, "unknown")
+
+    role: Role
+    sender: str
+    receiver: str
+    sent: Sequence[Message]
+    exchanges: Sequence[Exchange]
+    side: Side
+    too_big: Sequence[TooBig]
+    sweep: Sweep | None
+    segments: Mapping[str, SegmentSizes]
+
+
+def clues(direction: Direction) -> tuple[Clue, ...]:
+    """All clues to the MTU in one direction, the weak ones last."""
+    d = direction
     return (
-        *first_fragment.clues(sa.sent_by(role), told, is_far=is_far),
-        *too_big.clues(told),
-        *echo_sweep.clues(sa.capture.surroundings.sweeps.get((sender, receiver)), receiver),
+        *_measured(d),
+        *answered.clues(d.sent, d.exchanges, d.role, d.side),
+        *segment_size.clues(d.segments, d.sender, d.receiver, at_sender=d.side == d.role),
     )
 
 
-def clues(sa: IkeSa, role: Role) -> tuple[Clue, ...]:
-    """All clues to the MTU in one direction, the weak ones last.
-
-    Parameters
-    ----------
-    sa : IkeSa
-    role : Role
-        The sender.
-
-    Returns
-    -------
-    tuple of Clue
-    """
-    sender, receiver = _ends(sa, role)
-    return (
-        *measured(sa, role),
-        *answered.clues(sa, role),
-        *segment_size.clues(sa.capture.surroundings.segments, sender, receiver, at_sender=sa.side == role),
-    )
-
-
-def bounds(sa: IkeSa, role: Role) -> Bounds:
+def bounds(direction: Direction) -> Bounds:
     """Bounds of the MTU in one direction, and the evidence for them; what contradicts them is part of it.
-
-    Parameters
-    ----------
-    sa : IkeSa
-    role : Role
-        The sender.
 
     Returns
     -------
     Bounds
         In bytes of IP packet, IP header included.
     """
-    firm = measured(sa, role)
+    d = direction
+    firm = _measured(d)
     found = combined(firm)
     if found.upper is None:
         return found
     # What was answered bounds nothing here, but where it contradicts, the reader must know.
-    clash = contradiction((*firm, *answered.clues(sa, role)))
+    clash = contradiction((*firm, *answered.clues(d.sent, d.exchanges, d.role, d.side)))
     return replace(found, evidence=f"{found.evidence}; {clash}") if clash else found
 
 
-def _ends(sa: IkeSa, role: Role) -> tuple[str, str]:
-    ends = (sa.initiator, sa.responder)
-    return ends if role == "initiator" else (ends[1], ends[0])
+def _measured(d: Direction) -> tuple[Clue, ...]:
+    """Clues that bound the MTU firmly: IP fragments, ICMP and pings."""
+    return (
+        *first_fragment.clues(d.sent, d.too_big, is_far=d.side not in (d.role, "unknown")),
+        *too_big.clues(d.too_big),
+        *echo_sweep.clues(d.sweep, d.receiver),
+    )
 
 
 def combined(clues: Iterable[Clue]) -> Bounds:

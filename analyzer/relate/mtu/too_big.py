@@ -6,16 +6,13 @@ clear: a sender that goes on as before is a fact to be told, not a fault to be n
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from analyzer.packets.tables import IcmpRow
-from analyzer.relate.exchange import Role
+from analyzer.relate.message import Message
 from analyzer.relate.mtu.clue import Clue
-
-if TYPE_CHECKING:
-    from analyzer.relate.sa import IkeSa
 
 TOO_BIG = ("fragmentation-needed", "packet-too-big")
 
@@ -90,33 +87,38 @@ class TooBig:
         return next((plateau for plateau in PLATEAUS if plateau < self.quoted), None) if self.mtu is None else None
 
 
-def reports(sa: IkeSa, role: Role) -> tuple[TooBig, ...]:
+def reports(
+    icmp: Sequence[IcmpRow], sender: str, sent: Iterable[Message], address_text: Callable[[int], str]
+) -> tuple[TooBig, ...]:
     """What routers said about too large packets of one side, in time; equal reports of one router are one; bounded.
 
     Parameters
     ----------
-    sa : IkeSa
-    role : Role
-        Whose packets were too large.
+    icmp : sequence of IcmpRow
+        ICMP errors about one IKE SA, in the order of capture.
+    sender : str
+        Address of the side whose packets were too large.
+    sent : iterable of Message
+        Of that side.
+    address_text : callable
+        Gives the text of an address number.
 
     Returns
     -------
     tuple of TooBig
     """
-    if not sa.icmp:
-        return ()
-    text = sa.messages[0].address_text
-    address = sa.initiator if role == "initiator" else sa.responder
     alike: dict[tuple[str, int | None, str], list[IcmpRow]] = {}
-    for row in sa.icmp:
+    for row in icmp:
         error = row.error
-        if error.meaning in TOO_BIG and error.quoted is not None and text(row.quoted_src) == address:
+        if error.meaning in TOO_BIG and error.quoted is not None and address_text(row.quoted_src) == sender:
             mtu = error.mtu if error.mtu is not None and error.mtu >= SMALLEST else None
-            key = text(row.src), mtu, _about(row)
+            key = address_text(row.src), mtu, _about(row)
             if key in alike or len(alike) < _READ:
                 alike.setdefault(key, []).append(row)
-    sent = [(m.time, m.exchange_key, m.largest_ip_packet) for m in sa.sent_by(role)]
-    return tuple(_report(*key, rows, sent) for key, rows in alike.items())
+    if not alike:
+        return ()
+    sizes = [(m.time, m.exchange_key, m.largest_ip_packet) for m in sent]
+    return tuple(_report(*key, rows, sizes) for key, rows in alike.items())
 
 
 def _about(row: IcmpRow) -> str:

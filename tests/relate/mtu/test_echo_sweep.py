@@ -9,7 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from analyzer.packets.tables import EchoRow
-from analyzer.relate.mtu.echo_sweep import Sweep, clues, sweeps
+from analyzer.relate.mtu.echo_sweep import clues
+from analyzer.relate.pings import Sweep, sweeps
 from tests.relate.seen import HOSTS, INIT, capture, only_sa
 
 C, S = "10.0.0.2", "203.0.113.7"
@@ -27,7 +28,7 @@ def pings(*sizes: tuple[int, bool], start: float = 20, df: bool = True) -> str:
 
 
 def sweep(*sizes: tuple[int, bool], until: str = "+600 C:40000 > S:9 UDP\n", **options: Any) -> Sweep:
-    return capture(INIT, pings(*sizes, **options), until).related.capture.surroundings.sweeps[C, S]
+    return capture(INIT, pings(*sizes, **options), until).related.capture.ping_sweeps[C, S]
 
 
 def bracket(sizes: Sweep) -> tuple[int | None, int | None]:
@@ -54,7 +55,7 @@ def test_a_smaller_size_that_was_lost_is_bad_luck():
 
 
 def test_without_df_nothing_is_measured():
-    assert capture(INIT, pings((1400, True), df=False)).related.capture.surroundings.sweeps == {}
+    assert capture(INIT, pings((1400, True), df=False)).related.capture.ping_sweeps == {}
 
 
 def test_what_the_end_of_the_capture_left_open_is_not_lost():
@@ -120,7 +121,7 @@ class TestWhatItSays:
 
     def test_frames_show_it(self):
         sa = only_sa(INIT, pings((1400, True), (1420, False), (1420, False)), self.END)
-        (clue,) = clues(sa.capture.surroundings.sweeps[C, S], S)
+        (clue,) = clues(sa.capture.ping_sweeps[C, S], S)
         assert clue.frames == (3, 4, 5, 6)
 
 
