@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 
 from analyzer.ike.registry import numbers
 from analyzer.relate.build import pair_of
-from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Severity, Verdict
 from analyzer.rules.shared.evidence import init_request_payloads, init_response_payloads
 from analyzer.rules.shared.wording import exchange_name, octets, pieces

@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.comparison.matching import Passage
-from analyzer.relate.exchange import Role
-from analyzer.relate.facts import CaptureFacts
-from analyzer.relate.message import Message
-from analyzer.relate.orphans import Piece
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.capture_facts import CaptureFacts
+from analyzer.relate.seen.exchange import Role
+from analyzer.relate.seen.message import Message
+from analyzer.relate.seen.orphan_fragments import Piece
 
 Fate = Literal["arrived", "in part", "lost", "not covered", "hidden"]
 

@@ -10,6 +10,7 @@ from typing import overload
 
 import numpy as np
 
+from analyzer.cached_property import lazy
 from analyzer.columns import Bools, Ints
 from analyzer.formats.records import Interface, Note
 from analyzer.ike.collect import MAX_OF_SA
@@ -17,22 +18,21 @@ from analyzer.ike.message_columns import FLAG_RESPONSE
 from analyzer.ike.registry import numbers
 from analyzer.packets.sieve import NAT_T_PORT
 from analyzer.packets.tables import MISSING, EspFlow, HandshakeRow, IcmpRow, Messages, Wire
-from analyzer.relate.authentication import Authentication
-from analyzer.relate.duplicates import duplicate_of
-from analyzer.relate.facts import CaptureFacts
-from analyzer.relate.heard import HeardFrom, LastHeard
-from analyzer.relate.lazy import lazy
-from analyzer.relate.message import Message
-from analyzer.relate.neighbours import MANY_ATTEMPTS, Neighbour, Neighbourhood
-from analyzer.relate.partners import partners
-from analyzer.relate.pings import sweeps
-from analyzer.relate.progress import ASKS_AGAIN
+from analyzer.relate.inferred.authentication import Authentication
+from analyzer.relate.inferred.plain_success import settled
+from analyzer.relate.inferred.progress import ASKS_AGAIN
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.settled import settled
-from analyzer.relate.strays import strays
-from analyzer.relate.table import MessageTable
-from analyzer.relate.tcp_handshakes import segment_sizes
-from analyzer.relate.whose import Pair, owned
+from analyzer.relate.seen.attribution import Pair, owned
+from analyzer.relate.seen.capture_facts import CaptureFacts
+from analyzer.relate.seen.duplicates import duplicate_of
+from analyzer.relate.seen.last_heard import HeardFrom, LastHeard
+from analyzer.relate.seen.message import Message
+from analyzer.relate.seen.message_table import MessageTable
+from analyzer.relate.seen.misdelivered_answers import strays
+from analyzer.relate.seen.neighbours import MANY_ATTEMPTS, Neighbour, Neighbourhood
+from analyzer.relate.seen.partners import partners
+from analyzer.relate.seen.pings import sweeps
+from analyzer.relate.seen.tcp_handshakes import segment_sizes
 
 #: Exchanges with message ID 0 by which only an IKE SA begins that a rekeying made (RFC 7296 section 2.18).
 _AFTER_REKEY = (numbers.CREATE_CHILD_SA, numbers.INFORMATIONAL)
@@ -114,7 +114,7 @@ class IkeSas(Sequence[IkeSa]):
         return self._neighbourhood.siblings_of(number)
 
     def plain_successes(self) -> Iterator[tuple[int, Pair, int]]:
-        """Number, addresses and start of each SA that plainly succeeded (see :mod:`analyzer.relate.settled`)."""
+        """Number, addresses and start of each plain success (see :mod:`analyzer.relate.inferred.plain_success`)."""
         firsts = self._rows[self._begins[:-1]]
         good, short = settled(self._table.wire, self._rows, self._begins)
         m = self._table.wire.messages

@@ -5,26 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from analyzer.cached_property import lazy
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import EspFlow, IcmpRow
-from analyzer.relate import fragmentation, nat, one_way, orphans, progress, side, signs
-from analyzer.relate.authentication import Authentication
-from analyzer.relate.exchange import OTHER, ROLES, Exchange, Role
-from analyzer.relate.facts import CaptureFacts
-from analyzer.relate.lazy import lazy
-from analyzer.relate.message import Message
-from analyzer.relate.mtu import path_mtu
-from analyzer.relate.mtu.clue import Clue
-from analyzer.relate.mtu.path_mtu import Bounds, Direction
-from analyzer.relate.mtu.too_big import TooBig, reports
-from analyzer.relate.nat import Hashes, NatView
-from analyzer.relate.neighbours import Neighbour
-from analyzer.relate.pairing import pair
-from analyzer.relate.peers import Guess, guesses
-from analyzer.relate.side import Side
-from analyzer.relate.suite import Suite, agreed
-from analyzer.relate.what_if import PacketSize, Plan, large_messages, packet_size, plans
-from analyzer.relate.yes_no_unknown import YesNoUnknown
+from analyzer.relate.inferred import nat, one_way, progress, side
+from analyzer.relate.inferred.authentication import Authentication
+from analyzer.relate.inferred.cipher_suite import Suite, agreed
+from analyzer.relate.inferred.fragment_plan import PacketSize, Plan, large_messages, packet_size, plans
+from analyzer.relate.inferred.mtu import path_mtu
+from analyzer.relate.inferred.mtu.clue import Clue
+from analyzer.relate.inferred.mtu.path_mtu import Bounds, Direction
+from analyzer.relate.inferred.mtu.too_big import TooBig, reports
+from analyzer.relate.inferred.nat import Hashes, NatView
+from analyzer.relate.inferred.products import Guess, guesses
+from analyzer.relate.inferred.side import Side
+from analyzer.relate.seen import features, fragmentation_support, orphan_fragments
+from analyzer.relate.seen.capture_facts import CaptureFacts
+from analyzer.relate.seen.exchange import OTHER, ROLES, Exchange, Role
+from analyzer.relate.seen.message import Message
+from analyzer.relate.seen.neighbours import Neighbour
+from analyzer.relate.seen.pairing import pair
+from analyzer.relate.seen.yes_no_unknown import YesNoUnknown
 
 
 class IkeSa:
@@ -95,9 +96,9 @@ class IkeSa:
         return next((m.spi_r for m in reversed(self.messages) if m.spi_r), None)
 
     @lazy
-    def pieces(self) -> tuple[orphans.Piece, ...]:
+    def pieces(self) -> tuple[orphan_fragments.Piece, ...]:
         """The :attr:`orphans` with their places in their datagrams, in the order of capture; bounded."""
-        return orphans.pieces(self.orphans, self.messages[0].packet_table) if self.orphans else ()
+        return orphan_fragments.pieces(self.orphans, self.messages[0].packet_table) if self.orphans else ()
 
     @lazy
     def _first_by_initiator(self) -> tuple[str, str]:
@@ -171,12 +172,12 @@ class IkeSa:
     @lazy
     def fragmentation_i(self) -> YesNoUnknown:
         """Did the initiator announce IKEV2_FRAGMENTATION_SUPPORTED?"""
-        return fragmentation.announced(self.messages, by_initiator=True)
+        return fragmentation_support.announced(self.messages, by_initiator=True)
 
     @lazy
     def fragmentation_r(self) -> YesNoUnknown:
         """Did the responder announce it? It does only when the initiator did (RFC 7383 section 2.3)."""
-        return fragmentation.announced(self.messages, by_initiator=False)
+        return fragmentation_support.announced(self.messages, by_initiator=False)
 
     @lazy
     def proposals(self) -> tuple[str, ...]:
@@ -217,7 +218,7 @@ class IkeSa:
 
     @lazy
     def authentication(self) -> Authentication:
-        """IKE_AUTH as it looks from outside the encryption (see :mod:`analyzer.relate.authentication`)."""
+        """IKE_AUTH as it looks from outside the encryption (see :mod:`analyzer.relate.inferred.authentication`)."""
         return Authentication(self.exchanges, self.messages)
 
     def _esp(self, sender: Role) -> int:
@@ -305,12 +306,12 @@ class IkeSa:
 
     @lazy
     def mtu_clues(self) -> dict[Role, tuple[Clue, ...]]:
-        """All that the trace tells about the MTU, by sender, weak hints included (:mod:`analyzer.relate.mtu.clue`)."""
+        """All that the trace tells about the MTU, by sender, weak hints included."""
         return {role: path_mtu.clues(self._direction(role)) for role in ROLES}
 
     @lazy
     def too_big(self) -> dict[Role, tuple[TooBig, ...]]:
-        """ICMP that says that packets of one side were too large, by that side (:mod:`analyzer.relate.mtu.too_big`)."""
+        """ICMP that says that packets of one side were too large, by that side."""
         text = self.messages[0].address_text
         return {role: reports(self.icmp, self.addresses[role], self.sent_by(role), text) for role in ROLES}
 
@@ -334,7 +335,7 @@ class IkeSa:
 
     @lazy
     def peers(self) -> dict[Role, tuple[Guess, ...]]:
-        """Which product each side may be, the best founded guess first (see :mod:`analyzer.relate.peers`)."""
+        """Which product each side may be, the best founded guess first."""
         return {role: guesses(self._sent_by_either[role], self.exchanges, role) for role in ROLES}
 
     def product_guess(self, role: Role) -> tuple[str, ...]:
@@ -343,7 +344,7 @@ class IkeSa:
 
     @lazy
     def plans(self) -> tuple[Plan, ...]:
-        """What RFC 7383 would have done to each large message (see :mod:`analyzer.relate.what_if`)."""
+        """What RFC 7383 would have done to each large message (see :mod:`analyzer.relate.inferred.fragment_plan`)."""
         large = tuple(large_messages(self.exchanges, {role: self.path_mtu[role].upper for role in ROLES}))
         if not large:
             return ()
@@ -357,8 +358,8 @@ class IkeSa:
 
     @lazy
     def signs(self) -> int:
-        """What is in it at all (:class:`analyzer.relate.signs.Sign`), as a number."""
-        return signs.of_sa(
+        """What is in it at all (:class:`analyzer.relate.seen.features.Sign`), as a number."""
+        return features.of_sa(
             [message.signs for message in self.messages],
             orphans=bool(self.orphans),
             icmp=bool(self.icmp),
@@ -388,7 +389,7 @@ class IkeSa:
 
     @property
     def side(self) -> Side:
-        """Where the capture was taken, as far as all clues agree (see :mod:`analyzer.relate.side`)."""
+        """Where the capture was taken, as far as all clues agree (see :mod:`analyzer.relate.inferred.side`)."""
         return self._side[0]
 
     @property

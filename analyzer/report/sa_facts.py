@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate import nat
-from analyzer.relate.exchange import Role
-from analyzer.relate.mtu.path_mtu import Bounds
-from analyzer.relate.peers import Guess, product_text
+from analyzer.relate.inferred import nat
+from analyzer.relate.inferred.fragment_plan import Plan, plan_text
+from analyzer.relate.inferred.mtu.path_mtu import Bounds
+from analyzer.relate.inferred.products import Guess, product_text
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.what_if import Plan, plan_text
+from analyzer.relate.seen.exchange import Role
 from analyzer.remedies.limits import limit_text
 
 _SIDES = {"initiator": "at the client", "responder": "at the server", "middle": "between the two"}

@@ -22,9 +22,9 @@ from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
 from analyzer.packets.sieve import NAT_T_PORT
-from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames, times
 

@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.build import Related
-from analyzer.relate.duplicates import copies
+from analyzer.relate.seen.duplicates import copies
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames
 

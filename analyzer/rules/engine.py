@@ -14,7 +14,7 @@ from typing import overload
 import analyzer.rules
 from analyzer.relate.build import KEPT, Related, pair_of
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.whose import Pair
+from analyzer.relate.seen.attribution import Pair
 from analyzer.remedies import remedy
 from analyzer.rules.model import Confidence, Finding, NotAssessed, Observation, Rule, Severity, Verdict
 from analyzer.rules.shared.evidence import EVIDENCE
@@ -33,7 +33,7 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(sorted(found, key=lambda r: (r.order, r.code)))
 
 
-#: The verdict of every IKE SA that plainly succeeded (:mod:`analyzer.relate.settled`; a property test holds that).
+#: The verdict of every plain success (:mod:`analyzer.relate.inferred.plain_success`; a property test holds that).
 PLAIN_SUCCESS = "connected-ok"
 
 #: Severity, confidence and place in the catalogue: the smallest is the gravest.

@@ -21,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from analyzer.relate.exchange import Attempt, Exchange, Role
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Attempt, Exchange, Role
+from analyzer.relate.seen.features import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.advice import Hand, advise
 from analyzer.rules.shared.ip_fragments_lost import LARGE, Loss, is_split, lost_requests, lost_responses

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.cipher_suite import COMMON, SKF_HEADER
+from analyzer.relate.inferred.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
-from analyzer.relate.skf import skf_sets
-from analyzer.relate.suite import COMMON, SKF_HEADER
+from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.relate.seen.features import Sign
+from analyzer.relate.seen.skf_sets import skf_sets
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import silence
 from analyzer.rules.shared.advice import advise

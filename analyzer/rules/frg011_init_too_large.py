@@ -22,10 +22,10 @@ from bisect import bisect
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.relate.seen.features import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
 from analyzer.rules.shared.ip_fragments_lost import of_part, repeats_after_answer

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Literal
 
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.features import Sign
 
 
 class Severity(Enum):

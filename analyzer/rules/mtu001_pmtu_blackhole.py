@@ -23,13 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.exchange import ROLES, Attempt, Exchange, Role
-from analyzer.relate.mtu.answered import is_unbroken
-from analyzer.relate.mtu.clue import Clue
-from analyzer.relate.orphans import only_short_ends
+from analyzer.relate.inferred.mtu.answered import is_unbroken
+from analyzer.relate.inferred.mtu.clue import Clue
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
-from analyzer.relate.skf import skf_sets
+from analyzer.relate.seen.exchange import ROLES, Attempt, Exchange, Role
+from analyzer.relate.seen.features import Sign
+from analyzer.relate.seen.orphan_fragments import only_short_ends
+from analyzer.relate.seen.skf_sets import skf_sets
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import silence
 from analyzer.rules.shared.advice import advise

@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.exchange import ROLES, Attempt, Exchange, Role
-from analyzer.relate.mtu.too_big import TooBig
+from analyzer.relate.inferred.mtu.too_big import TooBig
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import ROLES, Attempt, Exchange, Role
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.advice import advise
 from analyzer.rules.shared.ip_fragments_lost import is_answered_in_vain

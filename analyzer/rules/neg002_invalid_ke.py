@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analyzer.ike.registry import name, numbers
-from analyzer.relate.exchange import Exchange
-from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Exchange
+from analyzer.relate.seen.features import Sign
+from analyzer.relate.seen.message import Message
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.rounds import LOOP, Round, demanding, is_settled, silence_after_demand
 from analyzer.rules.shared.wording import frames, init_frames, times

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from analyzer.ike.registry import numbers
 from analyzer.printable import printable
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.features import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.rounds import is_settled
 from analyzer.rules.shared.wording import frames, init_frames

@@ -22,10 +22,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.authentication import SHORT_ANSWER
-from analyzer.relate.exchange import Attempt, Exchange
+from analyzer.relate.inferred.authentication import SHORT_ANSWER
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.relate.seen.features import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
 from analyzer.rules.shared.wording import frames, init_frames, octets, offsets, pieces, silence_after, times

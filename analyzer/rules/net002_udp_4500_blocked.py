@@ -24,10 +24,10 @@ from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
 from analyzer.packets.sieve import NAT_T_PORT
-from analyzer.relate.exchange import Exchange
-from analyzer.relate.orphans import only_short_ends
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
+from analyzer.relate.seen.orphan_fragments import only_short_ends
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
 from analyzer.rules.shared.wording import exchange_name, frames, init_frames, octets, pieces, silence_after, times

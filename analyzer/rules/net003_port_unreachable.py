@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.features import Sign
 from analyzer.rules.model import Observation, Rule, Severity
 from analyzer.rules.shared import refusal
 from analyzer.rules.shared.silence import PORT_UNREACHABLE

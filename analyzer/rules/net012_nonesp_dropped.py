@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Exchange
-from analyzer.relate.mtu.path_mtu import TOO_BIG
+from analyzer.relate.inferred.mtu.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty
 from analyzer.rules.shared.wording import exchange_name, frames, octets, pieces, times

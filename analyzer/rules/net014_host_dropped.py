@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.relate.seen.features import Sign
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.silence import dropped_frames, lasts
 from analyzer.rules.shared.wording import exchange_name, frames

@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Attempt
-from analyzer.relate.neighbours import MANY_ATTEMPTS
-from analyzer.relate.progress import ASKS_AGAIN
+from analyzer.relate.inferred.progress import ASKS_AGAIN
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt
+from analyzer.relate.seen.neighbours import MANY_ATTEMPTS
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import announcements, frames
 

@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import name, numbers
-from analyzer.relate.message import Message
-from analyzer.relate.peers import looks_like
+from analyzer.relate.inferred.products import looks_like
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.message import Message
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames, times
 

@@ -6,7 +6,7 @@ import io
 
 import analyzer
 from sample_pcaps.lab import pcapng_writer
-from tests.relate.seen import LINK_RAW, capture, of_packets, raw_packets
+from tests.relate.captures import LINK_RAW, capture, of_packets, raw_packets
 
 SECOND = 10**9
 HOSTS = "C = 10.0.0.2  S = 203.0.113.7\n"

@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 import analyzer
-from analyzer.relate.peers import Guess
+from analyzer.relate.inferred.products import Guess
 from analyzer.relate.sa import IkeSa
 from analyzer.report.sa_facts import _peers, facts
-from tests.relate.seen import GOES_ON, only_sa
+from tests.relate.captures import GOES_ON, only_sa
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_pcaps"
 

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from analyzer.relate.exchange import Role
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Role
 from analyzer.remedies import catalogue, for_topic
 
 Hand = Literal["client", "server"]

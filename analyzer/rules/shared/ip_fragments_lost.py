@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import IcmpRow
-from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.mtu.path_mtu import TOO_BIG
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.mtu.path_mtu import TOO_BIG
+from analyzer.relate.inferred.progress import is_in_vain
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Confidence
 from analyzer.rules.shared import certainty, silence
 

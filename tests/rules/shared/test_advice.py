@@ -6,8 +6,8 @@ from typing import cast
 
 import pytest
 
-from analyzer.relate.exchange import Role
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Role
 from analyzer.remedies import catalogue, topics
 from analyzer.rules.shared.advice import advise, against_ip_fragments, enable_on_client, enable_on_server
 

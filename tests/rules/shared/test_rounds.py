@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from analyzer.ike.registry import numbers
 from analyzer.rules.shared.rounds import demanding, is_settled, silence_after_demand
-from tests.relate.seen import GOES_ON, only_sa
+from tests.relate.captures import GOES_ON, only_sa
 
 FIRST = """
 +0.000 C:500 > S:500 IKE_SA_INIT request
