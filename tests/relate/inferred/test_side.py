@@ -69,7 +69,7 @@ class TestTtl:
         assert "have passed no router" in sa.side_evidence
 
 
-LAB = Path(__file__).resolve().parents[2] / "sample_pcaps/lab/captures"
+LAB = Path(__file__).resolve().parents[3] / "sample_pcaps/lab/captures"
 ENDS = {"client": "initiator", "server": "responder"}
 
 
