@@ -14,7 +14,7 @@ from typing import overload
 import analyzer.rules
 from analyzer.relate.build import KEPT, Related, pair_of
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.seen.attribution import Pair
+from analyzer.relate.seen.host_pair import HostPair
 from analyzer.remedies import remedy
 from analyzer.rules.model import Confidence, Finding, NotAssessed, Observation, Rule, Severity, Verdict
 from analyzer.rules.shared.evidence import EVIDENCE
@@ -277,7 +277,7 @@ def _undecided(sa: IkeSa) -> Verdict:
 def _verdict_of_capture(related: Related, verdicts: Verdicts, findings: Iterable[Finding]) -> Verdict:
     """That of the worst IKE SA which no later success between the same two addresses makes past."""
     plain = related.plain_successes
-    succeeded: dict[Pair, int] = {}
+    succeeded: dict[HostPair, int] = {}
     for pair, start in plain.values():
         succeeded[pair] = max(succeeded.get(pair, start), start)
     # A flood makes hundreds of thousands of IKE SAs: five numbers are kept of each, the kind of its verdict by number.

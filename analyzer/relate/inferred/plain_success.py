@@ -3,13 +3,14 @@
 A gateway's trace holds tens of thousands of healthy IKE SAs. Those whose every request was sent once, seen whole and
 answered whole (COOKIE and INVALID_KE_PAYLOAD rounds included), and whose last IKE_AUTH answer has the shape of success,
 need no look at each: every rule that could make another verdict of them rests on something that is absent here.
-Whatever is odd in the least is left to the rules. What this cannot see is looked at by :mod:`analyzer.relate.build`:
-short answers under their cipher suite, and what lies outside of an IKE SA's own messages (its ESP, ICMP).
-A property test holds this equal to what the rules say.
+Whatever is odd in the least is left to the rules: short answers under their cipher suite are looked at one by one, and
+what lies outside of an IKE SA's own messages (its ESP, ICMP, repeats) speaks as well. A property test holds this equal
+to what the rules say.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
 import numpy as np
@@ -17,12 +18,98 @@ import numpy as np
 from analyzer.columns import Bools, Ints
 from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE, WHOLE
 from analyzer.ike.registry import numbers
-from analyzer.packets.tables import Short, Wire
-from analyzer.relate.inferred.authentication import GRANTING, LONG_ANSWER, SHORT_ANSWER
+from analyzer.packets.tables import EspFlow, Messages, Short, Wire
+from analyzer.relate.inferred.authentication import GRANTING, LONG_ANSWER, SHORT_ANSWER, Authentication
+from analyzer.relate.inferred.progress import ASKS_AGAIN
 from analyzer.relate.seen.clear_payloads import having_notify, having_payload
+from analyzer.relate.seen.host_pair import HostPair
+from analyzer.relate.seen.message import Message
+from analyzer.relate.seen.message_table import MessageTable
+from analyzer.relate.seen.neighbours import MANY_ATTEMPTS
+
+#: IKE lengths up to this go in one IP packet of less than 1,280 bytes, whatever the headers are.
+_SURELY_SMALL = 1200
 
 
-def settled(wire: Wire, rows: Ints, begins: Ints) -> tuple[Bools, Bools]:
+def plain_successes(
+    table: MessageTable,
+    rows: Ints,
+    begins: Ints,
+    *,
+    flows: Mapping[int, Sequence[EspFlow]],
+    dropped: Iterable[int],
+    disturbed: Set[HostPair],
+    end: int,
+) -> Iterator[tuple[int, HostPair, int]]:
+    """Number, hosts and start (ns) of each IKE SA that succeeded beyond question.
+
+    Parameters
+    ----------
+    table : MessageTable
+        Messages of the capture.
+    rows, begins : int64 arrays
+        Rows of the messages SA by SA, and where each SA begins among them.
+    flows : mapping of int to sequence of EspFlow
+        ESP of each SA, by its number.
+    dropped : iterable of int
+        Rows of messages that the capturing host dropped.
+    disturbed : set of HostPair
+        Hosts between which there are ICMP errors, or fragments without their first one.
+    end : int
+        Time of the capture's last packet, ns.
+    """
+    firsts = rows[begins[:-1]]
+    good, short = _in_good_order(table.wire, rows, begins)
+    m = table.wire.messages
+    lost = list(dropped)
+    if lost:
+        good &= ~np.logical_or.reduceat(np.isin(rows, lost), begins[:-1])
+    good[_with_esp_one_way(flows)] = False
+    # An attempt that its client repeats may have been left without a word; its own ESP tells that it was not.
+    repeated = _has_company(m, firsts)
+    # The trace may end before a client that lacks a large answer would ask again; likewise.
+    of_rows = (m.time[rows] > end - ASKS_AGAIN * 1e9) & ((m.length[rows] > _SURELY_SMALL) | (m.skf_total[rows] > 0))
+    repeated |= np.logical_or.reduceat(of_rows, begins[:-1])
+    repeated[list(flows)] = False
+    good &= ~repeated
+    chosen = np.flatnonzero(good)
+    src, dst = m.src[firsts[chosen]], m.dst[firsts[chosen]]
+    pairs = zip(np.minimum(src, dst).tolist(), np.maximum(src, dst).tolist(), strict=True)
+    columns = chosen.tolist(), pairs, m.time[firsts[chosen]].tolist(), short[chosen].tolist()
+    least_grants: dict[tuple[bytes, int | None], int] = {}
+    for number, pair, start, may_be_short in zip(*columns, strict=True):
+        of_sa = rows[begins[number] : begins[number + 1]].tolist()
+        if pair not in disturbed and not (may_be_short and not _has_room(table, of_sa, least_grants)):
+            yield number, pair, start
+
+
+def _has_room(table: MessageTable, rows: Iterable[int], least_grants: dict[tuple[bytes, int | None], int]) -> bool:
+    """The last IKE_AUTH answer of an SA has room for a Child SA under its cipher suite; what is worked out is kept."""
+    answers = {table.exchange[row]: row for row in rows if table.is_response[row]}  # the last of each exchange type
+    init = [Message(table, answers[kind]) for kind in (numbers.IKE_SA_INIT,) if kind in answers]
+    last = Message(table, answers[numbers.IKE_AUTH])
+    chosen = b"".join(body for m in init for body in m.payload_bodies(numbers.SA))
+    key = chosen, last.inner_payload
+    if key not in least_grants:
+        least_grants[key] = Authentication((), init).least_grant(last.inner_payload)
+    return not last.skf_total and last.length >= least_grants[key]
+
+
+def _has_company(messages: Messages, firsts: Ints) -> Bools:
+    """For each IKE SA that its initiator began: is there another between the same hosts, and few at its responder?"""
+    near, far = np.sort(np.stack((messages.src[firsts], messages.dst[firsts])), axis=0)
+    _, pair, pairs = np.unique(near.astype(np.int64) << 32 | far, return_inverse=True, return_counts=True)
+    responder = messages.dst[firsts]
+    company: Bools = (pairs[pair] > 1) & (np.bincount(responder)[responder] <= MANY_ATTEMPTS + 1)
+    return company
+
+
+def _with_esp_one_way(flows: Mapping[int, Sequence[EspFlow]]) -> list[int]:
+    """Numbers of the IKE SAs whose ESP comes from one address only."""
+    return [number for number, found in flows.items() if len({flow.src for flow in found if flow.spi}) == 1]
+
+
+def _in_good_order(wire: Wire, rows: Ints, begins: Ints) -> tuple[Bools, Bools]:
     """For each IKE SA: did it plainly succeed? And may its last IKE_AUTH answer be too short for a Child SA?
 
     The second is for the caller to look at: it depends on the cipher suite.

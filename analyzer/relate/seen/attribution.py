@@ -17,9 +17,9 @@ import numpy as np
 
 from analyzer.columns import Bools, Ints
 from analyzer.packets.tables import MISSING, IcmpRow, Wire
+from analyzer.relate.seen.host_pair import HostPair, host_pair
 from analyzer.relate.seen.message_table import MessageTable
 
-Pair = tuple[int, int]
 #: Frame, source and destination of an IP fragment whose first fragment was never seen.
 Orphan = tuple[int, str, str]
 
@@ -37,13 +37,13 @@ class Owned:
         quotes another packet of the same hosts, as ESP.
     orphans : dict of int to list of Orphan
         Later fragments of datagrams whose first fragment is not in the capture, in the order of capture; copies once.
-    disturbed : set of pair
+    disturbed : set of HostPair
         Addresses, the smaller number first, between which there is either, whosever it is.
     """
 
     icmp: dict[int, list[tuple[IcmpRow, int]]]
     orphans: dict[int, list[Orphan]]
-    disturbed: frozenset[Pair]
+    disturbed: frozenset[HostPair]
 
 
 def owned(table: MessageTable, rows: Ints, begins: Ints) -> Owned:
@@ -62,7 +62,7 @@ def owned(table: MessageTable, rows: Ints, begins: Ints) -> Owned:
     p = wire.packets
     ends = [(row.quoted_src, row.quoted_dst) for row in errors]
     ends += zip(p.src[lone].tolist(), p.dst[lone].tolist(), strict=True)
-    disturbed = frozenset((min(pair), max(pair)) for pair in ends)
+    disturbed = frozenset(host_pair(*pair) for pair in ends)
     if not disturbed or not len(rows):
         return Owned({}, {}, disturbed)
     number = np.repeat(np.arange(len(begins) - 1), np.diff(begins))
@@ -201,7 +201,7 @@ def _owners_of_fragments(wire: Wire, lone: Ints, messages: _Columns, number: Int
     return dict(told)
 
 
-def _between(pairs: frozenset[Pair], src: Any, dst: Any) -> Bools:
+def _between(pairs: frozenset[HostPair], src: Any, dst: Any) -> Bools:
     """Which messages go between two addresses that are among some pairs."""
     wanted = np.array(sorted(near << 32 | far for near, far in pairs), dtype=np.int64)
     which: Bools = np.isin(np.minimum(src, dst).astype(np.int64) << 32 | np.maximum(src, dst), wanted)

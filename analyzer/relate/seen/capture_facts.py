@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Set
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 
-from analyzer.packets.tables import EchoRow, HandshakeRow, IcmpRow, NameRow
-from analyzer.relate.seen.misdelivered_answers import Stray
-from analyzer.relate.seen.pings import Sweep
-from analyzer.relate.seen.tcp_handshakes import SegmentSizes
+import numpy as np
+
+from analyzer.formats.records import Interface, Note
+from analyzer.packets.sieve import NAT_T_PORT
+from analyzer.packets.tables import EchoRow, HandshakeRow, IcmpRow, NameRow, Wire
+from analyzer.relate.seen.host_pair import HostPair
+from analyzer.relate.seen.last_heard import HeardFrom, LastHeard
+from analyzer.relate.seen.misdelivered_answers import Stray, strays
+from analyzer.relate.seen.partners import partners
+from analyzer.relate.seen.pings import Sweep, sweeps
+from analyzer.relate.seen.tcp_handshakes import SegmentSizes, segment_sizes
+
+#: Where IKE goes in TCP: its own port, and that of HTTPS, which passes most firewalls (RFC 9329 sections 2, 6).
+TCP_PORTS = frozenset({4500, 443})
+
+#: Remarks on packets that are not here to be read: an absence is then no evidence.
+_AS_GOOD_AS_LOST = ("capture-lost-packets", "wifi-encrypted")
 
 #: A filter that asks for ports, which only the first fragment carries; and one that lets later fragments pass as well.
 _ASKS_FOR_PORTS = re.compile(r"\bport(range)?\b|\budp\s*\[|BPF program")
@@ -122,3 +136,93 @@ class CaptureFacts:
         if self.looks_filtered:
             return "nothing but traffic on the IKE ports is in it"
         return "no IP fragment beyond the first of any flow is in it"
+
+
+def facts_of(
+    wire: Wire, notes: Sequence[Note], interfaces: Sequence[Interface], duplicates: int, mtu: int | None
+) -> CaptureFacts:
+    """What is known of a capture as a whole.
+
+    Parameters
+    ----------
+    wire : Wire
+        Its tables.
+    notes : sequence of Note
+        The reader's remarks: lost packets, cut, damaged.
+    interfaces : sequence of Interface
+        For the capture filter, where the file records one.
+    duplicates : int
+        Messages that the capture holds more than once.
+    mtu : int or None
+        The path MTU as the user knows it, bytes.
+    """
+    census = wire.census
+    heard = LastHeard(wire)
+    ids = {note.id for note in notes}
+    return CaptureFacts(
+        first=census.first_time,
+        last=census.last_time,
+        later_fragments=census.later_fragments,
+        rejected=census.rejected,
+        snapped=census.snapped,
+        lost_packets="; ".join(note.detail.rstrip(".") for note in notes if note.id in _AS_GOOD_AS_LOST),
+        cut="capture-cut" in ids,
+        damaged=any(note.id == "capture-damaged" and note.hides for note in notes),
+        capture_filter=next((i.filter for i in interfaces if i.filter), ""),
+        duplicates=duplicates,
+        packets=census.packets,
+        ike_messages=len(wire.messages.frame),
+        esp=census.esp,
+        keepalives=census.keepalives,
+        unknown_link=census.unknown_link,
+        unreadable_udp=census.unreadable_udp,
+        icmp=tuple(wire.icmp),
+        heard_on_4500=HeardFrom(heard, NAT_T_PORT),
+        last_heard=heard,
+        given_mtu=mtu,
+        echoes=tuple(wire.echoes),
+        handshakes=tuple(wire.handshakes),
+        names=tuple(wire.names),
+        tcp_tries=_tcp_tries(wire),
+        partners=partners(wire),
+        one_way_tcp=census.one_way_tcp,
+        strays=strays(wire),
+        ping_sweeps=sweeps(wire.echoes, census.last_time),
+        segment_sizes=segment_sizes(wire.handshakes),
+        esp_from_4500=_last_esp(wire),
+        ike_from_4500=_last_ike(wire),
+        place=wire.place,
+    )
+
+
+def _tcp_tries(wire: Wire) -> dict[tuple[str, str], tuple[HandshakeRow, ...]]:
+    """TCP handshakes with the ports of IKE over TCP, by client and server, each in time."""
+    found: dict[tuple[str, str], list[HandshakeRow]] = defaultdict(list)
+    for row in wire.handshakes:
+        backward = row.is_answer or row.is_reset
+        client, server, port = (row.dst, row.src, row.sport) if backward else (row.src, row.dst, row.dport)
+        if port in TCP_PORTS:
+            found[client, server].append(row)
+    return {ends: tuple(sorted(rows, key=lambda row: row.time)) for ends, rows in found.items()}
+
+
+def _last_esp(wire: Wire) -> dict[HostPair, int]:
+    """When the last ESP in UDP 4500 came, by source and destination."""
+    found: dict[HostPair, int] = {}
+    for f in wire.flows:
+        if f.spi and NAT_T_PORT in (f.sport, f.dport):
+            found[f.src, f.dst] = max(f.last, found.get((f.src, f.dst), f.last))
+    return found
+
+
+def _last_ike(wire: Wire) -> dict[HostPair, int]:
+    """The same for IKE behind the non-ESP marker; asked only where there is ESP."""
+    if not wire.flows:
+        return {}
+    m = wire.messages
+    marked = np.flatnonzero((m.nat_t > 0) & (m.tcp == 0))
+    order = marked[np.lexsort((m.time[marked], m.dst[marked], m.src[marked]))]
+    src, dst = m.src[order], m.dst[order]
+    last = np.flatnonzero(np.r_[(src[1:] != src[:-1]) | (dst[1:] != dst[:-1]), np.ones(min(len(order), 1), np.bool_)])
+    pairs = zip(src[last].tolist(), dst[last].tolist(), strict=True)
+    return dict(zip(pairs, m.time[order[last]].tolist(), strict=True))
