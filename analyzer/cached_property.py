@@ -8,14 +8,14 @@ from typing import Any, Generic, TypeVar, overload
 Value = TypeVar("Value")
 
 
-class lazy(Generic[Value]):
+class cached_property(Generic[Value]):
     """Decorator: the method runs at the first access, and its result replaces it on the instance.
 
     Examples
     --------
     >>> class Circle:
     ...     radius = 2
-    ...     @lazy
+    ...     @cached_property
     ...     def area(self):
     ...         print("worked out")
     ...         return 3 * self.radius**2
@@ -31,12 +31,12 @@ class lazy(Generic[Value]):
         self.name = method.__name__
 
     @overload
-    def __get__(self, instance: None, owner: type | None = None) -> lazy[Value]: ...
+    def __get__(self, instance: None, owner: type | None = None) -> cached_property[Value]: ...
 
     @overload
     def __get__(self, instance: object, owner: type | None = None) -> Value: ...
 
-    def __get__(self, instance: object | None, owner: type | None = None) -> lazy[Value] | Value:
+    def __get__(self, instance: object | None, owner: type | None = None) -> cached_property[Value] | Value:
         if instance is None:
             return self
         value = self.method(instance)

@@ -9,14 +9,14 @@ from typing import overload
 
 import numpy as np
 
-from analyzer.cached_property import lazy
+from analyzer.cached_property import cached_property
 from analyzer.columns import Ints
 from analyzer.formats.records import Interface, Note
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import MISSING, IcmpRow, Wire
 from analyzer.relate.inferred.plain_success import plain_successes
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.seen.attribution import owned
+from analyzer.relate.seen.attribution import attribute
 from analyzer.relate.seen.capture_facts import CaptureFacts, facts_of
 from analyzer.relate.seen.duplicates import duplicate_of
 from analyzer.relate.seen.esp_attribution import esp_flows_by_sa
@@ -79,12 +79,12 @@ class IkeSas(Sequence[IkeSa]):
         self._table = table
         self._capture = capture
         self._rows, self._begins = rows_by_sa(wire, copies)
-        self._owned = owned(table, self._rows, self._begins)
+        self._attribution = attribute(table, self._rows, self._begins)
         self._dropped = dropped_messages(wire, copies)
         self._rekeying = _first_rekeying(wire)
         self._flows = esp_flows_by_sa(wire, self._rows, self._begins)
 
-    @lazy
+    @cached_property
     def _neighbourhood(self) -> Neighbourhood:
         return Neighbourhood(self._table.wire, self._rows, self._begins)
 
@@ -102,7 +102,7 @@ class IkeSas(Sequence[IkeSa]):
             self._begins,
             flows=self._flows,
             dropped=self._dropped,
-            disturbed=self._owned.disturbed,
+            disturbed=self._attribution.disturbed,
             end=self._capture.last,
         )
 
@@ -131,15 +131,15 @@ class IkeSas(Sequence[IkeSa]):
         pairs = {host_pair(table.src[row], table.dst[row]) for row in rows}
         first = rows[0]
         begins_anew = table.message_id[first] == 0 and table.exchange[first] in _AFTER_REKEY
-        errors = self._owned.icmp.get(number, ())
+        errors = self._attribution.icmp.get(number, ())
         return IkeSa(
             number,
             self._capture,
             tuple([Message(table, row) for row in rows]),
             flows=tuple(self._flows.get(number, ())),
             icmp=tuple([error for error, _ in errors]),
-            icmp_about=_by_message(errors),
-            orphans=tuple(self._owned.orphans.get(number, ())),
+            icmp_by_message=_by_message(errors),
+            orphans=tuple(self._attribution.orphans.get(number, ())),
             dropped={row: self._dropped[row] for row in rows if row in self._dropped} if self._dropped else {},
             neighbours_of=self._neighbours,
             siblings_of=self._siblings,

@@ -178,7 +178,7 @@ def _guesses(sa: IkeSa) -> dict[str, Any]:
     return {
         "side": sa.side,
         "peers": {
-            role: [{"product": g.product, "strength": g.strength, "evidence": g.evidence} for g in sa.peers[role]]
+            role: [{"product": g.product, "strength": g.strength, "evidence": g.evidence} for g in sa.products[role]]
             for role in ("initiator", "responder")
         },
         "what_if": [
@@ -192,7 +192,7 @@ def _guesses(sa: IkeSa) -> dict[str, Any]:
                 "helps": plan.helps,
                 "text": plan_text(plan),
             }
-            for plan in sa.plans
+            for plan in sa.fragment_plans
         ],
     }
 

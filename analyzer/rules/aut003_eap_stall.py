@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.inferred.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Exchange
-from analyzer.relate.seen.features import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty
 from analyzer.rules.shared.advice import advise
@@ -48,7 +48,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         yield from _server_silent(sa, last)
     elif last.outcome != "answered" or authentication.later:
         return
-    elif is_in_vain(last):
+    elif is_repeated_after_answer(last):
         yield from _answers_lost(sa, last)
     elif authentication.outcome == "eap":
         yield from _client_silent(sa, last)
@@ -159,7 +159,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=24,
     check=check,
-    signs=Sign.EAP,
+    features=Feature.EAP,
     ceiling=Confidence.PROBABLE,
     topics=("credentials", "eap-radius", "open-udp-4500"),
 )

@@ -23,7 +23,7 @@ from collections.abc import Iterator
 from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Exchange
-from analyzer.relate.seen.features import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.advice import advise
 from analyzer.rules.shared.wording import eap_round, frames
@@ -91,7 +91,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=25,
     check=check,
-    signs=Sign.EAP,
+    features=Feature.EAP,
     ceiling=Confidence.STRONG,
     topics=("credentials", "eap-radius"),
 )

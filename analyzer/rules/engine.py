@@ -46,8 +46,8 @@ class Verdicts(Sequence[Verdict]):
     def __init__(self, related: Related, rules: Sequence[tuple[Rank, Rule]]) -> None:
         self._related = related
         self._rules = rules
-        #: Those of the rules that can say something of an IKE SA with such signs.
-        self._by_signs: dict[int, Sequence[tuple[Rank, Rule]]] = {}
+        #: Those of the rules that can say something of an IKE SA with such features.
+        self._by_features: dict[int, Sequence[tuple[Rank, Rule]]] = {}
         self._known: dict[int, Verdict] = {}
         #: Severity and confidence of what was worked out once, a byte each: of a flood of SAs no more is kept.
         self._ranks = bytearray(len(related.sas))
@@ -70,17 +70,17 @@ class Verdicts(Sequence[Verdict]):
         """The verdict of a view that is at hand."""
         verdict = self._known.get(sa.number)
         if verdict is None:
-            verdict = _verdict_of_sa(sa, self._worth_asking(sa.signs))
+            verdict = _verdict_of_sa(sa, self._worth_asking(sa.features))
             self._ranks[sa.number] = 1 + verdict.severity.rank * len(Confidence) + verdict.confidence.rank
             if len(self) <= KEPT:
                 self._known[sa.number] = verdict
         return verdict
 
-    def _worth_asking(self, signs: int) -> Sequence[tuple[Rank, Rule]]:
-        found = self._by_signs.get(signs)
+    def _worth_asking(self, features: int) -> Sequence[tuple[Rank, Rule]]:
+        found = self._by_features.get(features)
         if found is None:
-            found = [(best, rule) for best, rule in self._rules if rule.signs is None or rule.signs & signs]
-            self._by_signs[signs] = found
+            found = [(best, rule) for best, rule in self._rules if rule.features is None or rule.features & features]
+            self._by_features[features] = found
         return found
 
     def id(self, number: int) -> str:

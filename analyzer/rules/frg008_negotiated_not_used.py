@@ -23,7 +23,7 @@ from itertools import chain
 
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt, Exchange, Role
-from analyzer.relate.seen.features import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.advice import Hand, advise
 from analyzer.rules.shared.ip_fragments_lost import LARGE, Loss, is_split, lost_requests, lost_responses
@@ -107,7 +107,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=12,
     check=check,
-    signs=Sign.IP_FRAGMENTS,
+    features=Feature.IP_FRAGMENTS,
     topics=("lower-ike-fragment-size",),
     needs=("later-fragments",),
 )

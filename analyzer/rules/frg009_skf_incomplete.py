@@ -25,7 +25,7 @@ from collections.abc import Iterator, Sequence
 from analyzer.packets.sieve import NAT_T_PORT
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt, Exchange
-from analyzer.relate.seen.features import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.relate.seen.skf_sets import SkfSets, skf_sets
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import silence
@@ -221,7 +221,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=13,
     check=check,
-    signs=Sign.SKF,
+    features=Feature.SKF,
     topics=("lower-ike-fragment-size", "gateway-trace", "path-mtu"),
     ceiling=Confidence.STRONG,
 )

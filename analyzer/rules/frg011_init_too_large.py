@@ -22,10 +22,10 @@ from bisect import bisect
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.inferred.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt, Exchange
-from analyzer.relate.seen.features import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
 from analyzer.rules.shared.ip_fragments_lost import of_part, repeats_after_answer
@@ -142,7 +142,7 @@ def _answer_without_its_first_fragment(sa: IkeSa, exchange: Exchange, later: lis
 
 def _answered_in_vain(sa: IkeSa, exchange: Exchange, response: Attempt) -> Iterator[Observation]:
     """The whole answer leaves in IP fragments, and the client goes on asking."""
-    if not response.is_ip_fragmented or sa.side == "initiator" or not is_in_vain(exchange):
+    if not response.is_ip_fragmented or sa.side == "initiator" or not is_repeated_after_answer(exchange):
         return
     yield Observation(
         title=(
@@ -176,7 +176,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=15,
     check=check,
-    signs=Sign.IP_FRAGMENTS,
+    features=Feature.IP_FRAGMENTS,
     needs=("later-fragments",),
     remedies=("shrink-ike-sa-init", "permit-ip-fragments", "not-fragmentation-for-ike-sa-init"),
 )

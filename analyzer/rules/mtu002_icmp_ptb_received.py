@@ -110,7 +110,7 @@ def _remedies(sa: IkeSa, role: Role) -> tuple[str, ...]:
 
 
 def _is_windows(sa: IkeSa, role: Role) -> bool:
-    return any("windows" in product for product in sa.product_guess(role))
+    return any("windows" in product for product in sa.product_keys(role))
 
 
 RULE = Rule(

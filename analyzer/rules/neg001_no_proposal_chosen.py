@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 from analyzer.ike.registry import number, numbers
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.seen.features import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames
 
@@ -103,7 +103,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=18,
     check=check,
-    signs=Sign.ERROR,
+    features=Feature.ERROR,
     ceiling=Confidence.STRONG,
     remedies=("align-proposals",),
 )

@@ -25,7 +25,7 @@ from analyzer.ike.registry import numbers
 from analyzer.relate.inferred.authentication import SHORT_ANSWER
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt, Exchange
-from analyzer.relate.seen.features import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
 from analyzer.rules.shared.wording import frames, init_frames, octets, offsets, pieces, silence_after, times
@@ -118,7 +118,7 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=37,
     check=check,
-    signs=Sign.INTERMEDIATE | Sign.ERROR,
+    features=Feature.INTERMEDIATE | Feature.ERROR,
     ceiling=Confidence.STRONG,
     topics=("pq-intermediate", "read-server-log"),
 )

@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 from analyzer.packets.tables import IcmpRow
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.seen.features import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Observation, Rule, Severity
 from analyzer.rules.shared import refusal
 from analyzer.rules.shared.silence import UNROUTED
@@ -55,6 +55,6 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=5,
     check=check,
-    signs=Sign.ICMP,
+    features=Feature.ICMP,
     topics=("routing",),
 )

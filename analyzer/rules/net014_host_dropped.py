@@ -21,7 +21,7 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt, Exchange
-from analyzer.relate.seen.features import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.silence import dropped_frames, lasts
 from analyzer.rules.shared.wording import exchange_name, frames
@@ -100,6 +100,6 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     order=40,
     check=check,
-    signs=Sign.DROPPED,
+    features=Feature.DROPPED,
     remedies=("host-firewall",),
 )

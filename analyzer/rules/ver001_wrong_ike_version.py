@@ -119,7 +119,7 @@ def _modes(sa: IkeSa) -> str:
 
 
 def _detail(sa: IkeSa) -> str:
-    looks = looks_like(sa.peers["initiator"])
+    looks = looks_like(sa.products["initiator"])
     return f"{f'The client {looks}. ' if looks else ''}{_INTENDED}"
 
 

@@ -75,7 +75,7 @@ def calls(work: Callable[[], None]) -> Counter[str]:
 def small_bounds(monkeypatch):
     """What is bounded by a number grows until it is there."""
     monkeypatch.setattr(neighbours, "MAX_NEIGHBOURS", 8)
-    monkeypatch.setattr(misdelivered_answers, "MAX_STRAYS", 8)
+    monkeypatch.setattr(misdelivered_answers, "MAX_MISDELIVERED", 8)
 
 
 #: A second for each of the plots: one of each kind of what is drawn.

@@ -10,16 +10,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Literal
 
-from analyzer.cached_property import lazy
+from analyzer.cached_property import cached_property
 from analyzer.ike.registry import numbers
-from analyzer.relate.inferred.cipher_suite import HEADER, SK_HEADER, Suite, agreed, chosen
+from analyzer.relate.inferred.cipher_suite import HEADER, SK_HEADER, CipherSuite, agreed_suite, chosen_algorithms
 from analyzer.relate.seen.exchange import Exchange
 from analyzer.relate.seen.message import Message
 
 #: What an answer to IKE_AUTH looks like. ``refusal``: one or two notifies and nothing else. ``eap``: an EAP round.
 #: ``eap-result``: EAP with room for nothing but Success or Failure. ``grant``: the shape of success.
 #: ``without-child``: identity and AUTH, but no room for the payloads of a Child SA.
-Answer = Literal["missing", "refusal", "eap", "eap-result", "grant", "without-child", "other"]
+AuthAnswer = Literal["missing", "refusal", "eap", "eap-result", "grant", "without-child", "other"]
 
 #: With one or two short notifies a message is at most this long in any suite (domain.md 1.4.2).
 SHORT_ANSWER = 112
@@ -74,12 +74,12 @@ class Authentication:
         self.rounds = tuple([e for e in exchanges if e.exchange == numbers.IKE_AUTH and e.sender == "initiator"])
         self.later = tuple([e for e in exchanges if e.exchange in (numbers.CREATE_CHILD_SA, numbers.INFORMATIONAL)])
 
-    @lazy
-    def suite(self) -> Suite | None:
+    @cached_property
+    def cipher_suite(self) -> CipherSuite | None:
         """Cipher suite of the IKE SA; None when the trace does not show it."""
-        return agreed(self._messages)
+        return agreed_suite(self._messages)
 
-    @lazy
+    @cached_property
     def _prf(self) -> int:
         """Bytes of a pre-shared key's AUTH data; signatures are no shorter."""
         return _prf_length(self._messages)
@@ -104,12 +104,12 @@ class Authentication:
             for attempt in (e.request, e.response)
         )
 
-    @lazy
-    def outcome(self) -> Answer:
+    @cached_property
+    def outcome(self) -> AuthAnswer:
         """What the answer to the last round looks like."""
         return self.answer(self.rounds[-1]) if self.rounds else "missing"
 
-    def answer(self, exchange: Exchange) -> Answer:
+    def answer(self, exchange: Exchange) -> AuthAnswer:
         """What the answer to one round looks like."""
         response = exchange.response
         if response is None or not response.complete:
@@ -127,7 +127,7 @@ class Authentication:
 
     def is_short(self, length: int) -> bool:
         """A message of this length holds two notifies without data at most; true of an empty one too."""
-        return self.suite.content(length)[1] <= _TWO if self.suite is not None else length <= SHORT_ANSWER
+        return self.cipher_suite.content(length)[1] <= _TWO if self.cipher_suite is not None else length <= SHORT_ANSWER
 
     def is_error_notify(self, exchange: Exchange) -> bool:
         """An INFORMATIONAL request that begins with a Notify and is as short as an error."""
@@ -146,9 +146,9 @@ class Authentication:
         if exchange.exchange != numbers.INFORMATIONAL or request is None or request.skf_total:
             return False
         if request.inner_payload == numbers.N:
-            if self.suite is None:
+            if self.cipher_suite is None:
                 return request.length > SHORT_ANSWER
-            return self.suite.content(request.length)[1] >= _NAT_DETECTION
+            return self.cipher_suite.content(request.length)[1] >= _NAT_DETECTION
         return request.inner_payload == 0
 
     def shows_life(self, exchange: Exchange) -> bool:
@@ -161,12 +161,12 @@ class Authentication:
         # CREATE_CHILD_SA may begin with N(REKEY_SA).
         return inner not in (None, numbers.D) and (inner != numbers.N or exchange.exchange == numbers.CREATE_CHILD_SA)
 
-    @lazy
+    @cached_property
     def is_alive(self) -> bool:
         """Something after IKE_AUTH that only an established IKE SA has."""
         return any(self.shows_life(e) for e in self.later)
 
-    @lazy
+    @cached_property
     def deletion(self) -> Exchange | None:
         """The exchange that deleted the IKE SA, as far as can be told: a Delete after which nothing else follows.
 
@@ -182,7 +182,7 @@ class Authentication:
             found = e
         return found
 
-    @lazy
+    @cached_property
     def child_deletion(self) -> Exchange | None:
         """The first Delete for a Child SA: answered with one, or the IKE SA is used on. None without such."""
         for e in self.later:
@@ -192,7 +192,7 @@ class Authentication:
                 return e
         return None
 
-    @lazy
+    @cached_property
     def rejection(self) -> Exchange | None:
         """The exchange by which either side ended at once what IKE_AUTH had granted; None when nobody did.
 
@@ -214,22 +214,22 @@ class Authentication:
 
     def _least(self, inner: int | None, beside: int) -> int:
         """IKE length of identity, AUTH and so many bytes beside them, without padding."""
-        if self.suite is None:
+        if self.cipher_suite is None:
             return SHORT_ANSWER + 1
         identity = 0 if inner == numbers.AUTH else _LEAST_IDR
         content = identity + _AUTH_HEADER + self._prf + beside
-        return HEADER + SK_HEADER + self.suite.iv + content + 1 + self.suite.icv
+        return HEADER + SK_HEADER + self.cipher_suite.iv + content + 1 + self.cipher_suite.icv
 
-    def _grant(self, inner: int | None, length: int, *, whole: bool) -> Answer:
+    def _grant(self, inner: int | None, length: int, *, whole: bool) -> AuthAnswer:
         if not whole or length > LONG_ANSWER or length >= self.least_grant(inner):
             return "grant"
-        return "without-child" if self.suite is not None and length >= self._least(inner, _ONE) else "other"
+        return "without-child" if self.cipher_suite is not None and length >= self._least(inner, _ONE) else "other"
 
     def _holds_one(self, length: int) -> bool:
         """A message of this length can hold one payload of 8 bytes and no second one."""
-        if self.suite is None:
+        if self.cipher_suite is None:
             return False
-        fewest, most = self.suite.content(length)
+        fewest, most = self.cipher_suite.content(length)
         return fewest <= _ONE <= most < 2 * _ONE
 
 
@@ -244,5 +244,5 @@ def _is_answered_with_delete(exchange: Exchange) -> bool:
 
 def _prf_length(messages: Sequence[Message]) -> int:
     """Output of the chosen PRF, bytes; the shortest of all when the trace does not show it."""
-    prf = [a.id for a in chosen(messages) if a.type == numbers.TRANSFORM_PRF]
+    prf = [a.id for a in chosen_algorithms(messages) if a.type == numbers.TRANSFORM_PRF]
     return _PRF_LENGTHS.get(prf[0], _LEAST_PRF) if len(prf) == 1 else _LEAST_PRF

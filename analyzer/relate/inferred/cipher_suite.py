@@ -64,7 +64,7 @@ _KEY_LENGTH = b"\x80\x0e"
 
 
 @dataclass(frozen=True, slots=True)
-class Suite:
+class CipherSuite:
     """Encryption and integrity of an IKE SA, as far as sizes go.
 
     Attributes
@@ -87,7 +87,7 @@ class Suite:
         --------
         The table of domain.md section 1.4.2: empty, and with one notify of 8 bytes.
 
-        >>> gcm, cbc = Suite("AES_GCM_16-256", 8, 1, 16), Suite("AES_CBC-256/HMAC_SHA2_256_128", 16, 16, 16)
+        >>> gcm, cbc = CipherSuite("AES_GCM_16-256", 8, 1, 16), CipherSuite("AES_CBC-256/HMAC_SHA2_256_128", 16, 16, 16)
         >>> gcm.length(0), gcm.length(8), cbc.length(0), cbc.length(8)
         (57, 65, 80, 80)
         """
@@ -98,7 +98,7 @@ class Suite:
 
         Examples
         --------
-        >>> Suite("AES_GCM_16-256", 8, 1, 16).content(65), Suite("3DES/HMAC_SHA1_96", 8, 8, 12).content(68)
+        >>> CipherSuite("AES_GCM_16-256", 8, 1, 16).content(65), CipherSuite("3DES/HMAC_SHA1_96", 8, 8, 12).content(68)
         ((8, 8), (8, 15))
         """
         inside = length - HEADER - header - self.iv - self.icv
@@ -109,7 +109,7 @@ class Suite:
 
         Examples
         --------
-        >>> Suite("AES_CBC-256/HMAC_SHA2_256_128", 16, 16, 16).room(544)
+        >>> CipherSuite("AES_CBC-256/HMAC_SHA2_256_128", 16, 16, 16).room(544)
         463
         """
         inside = length - HEADER - SKF_HEADER - self.iv - self.icv
@@ -117,12 +117,12 @@ class Suite:
 
 
 #: What is met in practice, for sizes where the trace does not show what was agreed (domain.md section 1.4.2).
-COMMON = (
-    Suite("AES_GCM_16", 8, 1, 16),
-    Suite("AES_CBC/HMAC_SHA1_96", 16, 16, 12),
-    Suite("AES_CBC/HMAC_SHA2_256_128", 16, 16, 16),
-    Suite("AES_CBC/HMAC_SHA2_384_192", 16, 16, 24),
-    Suite("AES_CBC/HMAC_SHA2_512_256", 16, 16, 32),
+COMMON_SUITES = (
+    CipherSuite("AES_GCM_16", 8, 1, 16),
+    CipherSuite("AES_CBC/HMAC_SHA1_96", 16, 16, 12),
+    CipherSuite("AES_CBC/HMAC_SHA2_256_128", 16, 16, 16),
+    CipherSuite("AES_CBC/HMAC_SHA2_384_192", 16, 16, 24),
+    CipherSuite("AES_CBC/HMAC_SHA2_512_256", 16, 16, 32),
 )
 
 
@@ -135,14 +135,14 @@ class Algorithm:
     key_length: int = 0
 
 
-def suite_of(algorithms: Iterable[Algorithm]) -> Suite | None:
+def suite_of(algorithms: Iterable[Algorithm]) -> CipherSuite | None:
     """Sizes of a chosen proposal; None when it names no one cipher, or one whose sizes are not known.
 
     Examples
     --------
     >>> cbc, sha256 = Algorithm(1, 12, 256), Algorithm(3, 12)
     >>> suite_of([cbc, sha256, Algorithm(2, 5)])
-    Suite(name='AES_CBC-256/HMAC_SHA2_256_128', iv=16, block=16, icv=16)
+    CipherSuite(name='AES_CBC-256/HMAC_SHA2_256_128', iv=16, block=16, icv=16)
     >>> suite_of([cbc]) is None
     True
     """
@@ -156,12 +156,12 @@ def suite_of(algorithms: Iterable[Algorithm]) -> Suite | None:
     text = name("encr", cipher.id).removeprefix("ENCR_") + (f"-{cipher.key_length}" if cipher.key_length else "")
     if cipher.id in _AEAD:
         iv, icv = _AEAD[cipher.id]
-        return Suite(text, iv, 1, icv)
+        return CipherSuite(text, iv, 1, icv)
     if cipher.id not in _CIPHERS or not integrity or integrity[0].id not in _INTEGRITY:
         return None
     iv, block = _CIPHERS[cipher.id]
     protection = name("integ", integrity[0].id).removeprefix("AUTH_")
-    return Suite(f"{text}/{protection}", iv, block, _INTEGRITY[integrity[0].id])
+    return CipherSuite(f"{text}/{protection}", iv, block, _INTEGRITY[integrity[0].id])
 
 
 def algorithms_of(body: bytes) -> tuple[Algorithm, ...]:
@@ -200,7 +200,7 @@ def _key_length(attributes: bytes) -> int:
     return int.from_bytes(attributes[2:4], "big") if attributes[:2] == _KEY_LENGTH and len(attributes) >= 4 else 0
 
 
-def agreed(messages: Iterable[Message]) -> Suite | None:
+def agreed_suite(messages: Iterable[Message]) -> CipherSuite | None:
     """What the responder chose in IKE_SA_INIT; None when that is not in the trace.
 
     Parameters
@@ -208,10 +208,10 @@ def agreed(messages: Iterable[Message]) -> Suite | None:
     messages : iterable of Message
         Of one IKE SA.
     """
-    return suite_of(chosen(messages))
+    return suite_of(chosen_algorithms(messages))
 
 
-def chosen(messages: Iterable[Message]) -> tuple[Algorithm, ...]:
+def chosen_algorithms(messages: Iterable[Message]) -> tuple[Algorithm, ...]:
     """The transforms that the responder chose in IKE_SA_INIT; empty when they are not in the trace."""
     for message in messages:
         if message.version == 2 and message.exchange == numbers.IKE_SA_INIT and message.is_response:

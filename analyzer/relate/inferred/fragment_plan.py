@@ -11,8 +11,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analyzer.ike.registry import name, numbers
-from analyzer.relate.inferred.cipher_suite import COMMON, SK_HEADER, SKF_HEADER, Suite
-from analyzer.relate.inferred.mtu.clue import Clue
+from analyzer.relate.inferred.cipher_suite import COMMON_SUITES, SK_HEADER, SKF_HEADER, CipherSuite
+from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.seen.exchange import Attempt, Exchange, Role
 from analyzer.relate.seen.message import Message
 
@@ -31,7 +31,7 @@ _NEVER_SPLIT = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class FragmentPlan:
     """How RFC 7383 would have sent one message.
 
     Attributes
@@ -77,7 +77,7 @@ class Plan:
 
 
 @dataclass(frozen=True, slots=True)
-class Cut:
+class FragmentCount:
     """Fragments that a message takes: at the least, at the most, and the IKE length of a full one."""
 
     fewest: int
@@ -85,7 +85,9 @@ class Cut:
     full: int
 
 
-def cut(contents: Sequence[tuple[int, int]], limit: int, suites: Sequence[Suite]) -> Cut | None:
+def fragment_count(
+    contents: Sequence[tuple[int, int]], limit: int, suites: Sequence[CipherSuite]
+) -> FragmentCount | None:
     """How many SKF messages of at most ``limit`` bytes of IKE carry a content.
 
     Parameters
@@ -94,12 +96,12 @@ def cut(contents: Sequence[tuple[int, int]], limit: int, suites: Sequence[Suite]
         For each suite the fewest and most bytes of inner payloads.
     limit : int
         Bytes of IKE in one packet.
-    suites : sequence of Suite
+    suites : sequence of CipherSuite
         What may have been agreed.
 
     Returns
     -------
-    Cut or None
+    FragmentCount or None
         None when not even a fragment of one byte fits.
 
     Examples
@@ -107,14 +109,14 @@ def cut(contents: Sequence[tuple[int, int]], limit: int, suites: Sequence[Suite]
     1,936 bytes under AES-GCM-16 are 1,879 to 1,879 of content; packets of 1,280 bytes hold 1,248 of IKE, 1,187 of
     content (domain.md 3.2):
 
-    >>> cut([COMMON[0].content(1936)], 1248, COMMON[:1])
-    Cut(fewest=2, most=2, full=1248)
+    >>> fragment_count([COMMON_SUITES[0].content(1936)], 1248, COMMON_SUITES[:1])
+    FragmentCount(fewest=2, most=2, full=1248)
     """
     rooms = [suite.room(limit) for suite in suites]
     if not rooms or min(rooms) < 1:
         return None
     pairs = list(zip(contents, rooms, strict=True))
-    return Cut(
+    return FragmentCount(
         fewest=min(max(-(-least // room), 1) for (least, _), room in pairs),
         most=max(max(-(-most // room), 1) for (_, most), room in pairs),
         full=max(s.length(room, header=SKF_HEADER) for s, room in zip(suites, rooms, strict=True)),
@@ -159,19 +161,19 @@ def large_messages(exchanges: Iterable[Exchange], mtu: Mapping[Role, int | None]
                 yield LargeMessage(exchange, attempt, sender)
 
 
-def plans(
+def fragment_plans(
     large: Iterable[LargeMessage],
-    suite: Suite | None,
+    suite: CipherSuite | None,
     sizes: Mapping[Role, PacketSize],
     receivers: Mapping[Role, str],
-) -> Iterator[Plan]:
+) -> Iterator[FragmentPlan]:
     """A plan for each large message of an IKE SA, the first ones.
 
     Parameters
     ----------
     large : iterable of LargeMessage
         Of one IKE SA.
-    suite : Suite or None
+    suite : CipherSuite or None
         What it agreed on, where the trace shows it.
     sizes : mapping of Role to PacketSize
         What to plan for, by sender.
@@ -188,21 +190,21 @@ def plans(
             yield plan
 
 
-def _plan(message: LargeMessage, agreed: Suite | None, packet: PacketSize, receiver: str) -> Plan | None:
+def _plan(message: LargeMessage, agreed: CipherSuite | None, packet: PacketSize, receiver: str) -> FragmentPlan | None:
     exchange, attempt = message.exchange, message.attempt
     first, mtu = attempt.messages[0], packet.size
     safe = mtu if packet.is_path else min(mtu, USUAL)
-    suites = (agreed,) if agreed is not None else COMMON
+    suites = (agreed,) if agreed is not None else COMMON_SUITES
     found, at_safe, most_content = None, None, 0
     if exchange.exchange not in _NEVER_SPLIT:
         if attempt.skf_missing:
             return None  # how much of it was never seen cannot be known
         contents = [_content(attempt, suite) for suite in suites]
         most_content = max(most for _, most in contents)
-        front = in_front(first)
-        found, at_safe = cut(contents, mtu - front, suites), cut(contents, safe - front, suites)
+        front = header_bytes(first)
+        found, at_safe = fragment_count(contents, mtu - front, suites), fragment_count(contents, safe - front, suites)
     why_not = _why_not(exchange.exchange, receiver, at_safe, most_content, safe)
-    return Plan(
+    return FragmentPlan(
         exchange=exchange.exchange,
         is_response=first.is_response,
         message_id=exchange.message_id,
@@ -214,7 +216,7 @@ def _plan(message: LargeMessage, agreed: Suite | None, packet: PacketSize, recei
         fragments=found.most if found else 0,
         fewest=found.fewest if found else 0,
         fragment_length=found.full if found else 0,
-        largest_packet=found.full + in_front(first) if found else 0,
+        largest_packet=found.full + header_bytes(first) if found else 0,
         safe_size=safe,
         safe_fragments=at_safe.most if at_safe else 0,
         helps=not why_not,
@@ -223,12 +225,12 @@ def _plan(message: LargeMessage, agreed: Suite | None, packet: PacketSize, recei
     )
 
 
-def in_front(message: Message) -> int:
+def header_bytes(message: Message) -> int:
     """Bytes before the IKE message in an IP packet of its own: IP and UDP headers, non-ESP marker."""
     return (_IPV6 if ":" in message.src else _IPV4) + _UDP + (_MARKER if message.nat_t else 0)
 
 
-def _content(attempt: Attempt, suite: Suite) -> tuple[int, int]:
+def _content(attempt: Attempt, suite: CipherSuite) -> tuple[int, int]:
     header = SKF_HEADER if attempt.skf_total else SK_HEADER
     lengths = {m.skf_number: m.length for m in attempt.messages}.values()
     least, most = zip(*(suite.content(length, header=header) for length in lengths), strict=True)
@@ -236,7 +238,7 @@ def _content(attempt: Attempt, suite: Suite) -> tuple[int, int]:
 
 
 def packet_size(
-    given: int | None, upper: int | None, first_fragment: int, clues: Iterable[Clue], *, at_sender: bool
+    given: int | None, upper: int | None, first_fragment: int, clues: Iterable[MtuClue], *, at_sender: bool
 ) -> PacketSize:
     """IP packet size to plan for in one direction.
 
@@ -248,7 +250,7 @@ def packet_size(
         Upper bound of the path MTU that the trace shows.
     first_fragment : int
         Longest first IP fragment of the sender; 0 where none was seen.
-    clues : iterable of Clue
+    clues : iterable of MtuClue
         All that the trace tells about the MTU in this direction.
     at_sender : bool
         The capture was taken at the sender.
@@ -269,7 +271,7 @@ def packet_size(
     return PacketSize(USUAL, "assumed, as the trace does not show the MTU", is_path=False)
 
 
-def _why_not(exchange: int, receiver: str, found: Cut | None, content: int, size: int) -> str:
+def _why_not(exchange: int, receiver: str, found: FragmentCount | None, content: int, size: int) -> str:
     if exchange in _NEVER_SPLIT:
         return f"{name('exchange', exchange)} has no encrypted payload, and only those can be split by IKE"
     if found is None:
@@ -295,12 +297,12 @@ def _caution(fragments: int, content: int) -> str:
     return ""
 
 
-def plan_text(plan: Plan) -> str:
+def plan_text(plan: FragmentPlan) -> str:
     """One or two sentences on what RFC 7383 would have done.
 
     Examples
     --------
-    >>> plan = Plan(
+    >>> plan = FragmentPlan(
     ...     exchange=35, is_response=False, length=3468, mtu=1460, mtu_source="the sender's own link",
     ...     suite="AES_GCM_16-256", fragments=3, largest_packet=1460, helps=True, why_not="", fewest=3,
     ...     fragment_length=1428, safe_size=1280, safe_fragments=3,

@@ -25,7 +25,7 @@ _PORTS = 65536
 
 
 @dataclass(frozen=True, slots=True)
-class Own:
+class SourceHash:
     """What one side's messages say of their own source, against the trace.
 
     Attributes
@@ -50,11 +50,11 @@ class Own:
 
 
 @dataclass(frozen=True, slots=True)
-class Hashes:
+class NatDetection:
     """The hashes of one IKE SA against the trace: what each side says of itself, and of its peer (None: not read)."""
 
-    initiator: Own
-    responder: Own
+    initiator: SourceHash
+    responder: SourceHash
     initiator_as_peer_sees: bool | None = None
     responder_as_peer_sees: bool | None = None
 
@@ -88,7 +88,7 @@ class NatView:
     evidence: tuple[str, ...] = ()
 
 
-def read_hashes(requests: Sequence[Message], responses: Sequence[Message]) -> Hashes:
+def read_nat_detection(requests: Sequence[Message], responses: Sequence[Message]) -> NatDetection:
     """Compare the hashes of an IKE SA's IKE_SA_INIT messages with the addresses in the trace.
 
     Parameters
@@ -98,9 +98,9 @@ def read_hashes(requests: Sequence[Message], responses: Sequence[Message]) -> Ha
     """
     asked = _once([m for m in requests if m.clear_complete])
     answered = _once([m for m in responses if m.clear_complete and numbers.SA in m.payloads])
-    return Hashes(
-        initiator=_own(asked, requests),
-        responder=_own(answered, answered),
+    return NatDetection(
+        initiator=_source_hash(asked, requests),
+        responder=_source_hash(answered, answered),
         initiator_as_peer_sees=_target_fits(answered),
         responder_as_peer_sees=_target_fits(asked),
     )
@@ -113,7 +113,7 @@ def _once(messages: Sequence[Message]) -> Sequence[Message]:
     return list({(m.digest, m.address_numbers, m.sport, m.dport): m for m in reversed(messages)}.values())[::-1]
 
 
-def _own(readable: Sequence[Message], sent: Sequence[Message]) -> Own:
+def _source_hash(readable: Sequence[Message], sent: Sequence[Message]) -> SourceHash:
     fits: list[bool] = []
     faked = several = False
     for m in readable:
@@ -125,7 +125,7 @@ def _own(readable: Sequence[Message], sent: Sequence[Message]) -> Own:
             if hashes != [true] or m.sport == 0:
                 faked = faked or detection_hash(m.spi_i, m.spi_r, m.src, 0) in hashes
             several = several or len(hashes) > 1
-    return Own(
+    return SourceHash(
         fits=any(fits) if fits else None,
         faked=faked,
         several=several,
@@ -143,13 +143,13 @@ def _target_fits(messages: Sequence[Message]) -> bool | None:
     return any(fits) if fits else None
 
 
-def view(hashes: Hashes, messages: Iterable[Message] = (), side: str = "unknown") -> NatView:
+def nat_view(hashes: NatDetection, messages: Iterable[Message] = (), side: str = "unknown") -> NatView:
     """Draw the conclusions.
 
     Parameters
     ----------
-    hashes : Hashes
-        Of :func:`read_hashes`.
+    hashes : NatDetection
+        Of :func:`read_nat_detection`.
     messages : iterable of Message
         All of the IKE SA, in the order of capture: for the move to port 4500.
     side : str
@@ -157,13 +157,13 @@ def view(hashes: Hashes, messages: Iterable[Message] = (), side: str = "unknown"
 
     Examples
     --------
-    >>> seen = view(Hashes(Own(fits=True), Own(fits=True), False, True), side="initiator")
+    >>> seen = nat_view(NatDetection(SourceHash(fits=True), SourceHash(fits=True), False, True), side="initiator")
     >>> seen.initiator, seen.responder
     ('yes', 'no')
-    >>> text(seen)
+    >>> nat_text(seen)
     'The client is behind a NAT, the server is not.'
     """
-    ends: tuple[tuple[Role, Own, bool | None], ...] = (
+    ends: tuple[tuple[Role, SourceHash, bool | None], ...] = (
         ("initiator", hashes.initiator, hashes.initiator_as_peer_sees),
         ("responder", hashes.responder, hashes.responder_as_peer_sees),
     )
@@ -188,7 +188,9 @@ def view(hashes: Hashes, messages: Iterable[Message] = (), side: str = "unknown"
     )
 
 
-def _combine(role: Role, own: Own, as_peer_sees: bool | None, *, at_sender: bool) -> tuple[YesNoUnknown, list[str]]:
+def _combine(
+    role: Role, own: SourceHash, as_peer_sees: bool | None, *, at_sender: bool
+) -> tuple[YesNoUnknown, list[str]]:
     """One side's own idea of its address, and the other side's, each against what the trace shows."""
     who, peer = _PERSON[role], _PERSON["responder" if role == "initiator" else "initiator"]
     why: list[str] = []
@@ -223,16 +225,16 @@ def floated_with(messages: Iterable[Message]) -> int | None:
     return None
 
 
-def text(seen: NatView) -> str:
+def nat_text(seen: NatView) -> str:
     """One sentence for the report.
 
     Examples
     --------
-    >>> text(NatView("yes", "no", floated=35))
+    >>> nat_text(NatView("yes", "no", floated=35))
     'The client is behind a NAT, the server is not; IKE moved to UDP 4500 with IKE_AUTH.'
-    >>> text(NatView("no", "unknown", forced_encapsulation=("initiator",)))
+    >>> nat_text(NatView("no", "unknown", forced_encapsulation=("initiator",)))
     'The client is not behind a NAT, of the server it cannot be told; the client asks for UDP encapsulation.'
-    >>> text(NatView())
+    >>> nat_text(NatView())
     'Whether a NAT is on the way cannot be told.'
     """
     if seen.initiator == seen.responder:

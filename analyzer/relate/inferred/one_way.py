@@ -21,7 +21,7 @@ _NAMES_A_DIRECTION = re.compile(r"\b(src|dst|inbound|outbound)\b")
 _ENOUGH_ANSWERS = 2
 
 
-def reason(messages: Sequence[Message], flows: Sequence[EspFlow], capture: CaptureFacts) -> str:
+def why_one_way(messages: Sequence[Message], flows: Sequence[EspFlow], capture: CaptureFacts) -> str:
     """Why the trace is thought to hold one direction of an IKE SA only.
 
     Parameters

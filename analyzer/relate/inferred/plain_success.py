@@ -20,7 +20,7 @@ from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE, WHOLE
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import EspFlow, Messages, Short, Wire
 from analyzer.relate.inferred.authentication import GRANTING, LONG_ANSWER, SHORT_ANSWER, Authentication
-from analyzer.relate.inferred.progress import ASKS_AGAIN
+from analyzer.relate.inferred.progress import REPEATS_WITHIN
 from analyzer.relate.seen.clear_payloads import having_notify, having_payload
 from analyzer.relate.seen.host_pair import HostPair
 from analyzer.relate.seen.message import Message
@@ -68,7 +68,7 @@ def plain_successes(
     # An attempt that its client repeats may have been left without a word; its own ESP tells that it was not.
     repeated = _has_company(m, firsts)
     # The trace may end before a client that lacks a large answer would ask again; likewise.
-    of_rows = (m.time[rows] > end - ASKS_AGAIN * 1e9) & ((m.length[rows] > _SURELY_SMALL) | (m.skf_total[rows] > 0))
+    of_rows = (m.time[rows] > end - REPEATS_WITHIN * 1e9) & ((m.length[rows] > _SURELY_SMALL) | (m.skf_total[rows] > 0))
     repeated |= np.logical_or.reduceat(of_rows, begins[:-1])
     repeated[list(flows)] = False
     good &= ~repeated

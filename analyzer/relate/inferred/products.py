@@ -48,7 +48,7 @@ _NAMES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Guess:
+class ProductGuess:
     """A product that one side may be.
 
     Attributes
@@ -69,11 +69,11 @@ class Guess:
 
 @dataclass(frozen=True, slots=True)
 class _Hint:
-    guess: Guess
+    guess: ProductGuess
     alone: bool
 
 
-def guesses(messages: Sequence[Message], exchanges: Iterable[Exchange], role: Role) -> tuple[Guess, ...]:
+def product_guesses(messages: Sequence[Message], exchanges: Iterable[Exchange], role: Role) -> tuple[ProductGuess, ...]:
     """Products that one side may be, the best founded first.
 
     Of several products the one with the strongest kind of hint comes first; hints that contradict each other are all
@@ -114,12 +114,13 @@ def product_text(product: str) -> str:
     return _NAMES.get(product, product)
 
 
-def looks_like(found: Iterable[Guess]) -> str:
-    """One clause on what a side looks like, from the guesses at it; empty when nothing hints at a product.
+def looks_like(found: Iterable[ProductGuess]) -> str:
+    """One clause on what a side looks like, from the product_guesses at it; empty when nothing hints at a product.
 
     Examples
     --------
-    >>> looks_like([Guess("libreswan", "order", "order of payloads"), Guess("libreswan", "size", "SKF fragments")])
+    >>> order = ProductGuess("libreswan", "order", "order of payloads")
+    >>> looks_like([order, ProductGuess("libreswan", "size", "SKF fragments")])
     'looks like Libreswan (order of payloads, SKF fragments)'
     >>> looks_like([])
     ''
@@ -151,7 +152,7 @@ def _by_vendor_ids(messages: Sequence[Message], role: Role) -> Iterable[_Hint]:
             named[key].append(_vendor_text(found[body]))
     for key, texts in sorted(named.items(), key=lambda item: -len(item[1])):
         more = f" and {len(texts) - 1} more" if len(texts) > 1 else ""
-        yield _Hint(Guess(key, "vendor-id", f"vendor ID {texts[0]}{more}"), alone=True)
+        yield _Hint(ProductGuess(key, "vendor-id", f"vendor ID {texts[0]}{more}"), alone=True)
 
 
 def _vendor_text(known: VendorId) -> str:
@@ -208,7 +209,7 @@ def _by_order(messages: Sequence[Message], role: Role) -> Iterable[_Hint]:
         if message == wanted and product not in said and any(pattern.fullmatch(order) for order in seen):
             said[product] = alone
     for product, alone in said.items():
-        yield _Hint(Guess(product, "order", f"order of payloads in its IKE_SA_INIT {wanted}"), alone=alone)
+        yield _Hint(ProductGuess(product, "order", f"order of payloads in its IKE_SA_INIT {wanted}"), alone=alone)
 
 
 # By the size of SKF fragments
@@ -227,7 +228,7 @@ def _by_size(messages: Sequence[Message], role: Role) -> Iterable[_Hint]:
         fits = row["role"] in ("", role) and int(row["ip_version"]) == ip_version
         if fits and limit - _BLOCK < octets <= limit:
             evidence = f"SKF fragments of {octets:,} bytes of IP, as a limit of {limit:,} makes them"
-            yield _Hint(Guess(row["product"], "size", evidence), alone=row["alone"] == "yes")
+            yield _Hint(ProductGuess(row["product"], "size", evidence), alone=row["alone"] == "yes")
 
 
 # By the schedule of retransmissions
@@ -238,12 +239,12 @@ def _by_schedule(exchanges: Iterable[Exchange], role: Role) -> Iterable[_Hint]:
     if not asked:
         return
     longest = max(asked, key=lambda e: e.attempts)
-    seen = retransmission_schedule.gaps(longest)
+    seen = retransmission_schedule.retransmission_gaps(longest)
     said: set[str] = set()
-    for found in retransmission_schedule.match(seen):
+    for found in retransmission_schedule.matching_schedules(seen):
         product = found.schedule.product
         if product not in said:
             said.add(product)
             waited = ", ".join(f"{gap:.1f}" for gap in seen)
             evidence = f"sent again after {waited} s, within {found.distance:.2f} s of {found.schedule.name}"
-            yield _Hint(Guess(product, "schedule", evidence), alone=found.schedule.alone)
+            yield _Hint(ProductGuess(product, "schedule", evidence), alone=found.schedule.alone)

@@ -16,7 +16,7 @@ Reached = Literal["init-sent", "init-answered", "auth-sent", "auth-answered", "e
 _FIRST_STATUS = 16384
 
 #: Seconds after which any known client that has no answer has asked again (strongSwan waits longest: domain.md 4.3).
-ASKS_AGAIN = 4.0
+REPEATS_WITHIN = 4.0
 
 #: Status notifies with which a responder negotiates nothing: asks for a cookie, sends elsewhere, refuses a ticket.
 _TURNS_AWAY = (numbers.COOKIE, numbers.REDIRECT, numbers.TICKET_NACK)
@@ -27,7 +27,7 @@ def is_error_only(response: Message) -> bool:
     return numbers.SA not in response.payloads and any(n < _FIRST_STATUS or n in _TURNS_AWAY for n in response.notifies)
 
 
-def is_in_vain(exchange: Exchange) -> bool:
+def is_repeated_after_answer(exchange: Exchange) -> bool:
     """The request came twice more after its answer was seen: whoever asks has no answer (RFC 7296 section 2.1)."""
     if not exchange.responses:
         return False
@@ -58,7 +58,11 @@ def reached(
         if outcome == "refusal":
             return "auth-answered"
         answered = last.outcome == "answered"
-        granted = answered and outcome in ("grant", "without-child") and (authentication.later or not is_in_vain(last))
+        granted = (
+            answered
+            and outcome in ("grant", "without-child")
+            and (authentication.later or not is_repeated_after_answer(last))
+        )
         if alive or (granted and authentication.rejection is None):
             return stands
         return "auth-answered" if answered else "auth-sent"

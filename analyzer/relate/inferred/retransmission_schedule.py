@@ -45,7 +45,7 @@ class Schedule:
 
 
 @dataclass(frozen=True, slots=True)
-class Match:
+class ScheduleMatch:
     """A schedule that the gaps of a trace fit; ``distance`` is the largest difference of a gap, s."""
 
     schedule: Schedule
@@ -67,7 +67,7 @@ def schedules() -> tuple[Schedule, ...]:
     )
 
 
-def gaps(exchange: Exchange) -> tuple[float, ...]:
+def retransmission_gaps(exchange: Exchange) -> tuple[float, ...]:
     """Seconds between the sendings of a request; none when a time is not known."""
     times = exchange.times[: _MOST_GAPS + 1]
     if NO_TIME in times:
@@ -75,7 +75,7 @@ def gaps(exchange: Exchange) -> tuple[float, ...]:
     return tuple((later - earlier) / 1e9 for earlier, later in pairwise(times))
 
 
-def match(seen: Sequence[float]) -> tuple[Match, ...]:
+def matching_schedules(seen: Sequence[float]) -> tuple[ScheduleMatch, ...]:
     """Schedules that the gaps follow from their beginning, the closest first.
 
     Parameters
@@ -86,11 +86,11 @@ def match(seen: Sequence[float]) -> tuple[Match, ...]:
 
     Examples
     --------
-    >>> [m.schedule.product for m in match([4.01, 7.19])]
+    >>> [m.schedule.product for m in matching_schedules([4.01, 7.19])]
     ['strongswan']
-    >>> [m.schedule.product for m in match([4.0, 20.16])]  # the second retransmission is missing
+    >>> [m.schedule.product for m in matching_schedules([4.0, 20.16])]  # the second retransmission is missing
     ['strongswan']
-    >>> match([4.0]), match([10.0, 10.0])
+    >>> matching_schedules([4.0]), matching_schedules([10.0, 10.0])
     ((), ())
     """
     if not FEWEST_GAPS <= len(seen) <= _MOST_GAPS:
@@ -112,13 +112,13 @@ def _one_missing(due: tuple[float, ...], count: int) -> Iterable[tuple[float, ..
     return ((*due[:k], due[k] + due[k + 1], *due[k + 2 :]) for k in range(min(count, len(due) - 1)))
 
 
-def _fitting(seen: Sequence[float], ways: _Ways) -> list[Match]:
+def _fitting(seen: Sequence[float], ways: _Ways) -> list[ScheduleMatch]:
     found = []
     for schedule in schedules():
         distances = [_largest_difference(seen, due) for due in ways(schedule.gaps, len(seen))]
         fits = [distance for distance in distances if distance is not None]
         if fits:
-            found.append(Match(schedule, min(fits)))
+            found.append(ScheduleMatch(schedule, min(fits)))
     return found
 
 

@@ -19,8 +19,8 @@ from itertools import pairwise
 from typing import Literal
 
 from analyzer.formats.records import DIRECTION_IN, DIRECTION_OUT
-from analyzer.relate.inferred.nat import Hashes
-from analyzer.relate.seen.exchange import OTHER, ROLES, Exchange, Role
+from analyzer.relate.inferred.nat import NatDetection
+from analyzer.relate.seen.exchange import OTHER_SIDE, ROLES, Exchange, Role
 from analyzer.relate.seen.message import Message
 
 Side = Literal["initiator", "responder", "middle", "unknown"]
@@ -38,7 +38,7 @@ _PERSON: dict[Role, str] = {"initiator": "client", "responder": "server"}
 
 
 @dataclass(frozen=True, slots=True)
-class Clue:
+class SideClue:
     """One reason to think that the capture was taken at a side."""
 
     side: Side
@@ -50,9 +50,9 @@ def clues(
     sent: Mapping[Role, Sequence[Message]],
     addresses: Mapping[Role, str],
     exchanges: Sequence[Exchange],
-    hashes: Hashes,
+    hashes: NatDetection,
     partners: Mapping[str, frozenset[str]],
-) -> tuple[Clue, ...]:
+) -> tuple[SideClue, ...]:
     """All clues of one IKE SA.
 
     Parameters
@@ -63,7 +63,7 @@ def clues(
         Address of each end.
     exchanges : sequence of Exchange
         For the waits between request, answer and next request.
-    hashes : Hashes
+    hashes : NatDetection
         Of the NAT_DETECTION notifies.
     partners : mapping of str to frozenset of str
         Hosts with which an address is seen to talk beside IKE (:mod:`analyzer.relate.seen.partners`).
@@ -72,22 +72,23 @@ def clues(
         _direction(sent),
         _ttl(sent),
         *_nat(hashes),
-        _company(addresses, partners),
+        _third_hosts(addresses, partners),
         _timing(exchanges),
     )
     return tuple([clue for clue in found if clue is not None])
 
 
-def conclude(found: Iterable[Clue]) -> tuple[Side, str]:
+def conclude(found: Iterable[SideClue]) -> tuple[Side, str]:
     """The side that the clues agree on, and why; ``unknown`` where they are too weak or speak against each other.
 
     Examples
     --------
-    >>> conclude([Clue("initiator", 3, "the client's packets are fresh"), Clue("responder", 1, "answers come at once")])
+    >>> fresh = SideClue("initiator", 3, "the client's packets are fresh")
+    >>> conclude([fresh, SideClue("responder", 1, "answers come at once")])
     ('initiator', "the client's packets are fresh")
-    >>> conclude([Clue("initiator", 3, "the client's packets are fresh"), Clue("responder", 4, "the host sent them")])
+    >>> conclude([fresh, SideClue("responder", 4, "the host sent them")])
     ('unknown', "clues disagree: the client's packets are fresh; the host sent them")
-    >>> conclude([Clue("responder", 1, "answers come at once")])
+    >>> conclude([SideClue("responder", 1, "answers come at once")])
     ('unknown', 'too little to go by: answers come at once')
     """
     found = tuple(found)
@@ -104,17 +105,17 @@ def conclude(found: Iterable[Clue]) -> tuple[Side, str]:
     return "unknown", f"{doubt}: " + "; ".join(clue.text for clue in found)
 
 
-def _direction(sent: Mapping[Role, Sequence[Message]]) -> Clue | None:
+def _direction(sent: Mapping[Role, Sequence[Message]]) -> SideClue | None:
     """Which packets the capturing host sent itself (recorded by pcapng, by ``tcpdump -i any``, by Windows)."""
     ways = {role: _recorded(sent[role]) for role in ROLES}
     out, received = {DIRECTION_OUT}, {DIRECTION_IN}
     if ways["initiator"] == ways["responder"] and ways["initiator"] in (out, received):
-        return Clue("middle", 6, "the capturing host is neither end: it forwarded or overheard the packets of both")
+        return SideClue("middle", 6, "the capturing host is neither end: it forwarded or overheard the packets of both")
     for role in ROLES:
-        other = OTHER[role]
+        other = OTHER_SIDE[role]
         alone = not sent[other] and _is_fresh(sent[role])
         if ways[role] == out and (ways[other] == received or alone):
-            return Clue(role, 4, f"the capturing host sent the {_PERSON[role]}'s packets itself")
+            return SideClue(role, 4, f"the capturing host sent the {_PERSON[role]}'s packets itself")
     return None
 
 
@@ -122,14 +123,14 @@ def _recorded(messages: Sequence[Message]) -> set[int]:
     return {direction for m in messages if (direction := m.first_direction) is not None}
 
 
-def _ttl(sent: Mapping[Role, Sequence[Message]]) -> Clue | None:
+def _ttl(sent: Mapping[Role, Sequence[Message]]) -> SideClue | None:
     fresh = {role: _is_fresh(sent[role]) for role in ROLES}
     if fresh["initiator"] is False and fresh["responder"] is False:
-        return Clue("middle", 3, "the packets of both ends have passed routers")
+        return SideClue("middle", 3, "the packets of both ends have passed routers")
     for role in ROLES:
-        if fresh[role] and fresh[OTHER[role]] is False:
-            return Clue(
-                role, 3, f"the {_PERSON[role]}'s packets have passed no router, the {_PERSON[OTHER[role]]}'s have"
+        if fresh[role] and fresh[OTHER_SIDE[role]] is False:
+            return SideClue(
+                role, 3, f"the {_PERSON[role]}'s packets have passed no router, the {_PERSON[OTHER_SIDE[role]]}'s have"
             )
     return None
 
@@ -141,25 +142,25 @@ def _is_fresh(messages: Sequence[Message]) -> bool | None:
     return ttls <= _INITIAL_TTLS if ttls else None
 
 
-def _nat(hashes: Hashes) -> Iterable[Clue | None]:
+def _nat(hashes: NatDetection) -> Iterable[SideClue | None]:
     ends: tuple[tuple[Role, bool | None, bool | None], ...] = (
         ("initiator", hashes.initiator.fits, hashes.initiator_as_peer_sees),
         ("responder", hashes.responder.fits, hashes.responder_as_peer_sees),
     )
     for role, own, as_peer_sees in ends:
         if own and as_peer_sees is False:
-            yield Clue(role, 3, f"the {_PERSON[role]}'s address is changed by a NAT only behind this point")
+            yield SideClue(role, 3, f"the {_PERSON[role]}'s address is changed by a NAT only behind this point")
 
 
-def _company(addresses: Mapping[Role, str], partners: Mapping[str, frozenset[str]]) -> Clue | None:
-    others = {role: partners.get(addresses[role], frozenset()) - {addresses[OTHER[role]]} for role in ROLES}
+def _third_hosts(addresses: Mapping[Role, str], partners: Mapping[str, frozenset[str]]) -> SideClue | None:
+    others = {role: partners.get(addresses[role], frozenset()) - {addresses[OTHER_SIDE[role]]} for role in ROLES}
     for role in ROLES:
-        if others[role] and not others[OTHER[role]]:
-            return Clue(role, 2, f"the {_PERSON[role]} is seen to talk with other hosts as well")
+        if others[role] and not others[OTHER_SIDE[role]]:
+            return SideClue(role, 2, f"the {_PERSON[role]} is seen to talk with other hosts as well")
     return None
 
 
-def _timing(exchanges: Sequence[Exchange]) -> Clue | None:
+def _timing(exchanges: Sequence[Exchange]) -> SideClue | None:
     """At the initiator an answer takes the way and back, and the next request no way at all; mirrored there."""
     asked = [e for e in exchanges if e.is_setup and e.sender == "initiator" and e.requests]
     answers = [rtt for e in asked if (rtt := e.rtt) is not None]
@@ -173,7 +174,7 @@ def _timing(exchanges: Sequence[Exchange]) -> Clue | None:
     answer, pause = round(min(answers) * 1e9), min(pauses)
     said = f"answers take {answer / 1e6:.1f} ms, and the next request {pause / 1e6:.1f} ms"
     if answer >= _FAR and answer >= _TIMES * pause:
-        return Clue("initiator", 1, said)
+        return SideClue("initiator", 1, said)
     if pause >= _FAR and answer <= _NEAR:
-        return Clue("responder", 1, said)
+        return SideClue("responder", 1, said)
     return None

@@ -19,15 +19,13 @@ from analyzer.columns import Bools, Ints
 from analyzer.packets.tables import MISSING, IcmpRow, Wire
 from analyzer.relate.seen.host_pair import HostPair, host_pair
 from analyzer.relate.seen.message_table import MessageTable
-
-#: Frame, source and destination of an IP fragment whose first fragment was never seen.
-Orphan = tuple[int, str, str]
+from analyzer.relate.seen.orphan_fragments import Orphan
 
 _TCP, _UDP = 6, 17
 
 
 @dataclass(frozen=True, slots=True)
-class Owned:
+class Attribution:
     """What belongs to each IKE SA, by its number.
 
     Attributes
@@ -46,7 +44,7 @@ class Owned:
     disturbed: frozenset[HostPair]
 
 
-def owned(table: MessageTable, rows: Ints, begins: Ints) -> Owned:
+def attribute(table: MessageTable, rows: Ints, begins: Ints) -> Attribution:
     """Give each ICMP error and each lone later fragment to the IKE SA that it is of.
 
     Parameters
@@ -64,14 +62,14 @@ def owned(table: MessageTable, rows: Ints, begins: Ints) -> Owned:
     ends += zip(p.src[lone].tolist(), p.dst[lone].tolist(), strict=True)
     disturbed = frozenset(host_pair(*pair) for pair in ends)
     if not disturbed or not len(rows):
-        return Owned({}, {}, disturbed)
+        return Attribution({}, {}, disturbed)
     number = np.repeat(np.arange(len(begins) - 1), np.diff(begins))
     chosen = np.flatnonzero(_between(disturbed, wire.messages.src[rows], wire.messages.dst[rows]))
     if not len(chosen):  # all of it is between hosts of which no IKE is here
-        return Owned({}, {}, disturbed)
+        return Attribution({}, {}, disturbed)
     rows, number = rows[chosen], number[chosen]
     messages = _of_messages(table, rows)
-    return Owned(
+    return Attribution(
         _owners_of_errors(errors, messages, wire, rows, number),
         _owners_of_fragments(wire, lone, messages, number),
         disturbed,
@@ -196,7 +194,7 @@ def _owners_of_fragments(wire: Wire, lone: Ints, messages: _Columns, number: Int
     found = _last_before(messages, when, np.arange(len(lone)), _HOSTS)
     told: dict[int, list[Orphan]] = defaultdict(list)
     for place in np.flatnonzero(found != MISSING).tolist():
-        orphan = int(p.frame[lone[place]]), text(int(src[place])), text(int(dst[place]))
+        orphan = Orphan(int(p.frame[lone[place]]), text(int(src[place])), text(int(dst[place])))
         told[int(number[found[place]])].append(orphan)
     return dict(told)
 

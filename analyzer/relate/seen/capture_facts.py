@@ -14,9 +14,9 @@ from analyzer.packets.sieve import NAT_T_PORT
 from analyzer.packets.tables import EchoRow, HandshakeRow, IcmpRow, NameRow, Wire
 from analyzer.relate.seen.host_pair import HostPair
 from analyzer.relate.seen.last_heard import HeardFrom, LastHeard
-from analyzer.relate.seen.misdelivered_answers import Stray, strays
+from analyzer.relate.seen.misdelivered_answers import MisdeliveredAnswer, misdelivered_answers
 from analyzer.relate.seen.partners import partners
-from analyzer.relate.seen.pings import Sweep, sweeps
+from analyzer.relate.seen.pings import PingSweep, ping_sweeps
 from analyzer.relate.seen.tcp_handshakes import SegmentSizes, segment_sizes
 
 #: Where IKE goes in TCP: its own port, and that of HTTPS, which passes most firewalls (RFC 9329 sections 2, 6).
@@ -63,9 +63,9 @@ class CaptureFacts:
         Hosts with which an address is seen to talk in those; a few for each.
     one_way_tcp : int
         Pairs of hosts between which TCP under way is seen in one direction only; 0 if anything goes both ways.
-    strays : tuple of Stray
+    misdelivered_answers : tuple of MisdeliveredAnswer
         IKE_SA_INIT responses that went to a host which did not ask; bounded.
-    ping_sweeps : mapping of (str, str) to Sweep
+    ping_sweeps : mapping of (str, str) to PingSweep
         What became of pings with DF, by who asks and who is asked.
     segment_sizes : mapping of str to SegmentSizes
         What TCP handshakes announce, by the host that began them.
@@ -99,8 +99,8 @@ class CaptureFacts:
     tcp_tries: Mapping[tuple[str, str], tuple[HandshakeRow, ...]] = field(default_factory=dict)
     partners: Mapping[str, frozenset[str]] = field(default_factory=dict)
     one_way_tcp: int = 0
-    strays: tuple[Stray, ...] = ()
-    ping_sweeps: Mapping[tuple[str, str], Sweep] = field(default_factory=dict)
+    misdelivered_answers: tuple[MisdeliveredAnswer, ...] = ()
+    ping_sweeps: Mapping[tuple[str, str], PingSweep] = field(default_factory=dict)
     segment_sizes: Mapping[str, SegmentSizes] = field(default_factory=dict)
     esp_from_4500: Mapping[tuple[int, int], int] = field(default_factory=dict)
     ike_from_4500: Mapping[tuple[int, int], int] = field(default_factory=dict)
@@ -186,8 +186,8 @@ def facts_of(
         tcp_tries=_tcp_tries(wire),
         partners=partners(wire),
         one_way_tcp=census.one_way_tcp,
-        strays=strays(wire),
-        ping_sweeps=sweeps(wire.echoes, census.last_time),
+        misdelivered_answers=misdelivered_answers(wire),
+        ping_sweeps=ping_sweeps(wire.echoes, census.last_time),
         segment_sizes=segment_sizes(wire.handshakes),
         esp_from_4500=_last_esp(wire),
         ike_from_4500=_last_ike(wire),

@@ -60,7 +60,7 @@ def _of_messages(wire: Wire, column: NDArray[Any]) -> Ints:
 
 
 @dataclass(frozen=True, slots=True)
-class Copies:
+class DuplicateCount:
     """How many copies a capture holds, and why they are taken for copies.
 
     Attributes
@@ -74,7 +74,7 @@ class Copies:
     same_identification : int
         Under the IP identification of the original.
     fragments : int
-        Copies of single IP fragments within a datagram, not counted among the messages.
+        DuplicateCount of single IP fragments within a datagram, not counted among the messages.
     frames : tuple of int
         Frames of the messages left aside.
     """
@@ -87,8 +87,8 @@ class Copies:
     frames: tuple[int, ...]
 
 
-def copies(wire: Wire, origins: Ints) -> Copies:
-    """Count what :func:`duplicate_of` found, by the signs that a person can check.
+def count_duplicates(wire: Wire, origins: Ints) -> DuplicateCount:
+    """Count what :func:`duplicate_of` found, by what a person can check.
 
     Parameters
     ----------
@@ -103,7 +103,7 @@ def copies(wire: Wire, origins: Ints) -> Copies:
         _of_messages(wire, column) for column in (wire.packets.interface, wire.packets.ttl, wire.packets.ip_id)
     )
     same = (identification[rows] == identification[of]) & (identification[rows] > 0)
-    return Copies(
+    return DuplicateCount(
         messages=len(rows),
         other_interface=int(np.count_nonzero(interface[rows] != interface[of])),
         routed=int(np.count_nonzero(hops[rows] < hops[of])),

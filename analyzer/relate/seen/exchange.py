@@ -11,7 +11,7 @@ from analyzer.relate.seen.message import Message
 Role = Literal["initiator", "responder"]
 ROLES: tuple[Role, Role] = ("initiator", "responder")
 #: The side that a side talks with.
-OTHER: dict[Role, Role] = {"initiator": "responder", "responder": "initiator"}
+OTHER_SIDE: dict[Role, Role] = {"initiator": "responder", "responder": "initiator"}
 Outcome = Literal["answered", "unanswered", "superseded", "response only", "open at end of capture"]
 
 #: Exchanges without which there is no IKE SA: a request of theirs that stays unanswered ends the attempt.

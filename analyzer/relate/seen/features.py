@@ -1,7 +1,7 @@
-"""Signs of an IKE SA: what is in it at all, so that a rule about something that is not there need not look.
+"""Features of an IKE SA: what is in it at all, so that a rule about something that is not there need not look.
 
 Of a gateway's trace with thousands of failing IKE SAs most of the rules' work would be to find that there are no IP
-fragments, no ICMP errors, no EAP. The signs of all messages are worked out at once, from the columns.
+fragments, no ICMP errors, no EAP. The features of all messages are worked out at once, from the columns.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _FIRST_STATUS = 16384
 _DEMANDS = (numbers.COOKIE, numbers.REDIRECT)
 
 
-class Sign(IntFlag):
+class Feature(IntFlag):
     """Something that is in an IKE SA, or about it in the trace."""
 
     #: A message in IP fragments, or pieces of one between its addresses.
@@ -45,23 +45,23 @@ class Sign(IntFlag):
     SIZES = 256
 
 
-def of_messages(wire: Wire) -> Ints:
-    """The signs that each message of a capture bears by itself."""
+def features_of_messages(wire: Wire) -> Ints:
+    """The features that each message of a capture bears by itself."""
     m, datagrams = wire.messages, wire.datagrams
     # The row behind the last is that of what has no datagram.
     fragments = np.r_[datagrams.fragments, 1][m.datagram]
     found = {
-        Sign.IP_FRAGMENTS: (fragments > 1) | (m.complete != 1),
-        Sign.SKF: m.skf_total > 0,
-        Sign.ERROR: _with_errors(wire),
-        Sign.INTERMEDIATE: m.exchange == numbers.IKE_INTERMEDIATE,
-        Sign.AUTH_ANSWER: (m.exchange == numbers.IKE_AUTH) & ((m.flags & FLAG_RESPONSE) != 0),
-        Sign.EAP: m.inner == numbers.EAP,
+        Feature.IP_FRAGMENTS: (fragments > 1) | (m.complete != 1),
+        Feature.SKF: m.skf_total > 0,
+        Feature.ERROR: _with_errors(wire),
+        Feature.INTERMEDIATE: m.exchange == numbers.IKE_INTERMEDIATE,
+        Feature.AUTH_ANSWER: (m.exchange == numbers.IKE_AUTH) & ((m.flags & FLAG_RESPONSE) != 0),
+        Feature.EAP: m.inner == numbers.EAP,
     }
-    signs = np.zeros(len(m.frame), dtype=np.int64)
-    for sign, has in found.items():
-        signs |= np.where(has, int(sign), 0)
-    return signs
+    features = np.zeros(len(m.frame), dtype=np.int64)
+    for feature, has in found.items():
+        features |= np.where(has, int(feature), 0)
+    return features
 
 
 def _with_errors(wire: Wire) -> Bools:
@@ -69,35 +69,35 @@ def _with_errors(wire: Wire) -> Bools:
     return having((kinds < _FIRST_STATUS) | np.isin(kinds, _DEMANDS), m.notify_first, m.notify_count)
 
 
-def of_sa(messages: Iterable[int], *, orphans: bool, icmp: bool, dropped: bool, sizes: bool) -> int:
-    """The signs of an IKE SA, those of its messages and those of what is known about it.
+def features_of_sa(messages: Iterable[int], *, orphans: bool, icmp: bool, dropped: bool, sizes: bool) -> int:
+    """The features of an IKE SA, those of its messages and those of what is known about it.
 
     Parameters
     ----------
     messages : iterable of int
-        Signs of each of its messages.
+        Features of each of its messages.
     orphans, icmp, dropped, sizes : bool
         Are there pieces of messages between its addresses, ICMP errors about it, packets that the capturing host
         dropped, and does anything beside it tell of packet sizes?
 
     Examples
     --------
-    >>> Sign(of_sa([Sign.SKF, Sign.EAP], orphans=True, icmp=False, dropped=False, sizes=False))
-    <Sign.IP_FRAGMENTS|SKF|EAP: 131>
+    >>> Feature(features_of_sa([Feature.SKF, Feature.EAP], orphans=True, icmp=False, dropped=False, sizes=False))
+    <Feature.IP_FRAGMENTS|SKF|EAP: 131>
     """
-    signs = 0
+    features = 0
     for of_message in messages:
-        signs |= of_message
+        features |= of_message
     if orphans:
-        signs |= _IP_FRAGMENTS
+        features |= _IP_FRAGMENTS
     if icmp:
-        signs |= _ICMP
+        features |= _ICMP
     if dropped:
-        signs |= _DROPPED
+        features |= _DROPPED
     if sizes:
-        signs |= _SIZES
-    return signs
+        features |= _SIZES
+    return features
 
 
 #: As mere numbers, which are put together faster than the members of an enumeration.
-_IP_FRAGMENTS, _ICMP, _DROPPED, _SIZES = map(int, (Sign.IP_FRAGMENTS, Sign.ICMP, Sign.DROPPED, Sign.SIZES))
+_IP_FRAGMENTS, _ICMP, _DROPPED, _SIZES = map(int, (Feature.IP_FRAGMENTS, Feature.ICMP, Feature.DROPPED, Feature.SIZES))

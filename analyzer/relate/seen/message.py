@@ -172,9 +172,9 @@ class Message:
         return bool(self._t.takes_part[self.row])
 
     @property
-    def signs(self) -> int:
-        """What it is a sign of (:class:`analyzer.relate.seen.features.Sign`), as a number."""
-        return self._t.signs[self.row]
+    def features(self) -> int:
+        """What is in it (:class:`analyzer.relate.seen.features.Feature`), as a number."""
+        return self._t.features[self.row]
 
     @property
     def payloads(self) -> tuple[int, ...]:

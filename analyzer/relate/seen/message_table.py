@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.cached_property import lazy
+from analyzer.cached_property import cached_property
 from analyzer.columns import Bools, Ints
 from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import MISSING, Wire
 from analyzer.relate.seen.clear_payloads import having_notify, having_payload
-from analyzer.relate.seen.features import of_messages
+from analyzer.relate.seen.features import features_of_messages
 
 #: Stands for a value of the first packet where there is none: of no header field, and not ``MISSING``.
 NO_PACKET = -2
@@ -77,29 +77,29 @@ class MessageTable:
         )
         self.takes_part = takes_part.data
 
-    @lazy
+    @cached_property
     def packet_rows(self) -> tuple[Ints, Ints]:
         """Packet rows sorted by datagram and time, and where each datagram begins among them."""
         datagram = self.wire.packets.datagram
         order = np.lexsort((self.wire.packets.time, datagram))
         return order, np.searchsorted(datagram[order], np.arange(len(self.fragments) + 1))
 
-    @lazy
-    def signs(self) -> memoryview:
-        """For each message the signs that it bears (:class:`analyzer.relate.seen.features.Sign`), as a number."""
-        return of_messages(self.wire).data
+    @cached_property
+    def features(self) -> memoryview:
+        """For each message the features that it has (:class:`analyzer.relate.seen.features.Feature`), as a number."""
+        return features_of_messages(self.wire).data
 
-    @lazy
+    @cached_property
     def first_direction(self) -> memoryview:
         """For each message the direction of its first packet; ``NO_PACKET`` over TCP."""
         return self._of_first_packet(self.wire.packets.direction)
 
-    @lazy
+    @cached_property
     def first_ttl(self) -> memoryview:
         """For each message the TTL of its first packet; ``NO_PACKET`` over TCP."""
         return self._of_first_packet(self.wire.packets.ttl)
 
-    @lazy
+    @cached_property
     def first_ip_id(self) -> memoryview:
         """For each message the IP identification of its first packet; ``NO_PACKET`` over TCP."""
         return self._of_first_packet(self.wire.packets.ip_id)

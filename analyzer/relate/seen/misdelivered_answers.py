@@ -17,14 +17,14 @@ from analyzer.ike.registry import numbers
 from analyzer.packets.tables import Narrow, Wire
 
 #: A flood of them is no better evidence than the first ones.
-MAX_STRAYS = 200
+MAX_MISDELIVERED = 200
 
 #: An odd number: different SPIs stay different when multiplied by it.
 _MIX = np.uint64(0x9E3779B97F4A7C15)
 
 
 @dataclass(frozen=True, slots=True)
-class Stray:
+class MisdeliveredAnswer:
     """An IKE_SA_INIT response whose receiver never sent a request with its initiator SPI in this trace.
 
     ``asked_by``: the addresses that did, none when nobody did. ``asks_itself``: the receiver sends requests with other
@@ -40,7 +40,7 @@ class Stray:
     asks_itself: bool
 
 
-def strays(wire: Wire) -> tuple[Stray, ...]:
+def misdelivered_answers(wire: Wire) -> tuple[MisdeliveredAnswer, ...]:
     """All such responses, in the order of capture; bounded.
 
     Messages that the capture holds more than once count as often: the request of a host behind a NAT may be there under
@@ -53,19 +53,19 @@ def strays(wire: Wire) -> tuple[Stray, ...]:
         return ()
     requests = np.flatnonzero(~response)
     asked = np.isin(_key(m.spi_i[answers], m.dst[answers]), _key(m.spi_i[requests], m.src[requests]))
-    return tuple([_stray(wire, int(row), requests) for row in answers[~asked][:MAX_STRAYS]])
+    return tuple([_misdelivered(wire, int(row), requests) for row in answers[~asked][:MAX_MISDELIVERED]])
 
 
 def _key(spi: NDArray[np.uint64], address: Narrow) -> NDArray[np.uint64]:
-    """One word for an SPI and an address; that two meet in it is next to impossible, and at worst hides a stray."""
+    """One word for an SPI and an address; that two meet in it is next to impossible, and at worst hides one."""
     return spi * _MIX + address.astype(np.uint64)
 
 
-def _stray(wire: Wire, row: int, requests: Ints) -> Stray:
+def _misdelivered(wire: Wire, row: int, requests: Ints) -> MisdeliveredAnswer:
     m, text = wire.messages, wire.addresses.text
     same_spi = requests[m.spi_i[requests] == m.spi_i[row]]
     back = (m.src[requests] == m.dst[row]) & (m.dst[requests] == m.src[row])
-    return Stray(
+    return MisdeliveredAnswer(
         frame=int(m.frame[row]),
         time=int(m.time[row]),
         src=text(int(m.src[row])),

@@ -4,20 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from analyzer.packets.tables import Packets
 
 #: Looked at in one IKE SA; a flood of them tells no more.
-MAX_PIECES = 1_000
+MAX_ORPHANS = 1_000
 #: Ethernet's MTU: what lies further behind in a datagram has more than one fragment before it.
 _ONE_PACKET = 1500
 
 
+class Orphan(NamedTuple):
+    """One such fragment: its frame, and the addresses that it goes between."""
+
+    frame: int
+    src: str
+    dst: str
+
+
 @dataclass(frozen=True, slots=True)
-class Piece:
-    """One such fragment.
+class PlacedOrphan:
+    """One such fragment with its place in its datagram.
 
     Attributes
     ----------
@@ -39,21 +48,21 @@ class Piece:
     more: bool
 
 
-def pieces(orphans: Iterable[tuple[int, str, str]], packets: Packets) -> tuple[Piece, ...]:
+def placed(orphans: Iterable[Orphan], packets: Packets) -> tuple[PlacedOrphan, ...]:
     """The fragments of an IKE SA's ``orphans``, in the order of capture.
 
     Parameters
     ----------
-    orphans : iterable of (frame, source, destination)
+    orphans : iterable of Orphan
     packets : Packets
         The capture's packet table.
     """
-    source = dict([(frame, src) for frame, src, _ in orphans][:MAX_PIECES])
+    source = dict([(orphan.frame, orphan.src) for orphan in orphans][:MAX_ORPHANS])
     # The table is in the order of frames; a Wi-Fi frame may hold several packets.
     frames = np.unique(np.fromiter(source, dtype=np.int64, count=len(source)))
     begins, ends = (np.searchsorted(packets.frame, frames, side) for side in ("left", "right"))
     return tuple(
-        Piece(
+        PlacedOrphan(
             frame=int(packets.frame[row]),
             src=source[int(packets.frame[row])],
             identification=max(int(packets.ip_id[row]), 0),
@@ -66,7 +75,7 @@ def pieces(orphans: Iterable[tuple[int, str, str]], packets: Packets) -> tuple[P
     )
 
 
-def only_short_ends(found: Iterable[Piece]) -> bool:
+def only_short_ends(found: Iterable[PlacedOrphan]) -> bool:
     """Of each datagram only the last fragment is there, though others beside the first must have gone before it.
 
     A filter on ports stops the first fragment alone; where those in the middle are missing too, and only the shorter

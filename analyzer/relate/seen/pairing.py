@@ -23,7 +23,7 @@ _RETRY_REASONS = {numbers.COOKIE: "cookie", numbers.INVALID_KE_PAYLOAD: "invalid
 _FIRST_EXCHANGES = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
 
-def pair(messages: Sequence[Message], capture_end: int, *, alive: bool = False) -> tuple[Exchange, ...]:
+def pair_messages(messages: Sequence[Message], capture_end: int, *, alive: bool = False) -> tuple[Exchange, ...]:
     """Group the messages of an IKEv2 SA into exchanges.
 
     Parameters

@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from analyzer.cached_property import lazy
+from analyzer.cached_property import cached_property
 from analyzer.packets.tables import EchoRow
 
 #: Nanoseconds for which a reply is waited for: what was asked within it before the capture ended is still open.
@@ -22,7 +22,7 @@ _TOLD = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Size:
+class PingSize:
     """What became of the echo requests of one size: frames of requests and replies, and how many requests."""
 
     ip_length: int
@@ -32,35 +32,35 @@ class Size:
 
 
 @dataclass(frozen=True)
-class Sweep:
+class PingSweep:
     """Echo requests with DF from one host to another, by size, the smallest first.
 
     Requests that the capture's end left no time to answer are left out, unless they were answered.
     """
 
-    sizes: tuple[Size, ...]
+    sizes: tuple[PingSize, ...]
 
-    @lazy
-    def passed(self) -> Size | None:
+    @cached_property
+    def passed(self) -> PingSize | None:
         """The largest size that was answered."""
         return next((size for size in reversed(self.sizes) if size.answered), None)
 
-    @lazy
-    def lost(self) -> Size | None:
+    @cached_property
+    def lost(self) -> PingSize | None:
         """The smallest size that never was, above all that were; None unless a smaller one was."""
         passed = self.passed
         if passed is None:
             return None
         return next((size for size in self.sizes if size.ip_length > passed.ip_length), None)
 
-    @lazy
+    @cached_property
     def lost_requests(self) -> int:
         """Unanswered requests above the largest size that was answered."""
         passed = self.passed
         return sum(s.sent for s in self.sizes if passed is not None and s.ip_length > passed.ip_length)
 
 
-def sweeps(echoes: Iterable[EchoRow], last: int) -> Mapping[tuple[str, str], Sweep]:
+def ping_sweeps(echoes: Iterable[EchoRow], last: int) -> Mapping[tuple[str, str], PingSweep]:
     """Pair echo requests with DF with their replies, for each two hosts.
 
     Parameters
@@ -72,7 +72,7 @@ def sweeps(echoes: Iterable[EchoRow], last: int) -> Mapping[tuple[str, str], Swe
 
     Returns
     -------
-    mapping of (str, str) to Sweep
+    mapping of (str, str) to PingSweep
         By the addresses of who asks and who is asked.
     """
     asked: dict[tuple[str, str], dict[tuple[int, int, int], list[EchoRow]]] = defaultdict(lambda: defaultdict(list))
@@ -93,7 +93,7 @@ def _sweep(
     asked: Mapping[tuple[int, int, int], list[EchoRow]],
     replied: Mapping[tuple[int, int, int], EchoRow | None],
     last: int,
-) -> Sweep:
+) -> PingSweep:
     found: dict[int, list[tuple[EchoRow, EchoRow | None]]] = defaultdict(list)
     for number, requests in asked.items():
         # Of one number there is one request: the rest are copies that the capture holds twice.
@@ -105,5 +105,5 @@ def _sweep(
         pairs = found[length]
         answered = [pair for pair in pairs if pair[1] is not None]
         shown = [echo.frame for pair in (answered or pairs) for echo in pair if echo is not None]
-        sizes.append(Size(length, len(pairs), len(answered), tuple(sorted(shown)[:_TOLD])))
-    return Sweep(tuple(sizes))
+        sizes.append(PingSize(length, len(pairs), len(answered), tuple(sorted(shown)[:_TOLD])))
+    return PingSweep(tuple(sizes))

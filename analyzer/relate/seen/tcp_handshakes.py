@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from analyzer.cached_property import lazy
+from analyzer.cached_property import cached_property
 from analyzer.packets.tables import HandshakeRow
 
 #: IP and TCP headers without options.
@@ -23,7 +23,7 @@ class SegmentSizes:
     sent: tuple[int, int] | None
     answers: Mapping[str, tuple[int, int]]
 
-    @lazy
+    @cached_property
     def largest_answer(self) -> tuple[int, int]:
         """Of the answers, the one that stands for the largest MTU."""
         return max(self.answers.values())

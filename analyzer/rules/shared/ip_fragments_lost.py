@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import IcmpRow
 from analyzer.relate.inferred.mtu.path_mtu import TOO_BIG
-from analyzer.relate.inferred.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Confidence
@@ -99,7 +99,7 @@ def is_answered_in_vain(sa: IkeSa, exchange: Exchange) -> bool:
         and sa.reached == "auth-answered"
         and exchange is sa.exchanges[-1]
         and not sa.esp_i_to_r
-        and is_in_vain(exchange)
+        and is_repeated_after_answer(exchange)
     )
 
 

@@ -26,7 +26,7 @@ def demanding(sa: IkeSa, notify: int) -> tuple[Round, ...]:
     return tuple(found)
 
 
-def is_settled(sa: IkeSa) -> bool:
+def is_negotiated(sa: IkeSa) -> bool:
     """The responder negotiated in the end."""
     return sa.reached not in ("init-sent", "unknown")
 

@@ -40,7 +40,7 @@ def reports(sa: IkeSa, exchange: Exchange, *, about_response: bool = False) -> t
 
     Which message an error quotes, :mod:`analyzer.relate.seen.attribution` says.
     """
-    about = sa.icmp_about
+    about = sa.icmp_by_message
     if not about:
         return ()
     attempts = exchange.responses if about_response else exchange.requests

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.relate.inferred.authentication import LONG_ANSWER, Answer, Authentication
-from analyzer.relate.inferred.cipher_suite import COMMON
+from analyzer.relate.inferred.authentication import LONG_ANSWER, AuthAnswer, Authentication
+from analyzer.relate.inferred.cipher_suite import COMMON_SUITES
 from tests.relate.captures import GOES_ON, only_sa
 
 GCM = "aes256gcm16-prfsha384-ecp384"
@@ -58,7 +58,7 @@ def seen(*steps: str) -> Authentication:
         (GCM, "1128 SKF{EAP} 1-2/2 (580 548)", "eap"),
     ],
 )
-def test_what_an_answer_looks_like(suite: str, answer: str, expected: Answer) -> None:
+def test_what_an_answer_looks_like(suite: str, answer: str, expected: AuthAnswer) -> None:
     announced = " N(IKEV2_FRAGMENTATION_SUPPORTED)" if "SKF" in answer else ""
     begun = "".join(line + announced + "\n" for line in init(suite).splitlines())
     assert seen(begun, ike_auth(answer)).outcome == expected
@@ -78,7 +78,7 @@ def test_where_a_child_sa_begins_to_fit():
 
 def test_a_long_answer_has_room_in_any_suite():
     """By hand, with the longest PRF: IDr 9 + AUTH 8 + 64 + SA 32 + TSi 24 + TSr 24 = 161 bytes of payloads."""
-    assert max(suite.length(161) for suite in COMMON) == LONG_ANSWER
+    assert max(suite.length(161) for suite in COMMON_SUITES) == LONG_ANSWER
 
 
 def test_an_answer_in_part_is_missing():

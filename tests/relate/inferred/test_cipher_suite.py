@@ -7,12 +7,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.ike.payloads import SA
-from analyzer.relate.inferred.cipher_suite import COMMON, SKF_HEADER, Algorithm, Suite, agreed, algorithms_of, suite_of
+from analyzer.relate.inferred.cipher_suite import (
+    COMMON_SUITES,
+    SKF_HEADER,
+    Algorithm,
+    CipherSuite,
+    agreed_suite,
+    algorithms_of,
+    suite_of,
+)
 from sample_pcaps.lab import payloads
 from tests.relate.captures import HOSTS, capture, only_sa
 
-GCM, SHA1, SHA256, SHA384, SHA512 = COMMON
-TRIPLE = Suite("3DES/HMAC_SHA1_96", 8, 8, 12)
+GCM, SHA1, SHA256, SHA384, SHA512 = COMMON_SUITES
+TRIPLE = CipherSuite("3DES/HMAC_SHA1_96", 8, 8, 12)
 
 #: Suite -> IKE length when empty, with one and with two notifies of 8 bytes (domain.md section 1.4.2).
 SHORT = {GCM: (57, 65, 73), SHA1: (76, 76, 92), SHA256: (80, 80, 96), SHA384: (88, 88, 104), SHA512: (96, 96, 112)}
@@ -25,7 +33,7 @@ FULL = {
 }
 
 SUITES = st.builds(
-    Suite, st.just("any"), iv=st.sampled_from((8, 16)), block=st.sampled_from((1, 8, 16)), icv=st.integers(8, 32)
+    CipherSuite, st.just("any"), iv=st.sampled_from((8, 16)), block=st.sampled_from((1, 8, 16)), icv=st.integers(8, 32)
 )
 
 
@@ -72,13 +80,13 @@ def test_a_fragment_holds_as_much_as_fits(suite, limit):
 @pytest.mark.parametrize(
     "words, suite",
     [
-        ("aes256-sha256-modp2048", Suite("AES_CBC-256/HMAC_SHA2_256_128", 16, 16, 16)),
-        ("aes128-sha1-modp1024", Suite("AES_CBC-128/HMAC_SHA1_96", 16, 16, 12)),
-        ("aes256-sha512-ecp384", Suite("AES_CBC-256/HMAC_SHA2_512_256", 16, 16, 32)),
-        ("aes256-sha384-ecp384", Suite("AES_CBC-256/HMAC_SHA2_384_192", 16, 16, 24)),
-        ("3des-sha1-modp1024", Suite("3DES/HMAC_SHA1_96", 8, 8, 12)),
-        ("aes256gcm16-prfsha384-ecp384", Suite("AES_GCM_16-256", 8, 1, 16)),
-        ("chacha20poly1305-prfsha256-curve25519", Suite("CHACHA20_POLY1305", 8, 1, 16)),
+        ("aes256-sha256-modp2048", CipherSuite("AES_CBC-256/HMAC_SHA2_256_128", 16, 16, 16)),
+        ("aes128-sha1-modp1024", CipherSuite("AES_CBC-128/HMAC_SHA1_96", 16, 16, 12)),
+        ("aes256-sha512-ecp384", CipherSuite("AES_CBC-256/HMAC_SHA2_512_256", 16, 16, 32)),
+        ("aes256-sha384-ecp384", CipherSuite("AES_CBC-256/HMAC_SHA2_384_192", 16, 16, 24)),
+        ("3des-sha1-modp1024", CipherSuite("3DES/HMAC_SHA1_96", 8, 8, 12)),
+        ("aes256gcm16-prfsha384-ecp384", CipherSuite("AES_GCM_16-256", 8, 1, 16)),
+        ("chacha20poly1305-prfsha256-curve25519", CipherSuite("CHACHA20_POLY1305", 8, 1, 16)),
     ],
 )
 def test_what_the_responder_chose(words, suite):
@@ -86,7 +94,7 @@ def test_what_the_responder_chose(words, suite):
         f"+0 C:500 > S:500 IKE_SA_INIT request SA(aes192-sha384-modp3072 {words})\n",
         f"+0.03 C:500 < S:500 IKE_SA_INIT response SA({words})\n",
     )
-    assert only_sa(*steps).suite == suite
+    assert only_sa(*steps).cipher_suite == suite
 
 
 @pytest.mark.parametrize(
@@ -101,7 +109,7 @@ def test_what_the_responder_chose(words, suite):
     ids=["request only", "cookie", "cut by the capture", "starts late", "ikev1"],
 )
 def test_what_the_trace_does_not_show(steps, hosts):
-    assert agreed(capture(*steps, hosts=hosts).sas_seen[0].messages) is None
+    assert agreed_suite(capture(*steps, hosts=hosts).sas_seen[0].messages) is None
 
 
 @pytest.mark.parametrize(
@@ -121,7 +129,7 @@ def test_no_one_suite(algorithms):
 
 
 def test_integrity_none_beside_aead():
-    assert suite_of((Algorithm(1, 20, 128), Algorithm(3, 0))) == Suite("AES_GCM_16-128", 8, 1, 16)
+    assert suite_of((Algorithm(1, 20, 128), Algorithm(3, 0))) == CipherSuite("AES_GCM_16-128", 8, 1, 16)
 
 
 WORDS = st.sampled_from(["aes256-sha256-modp2048", "3des-sha1-modp1024", "aes128gcm16-prfsha256-ke1_mlkem768-ecp256"])

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.relate.inferred.cipher_suite import COMMON, SKF_HEADER, Suite
-from analyzer.relate.inferred.fragment_plan import Cut, Plan, cut, plan_text
+from analyzer.relate.inferred.cipher_suite import COMMON_SUITES, SKF_HEADER, CipherSuite
+from analyzer.relate.inferred.fragment_plan import FragmentCount, FragmentPlan, fragment_count, plan_text
 from tests.relate.captures import HOSTS, INIT, only_sa
 
 HOSTS6 = "C = 2001:db8:1::2  S = 2001:db8:2::7\n"
@@ -15,15 +15,15 @@ AT_CLIENT = "C = 10.0.0.2 (os windows)  S = 203.0.113.7\nat C\n"
 GCM_INIT = INIT.replace(" N(NAT", " SA(aes256gcm16-prfsha384-ecp384) KE(20) No N(NAT")
 
 
-def plans(*steps: str, **options: object) -> tuple[Plan, ...]:
-    return only_sa(*steps, **options).plans  # type: ignore[arg-type]
+def plans(*steps: str, **options: object) -> tuple[FragmentPlan, ...]:
+    return only_sa(*steps, **options).fragment_plans  # type: ignore[arg-type]
 
 
 def auth(length: int, word: str = "request", arrow: str = ">", port: int = 4500) -> str:
     return f"+0.075 C:{port} {arrow} S:{port} IKE_AUTH {word} {length} SK\n"
 
 
-def split(content: int, limit: int, suite: Suite) -> list[int]:
+def split(content: int, limit: int, suite: CipherSuite) -> list[int]:
     """IKE lengths of the fragments as RFC 7383 section 2.5 makes them: fill one, then the next."""
     lengths = []
     while content > 0:
@@ -35,13 +35,13 @@ def split(content: int, limit: int, suite: Suite) -> list[int]:
 
 @settings(max_examples=60)
 @given(
-    st.sampled_from(COMMON),
+    st.sampled_from(COMMON_SUITES),
     st.integers(1, 6000),
     st.sampled_from((544, 548, 1168, 1232, 1248, 1368, 1440)),
 )
 def test_the_count_is_that_of_a_plain_splitting(suite, content, limit):
     whole = suite.length(content)
-    found = cut([suite.content(whole)], limit, [suite])
+    found = fragment_count([suite.content(whole)], limit, [suite])
     fragments = split(content, limit, suite)
     assert found is not None
     assert found.fewest <= len(fragments) <= found.most <= found.fewest + 1
@@ -52,11 +52,11 @@ def test_the_count_is_that_of_a_plain_splitting(suite, content, limit):
 
 
 @settings(max_examples=60)
-@given(st.sampled_from(COMMON), st.integers(1, 6000), st.integers(500, 1500))
+@given(st.sampled_from(COMMON_SUITES), st.integers(1, 6000), st.integers(500, 1500))
 def test_without_the_suite_the_range_holds_every_common_one(suite, content, limit):
     whole = suite.length(content)
-    known = cut([suite.content(whole)], limit, [suite])
-    unknown = cut([s.content(whole) for s in COMMON], limit, COMMON)
+    known = fragment_count([suite.content(whole)], limit, [suite])
+    unknown = fragment_count([s.content(whole) for s in COMMON_SUITES], limit, COMMON_SUITES)
     assert known is not None and unknown is not None
     assert unknown.fewest <= known.fewest <= known.most <= unknown.most
     assert unknown.full <= limit
@@ -64,7 +64,7 @@ def test_without_the_suite_the_range_holds_every_common_one(suite, content, limi
 
 @given(st.integers(-100, 200))
 def test_a_limit_without_room(limit):
-    found = cut([(100, 100)], limit, COMMON[:1])
+    found = fragment_count([(100, 100)], limit, COMMON_SUITES[:1])
     # 28 + 8 + 8 + 16 + 1 bytes hold nothing under AES-GCM-16.
     assert (found is None) == (limit < 62)
 
@@ -184,7 +184,7 @@ def test_a_flood_of_large_messages_is_bounded():
 
 
 def test_a_cut_is_a_value():
-    assert cut([(1, 1)], 1248, COMMON[:1]) == Cut(1, 1, 1248)
+    assert fragment_count([(1, 1)], 1248, COMMON_SUITES[:1]) == FragmentCount(1, 1, 1248)
 
 
 def test_of_a_bracket_the_size_that_passed_is_planned_for() -> None:

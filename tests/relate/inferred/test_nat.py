@@ -1,4 +1,4 @@
-"""NAT detection (RFC 7296 section 2.23). Hashes of SPIi SPIr IP port: ``printf HEX | xxd -r -p | sha1sum``."""
+"""NAT detection (RFC 7296 section 2.23). NatDetection of SPIi SPIr IP port: ``printf HEX | xxd -r -p | sha1sum``."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ import pytest
 
 import analyzer
 from analyzer.ike.registry import numbers
-from analyzer.relate.inferred.nat import NatView, detection_hash, hashed_port, text
+from analyzer.relate.inferred.nat import NatView, detection_hash, hashed_port, nat_text
 from tests.relate.captures import DETECTION, HOSTS, only_sa
 
 SPIS = "sa 1 spi 1122334455667788 99aabbccddeeff00\n"
@@ -159,7 +159,7 @@ class TestPorts:
     def test_the_move_to_4500(self):
         sa = only_sa(INIT + "+0.2 C:4500 > S:4500 IKE_AUTH request 400\n")
         assert sa.nat.floated == numbers.IKE_AUTH
-        assert text(sa.nat) == "There is no NAT on the way; IKE moved to UDP 4500 with IKE_AUTH."
+        assert nat_text(sa.nat) == "There is no NAT on the way; IKE moved to UDP 4500 with IKE_AUTH."
 
     def test_with_the_intermediate_exchange(self):
         # RFC 9242 section 3.2: the first exchange after IKE_SA_INIT moves.
@@ -202,6 +202,6 @@ def test_several_hashes_are_told():
 @pytest.mark.parametrize("initiator", ["yes", "no", "unknown"])
 @pytest.mark.parametrize("responder", ["yes", "no", "unknown"])
 def test_every_view_is_one_sentence(initiator, responder):
-    said = text(NatView(initiator, responder, forced_encapsulation=("initiator", "responder"), floated=35))
+    said = nat_text(NatView(initiator, responder, forced_encapsulation=("initiator", "responder"), floated=35))
     assert said.count(".") == 1 and said[0].isupper()
     assert "the client and the server ask for UDP encapsulation" in said

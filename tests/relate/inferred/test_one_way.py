@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from analyzer.relate.inferred.one_way import reason
+from analyzer.relate.inferred.one_way import why_one_way
 from tests.relate.captures import INIT, only_sa
 
 REQUEST = "+0.000 C:500 > S:500 IKE_SA_INIT request\n"
@@ -27,13 +27,13 @@ AUTH = "+0.075 C:4500 > S:4500 IKE_AUTH request 400 SK\n"
 )
 def test_a_filter_that_names_a_direction(filter_: str, names_a_direction: bool):
     sa = only_sa(REQUEST)
-    said = reason(sa.messages, (), replace(sa.capture, capture_filter=filter_))
+    said = why_one_way(sa.messages, (), replace(sa.capture, capture_filter=filter_))
     assert ("names a direction" in said) == names_a_direction == bool(said)
 
 
 def test_both_directions_refute_everything():
     sa = only_sa(INIT)
-    assert reason(sa.messages, (), replace(sa.capture, one_way_tcp=3, capture_filter="src host 10.0.0.2")) == ""
+    assert why_one_way(sa.messages, (), replace(sa.capture, one_way_tcp=3, capture_filter="src host 10.0.0.2")) == ""
 
 
 def test_a_retry_after_cookie_is_no_sign():

@@ -24,29 +24,29 @@ def response(*contents: str) -> str:
 
 
 def client(*steps: str) -> list[tuple[str, str]]:
-    return [(g.product, g.strength) for g in only_sa(*steps).peers["initiator"]]
+    return [(g.product, g.strength) for g in only_sa(*steps).products["initiator"]]
 
 
 def server(*steps: str) -> list[tuple[str, str]]:
-    return [(g.product, g.strength) for g in only_sa(*steps).peers["responder"]]
+    return [(g.product, g.strength) for g in only_sa(*steps).products["responder"]]
 
 
 class TestVendorIds:
     def test_the_same_vendor_id_is_a_client_or_a_server(self) -> None:
         """Windows says the same on both sides; who begins is the client."""
         sa = only_sa(request(f"N({DETECTION})", WINDOWS), response(f"N({DETECTION})", WINDOWS))
-        assert sa.product_guess("initiator") == ("windows-client",)
-        assert sa.product_guess("responder") == ("windows-rras",)
+        assert sa.product_keys("initiator") == ("windows-client",)
+        assert sa.product_keys("responder") == ("windows-rras",)
 
     def test_no_windows_build_is_named(self) -> None:
         """Version 9 stands for six releases (domain.md section 7)."""
-        text = looks_like(only_sa(request(f"N({DETECTION})", WINDOWS)).peers["initiator"])
+        text = looks_like(only_sa(request(f"N({DETECTION})", WINDOWS)).products["initiator"])
         assert text.startswith("looks like a Windows client (vendor ID MS NT5 ISAKMPOAKLEY version 9 and 3 more, order")
         assert "10" not in text and "Server" not in text
 
     def test_a_fortigate_tells_its_release(self) -> None:
         """Twelve bytes of MD5("FORTIGATE"), then release and build (domain.md section 7)."""
-        text = looks_like(only_sa(request("V(0x8299031757a36082c6a621de00040187)")).peers["initiator"])
+        text = looks_like(only_sa(request("V(0x8299031757a36082c6a621de00040187)")).products["initiator"])
         assert text == "looks like a FortiGate (vendor ID FORTIGATE release 4, build 391)"
 
     @pytest.mark.parametrize(
@@ -61,7 +61,7 @@ class TestVendorIds:
         ],
     )
     def test_who_names_itself(self, vendor_id: str, product: str) -> None:
-        assert only_sa(request(), response(f"V({vendor_id})")).product_guess("responder") == (product,)
+        assert only_sa(request(), response(f"V({vendor_id})")).product_keys("responder") == (product,)
 
     def test_what_both_cisco_families_send_names_both(self) -> None:
         assert client(request("V(CISCO-DELETE-REASON)")) == [("cisco-asa", "vendor-id"), ("cisco-ios", "vendor-id")]
@@ -73,7 +73,7 @@ class TestVendorIds:
     def test_fragmentation_names_nobody(self) -> None:
         """Cisco, Microsoft's IKEv1 and NCP send it; it is no support of RFC 7383 either (domain.md 3.5)."""
         sa = only_sa(request("V(FRAGMENTATION)"))
-        assert (sa.peers["initiator"], sa.fragmentation_i) == ((), "no")
+        assert (sa.products["initiator"], sa.fragmentation_i) == ((), "no")
 
     def test_an_unknown_vendor_id_names_nobody(self) -> None:
         assert client(request("V")) == []
@@ -83,7 +83,7 @@ class TestVendorIds:
             "+0.000 C:500 > S:500 IKEv1 Main Mode request SA V(MS-NT5-ISAKMPOAKLEY-v9)\n"
             "+0.030 C:500 < S:500 IKEv1 Main Mode response SA V(strongSwan)\n"
         )
-        assert (sa.product_guess("initiator"), sa.product_guess("responder")) == (("windows-client",), ("strongswan",))
+        assert (sa.product_keys("initiator"), sa.product_keys("responder")) == (("windows-client",), ("strongswan",))
 
 
 FRAG, HASH, REDIR = "IKEV2_FRAGMENTATION_SUPPORTED", "SIGNATURE_HASH_ALGORITHMS", "REDIRECT_SUPPORTED"
@@ -150,13 +150,13 @@ class TestOrder:
 
     def test_a_truncated_message_has_no_order(self) -> None:
         steps = request(f"N({DETECTION} {FRAG} {HASH} {REDIR})")
-        assert only_sa(steps, hosts="C = 10.0.0.2  S = 203.0.113.7  snaplen 128\n").peers["initiator"] == ()
+        assert only_sa(steps, hosts="C = 10.0.0.2  S = 203.0.113.7  snaplen 128\n").products["initiator"] == ()
 
     def test_a_windows_request_that_was_cut_short_is_not_taken_for_another(self) -> None:
         """Without its vendor IDs it would look like Libreswan's."""
         steps = request(f"N({FRAG} {DETECTION})", WINDOWS)
         guessed = {
-            only_sa(steps, hosts=f"C = 10.0.0.2  S = 203.0.113.7  snaplen {kept}\n").product_guess("initiator")
+            only_sa(steps, hosts=f"C = 10.0.0.2  S = 203.0.113.7  snaplen {kept}\n").product_keys("initiator")
             for kept in range(80, 620, 4)
         }
         assert guessed == {(), ("windows-client",)}
@@ -164,8 +164,8 @@ class TestOrder:
     def test_contradicting_hints_are_both_told_the_stronger_first(self) -> None:
         """strongSwan sends Cisco's vendor ID where it is told to (cisco_flexvpn)."""
         sa = only_sa(request(f"N({DETECTION} {FRAG} {HASH} {REDIR})", "V(FLEXVPN-SUPPORTED)"))
-        assert sa.product_guess("initiator") == ("cisco-ios", "strongswan")
-        assert ", or strongSwan or a product built on it (order of payloads" in looks_like(sa.peers["initiator"])
+        assert sa.product_keys("initiator") == ("cisco-ios", "strongswan")
+        assert ", or strongSwan or a product built on it (order of payloads" in looks_like(sa.products["initiator"])
 
 
 class TestSizeAndSchedule:
@@ -212,7 +212,7 @@ class TestSizeAndSchedule:
 
         def found(*contents: str) -> list[tuple[str, str]]:
             sa = only_sa(request(f"N({FRAG})", *contents) + skf, hosts=hosts)
-            return [(guess.product, guess.strength) for guess in sa.peers["initiator"]]
+            return [(guess.product, guess.strength) for guess in sa.products["initiator"]]
 
         assert found() == []
         assert found(f"V({vendor_id})") == [(product, "vendor-id"), (product, "size")]
@@ -223,25 +223,25 @@ class TestSizeAndSchedule:
 
     def test_a_schedule_is_the_weakest_hint(self) -> None:
         sa = self.auth("+4.000 +11.200 +24.160")
-        assert [(g.product, g.strength) for g in sa.peers["initiator"]] == [("strongswan", "schedule")]
+        assert [(g.product, g.strength) for g in sa.products["initiator"]] == [("strongswan", "schedule")]
         assert "sent again after 4.0, 7.2, 13.0 s, within 0.00 s of strongSwan's default" in looks_like(
-            sa.peers["initiator"]
+            sa.products["initiator"]
         )
 
     def test_what_is_only_believed_of_windows_names_nobody(self) -> None:
-        assert self.auth("+1.000 +3.000 +7.000").peers["initiator"] == ()
+        assert self.auth("+1.000 +3.000 +7.000").products["initiator"] == ()
 
     def test_but_supports_its_vendor_id(self) -> None:
         sa = self.auth("+1.000 +3.000 +7.000", WINDOWS)
-        assert [g.strength for g in sa.peers["initiator"]] == ["vendor-id", "schedule"]
+        assert [g.strength for g in sa.products["initiator"]] == ["vendor-id", "schedule"]
 
     def test_two_sendings_are_no_schedule(self) -> None:
-        assert self.auth("+4.000").peers["initiator"] == ()
+        assert self.auth("+4.000").products["initiator"] == ()
 
 
 def test_nothing_is_nothing() -> None:
     sa = only_sa(request())
-    assert (sa.peers, looks_like(sa.peers["initiator"])) == ({"initiator": (), "responder": ()}, "")
+    assert (sa.products, looks_like(sa.products["initiator"])) == ({"initiator": (), "responder": ()}, "")
 
 
 def test_products_of_the_tables_have_remedies_and_names() -> None:
@@ -270,6 +270,6 @@ def test_any_vendor_id_can_be_asked_about(bodies: list[bytes], kind: str) -> Non
     contents = " ".join(f"V(0x{body.hex()})" for body in bodies)
     sa = only_sa(request(contents), response(contents))
     for role in ("initiator", "responder"):
-        strengths = [STRENGTHS.index(guess.strength) for guess in sa.peers[role]]
+        strengths = [STRENGTHS.index(guess.strength) for guess in sa.products[role]]
         assert strengths == sorted(strengths)
-        assert looks_like(sa.peers[role]).isprintable()
+        assert looks_like(sa.products[role]).isprintable()

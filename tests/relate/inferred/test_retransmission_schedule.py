@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.inferred.retransmission_schedule import gaps, match, schedules
+from analyzer.relate.inferred.retransmission_schedule import matching_schedules, retransmission_gaps, schedules
 from analyzer.remedies import products
 from tests.relate.captures import GOES_ON, INIT, exchange, only_sa
 
@@ -23,7 +23,7 @@ def differences(offsets: tuple[float, ...]) -> list[float]:
 
 
 def first(seen: list[float]) -> list[str]:
-    return [m.schedule.product for m in match(seen) if m.schedule.alone]
+    return [m.schedule.product for m in matching_schedules(seen) if m.schedule.alone]
 
 
 def test_strongswan_waits_4_seconds_times_1_point_8() -> None:
@@ -38,7 +38,7 @@ def test_libreswan_waits_its_first_delay_twice_and_android_does_not() -> None:
 
 def test_a_schedule_that_fits_as_it_is_outranks_one_with_a_sending_missing() -> None:
     """+1 +2 s is a Windows client's (ipsec_client.pcap); Libreswan would fit if +0.5 s were missing."""
-    assert [m.schedule.product for m in match([1.0, 1.0, 2.0])] == ["windows-client"]
+    assert [m.schedule.product for m in matching_schedules([1.0, 1.0, 2.0])] == ["windows-client"]
     assert first([1.0, 1.0, 2.0]) == []
 
 
@@ -74,11 +74,11 @@ def test_one_missing_sending_is_bridged_but_not_two() -> None:
 
 
 def test_one_gap_is_no_schedule() -> None:
-    assert match([]) == match([4.0]) == ()
+    assert matching_schedules([]) == matching_schedules([4.0]) == ()
 
 
 def test_the_closest_comes_first_and_says_how_close() -> None:
-    (found,) = match([4.05, 7.2])
+    (found,) = matching_schedules([4.05, 7.2])
     assert found.distance == pytest.approx(0.05)
 
 
@@ -93,10 +93,10 @@ def test_every_product_has_remedies() -> None:
 
 @given(st.lists(st.floats(0, 1e6, allow_nan=False), max_size=40))
 def test_any_gaps_can_be_asked_about(seen: list[float]) -> None:
-    found = match(seen)
+    found = matching_schedules(seen)
     assert list(found) == sorted(found, key=lambda m: m.distance)
 
 
 def test_gaps_of_an_exchange() -> None:
     sa = only_sa(INIT, "+0.1 C:4500 > S:4500 IKE_AUTH request 600 SK{IDi} x3 at +4.000 +11.200\n", GOES_ON)
-    assert gaps(exchange(sa, numbers.IKE_AUTH)) == pytest.approx((4.0, 7.2))
+    assert retransmission_gaps(exchange(sa, numbers.IKE_AUTH)) == pytest.approx((4.0, 7.2))

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import analyzer
-from analyzer.relate.inferred.side import Clue, conclude
+from analyzer.relate.inferred.side import SideClue, conclude
 from tests.relate.captures import DETECTION, HOSTS, INIT, capture, of_packets, only_sa, raw_packets, with_ip
 
 
@@ -207,12 +207,12 @@ class TestTiming:
 
 
 def test_clues_that_agree_are_all_told():
-    side, why = conclude([Clue("responder", 3, "a"), Clue("responder", 4, "b"), Clue("initiator", 1, "c")])
+    side, why = conclude([SideClue("responder", 3, "a"), SideClue("responder", 4, "b"), SideClue("initiator", 1, "c")])
     assert (side, why) == ("responder", "a; b")
 
 
 SIDES = st.sampled_from(["initiator", "responder", "middle"])
-CLUES = st.lists(st.builds(Clue, side=SIDES, weight=st.integers(1, 6), text=st.just("x")), max_size=6)
+CLUES = st.lists(st.builds(SideClue, side=SIDES, weight=st.integers(1, 6), text=st.just("x")), max_size=6)
 
 
 @given(CLUES, st.randoms())
@@ -225,7 +225,7 @@ def test_the_order_of_clues_does_not_matter(found, random):
 @given(CLUES, st.integers(1, 6))
 def test_one_more_clue_for_a_side_makes_no_other_side(found, weight):
     side, _ = conclude(found)
-    assert conclude([*found, Clue(side, weight, "x")])[0] == side or side == "unknown"
+    assert conclude([*found, SideClue(side, weight, "x")])[0] == side or side == "unknown"
 
 
 @given(CLUES)

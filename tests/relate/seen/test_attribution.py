@@ -26,7 +26,7 @@ def seen(*packets: bytes) -> list[tuple[list[int], dict[int, list[int]], list[in
     told = []
     for sa in capture.sas_seen:
         frame = {m.row: m.frame for m in sa.messages}
-        about = {frame[row]: [error.frame for error in errors] for row, errors in sa.icmp_about.items()}
+        about = {frame[row]: [error.frame for error in errors] for row, errors in sa.icmp_by_message.items()}
         told.append(([error.frame for error in sa.icmp], about, [f for f, _, _ in sa.orphans]))
     return told
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import analyzer
 from analyzer.ike.registry import numbers
-from analyzer.relate.seen.duplicates import copies
+from analyzer.relate.seen.duplicates import count_duplicates
 from tests.relate.captures import GOES_ON, INIT, LINK_RAW, capture, exchange, of_packets, raw_packets, with_ip
 
 AUTH = "+0.1 C:500 > S:500 IKE_AUTH request 400\n"
@@ -98,7 +98,7 @@ class TestBehindARouter:
 
 
 class TestFragments:
-    """Copies of IP fragments, however they lie between one another, are one message sent once."""
+    """DuplicateCount of IP fragments, however they lie between one another, are one message sent once."""
 
     def packets(self):
         return raw_packets(INIT, "+0.1 C:500 > S:500 IKE_AUTH request 3468 x2 at +1.0\n")
@@ -182,7 +182,7 @@ def _shape(e):
 def test_why_they_are_copies():
     (*init, (time, packet)) = raw_packets(INIT, AUTH)
     cap = of_packets([*init, (time, packet), (time + 1_000, packet), (time + 9_000_000, with_ip(packet, ttl=63))])
-    seen = copies(cap.related.table.wire, cap.related.duplicate_of)
+    seen = count_duplicates(cap.related.table.wire, cap.related.duplicate_of)
     assert (seen.messages, seen.same_identification, seen.routed, seen.other_interface) == (2, 2, 1, 0)
     assert (seen.fragments, seen.frames) == (0, (4, 5))
 

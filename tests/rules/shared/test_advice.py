@@ -20,7 +20,7 @@ class _Sa:
         self.fragmentation_i = offer
         self.fragmentation_r = accept
 
-    def product_guess(self, role: Role) -> tuple[str, ...]:
+    def product_keys(self, role: Role) -> tuple[str, ...]:
         return self.guesses[role]
 
 

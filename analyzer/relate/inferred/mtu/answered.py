@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analyzer.packets.tables import MISSING
-from analyzer.relate.inferred.mtu.clue import Clue
+from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.inferred.side import Side
 from analyzer.relate.seen.exchange import Attempt, Exchange, Role
 from analyzer.relate.seen.message import Message
@@ -21,7 +21,7 @@ _ETHERNET = 1500
 _REPEATED = 2
 
 
-def clues(sent: Sequence[Message], exchanges: Sequence[Exchange], role: Role, side: Side) -> tuple[Clue, ...]:
+def clues(sent: Sequence[Message], exchanges: Sequence[Exchange], role: Role, side: Side) -> tuple[MtuClue, ...]:
     """The largest packet of one side that passed, and the smallest with DF that never was answered.
 
     The latter is a weak clue: silence has many reasons.
@@ -39,7 +39,7 @@ def clues(sent: Sequence[Message], exchanges: Sequence[Exchange], role: Role, si
 
     Returns
     -------
-    tuple of Clue
+    tuple of MtuClue
         At most two.
     """
     found = []
@@ -49,7 +49,7 @@ def clues(sent: Sequence[Message], exchanges: Sequence[Exchange], role: Role, si
         how = "" if _unbroken(passed) else " without DF, which a router may have cut,"
         arrived = "was answered" if side in (role, "unknown", "middle") else "arrived"
         text = f"a packet of {size:,} bytes{how} {arrived} (frame {passed.frame})"
-        found.append(Clue("answered", "path", size, None, passed.frames, text, is_weak=not _unbroken(passed)))
+        found.append(MtuClue("answered", "path", size, None, passed.frames, text, is_weak=not _unbroken(passed)))
     least = _weight(passed)[1] if passed is not None else 0
     silent = [
         (attempt.largest_ip_packet, exchange)
@@ -64,7 +64,7 @@ def clues(sent: Sequence[Message], exchanges: Sequence[Exchange], role: Role, si
     if passed is not None and silent:
         size, exchange = min(silent, key=lambda each: each[0])
         text = f"packets of {size:,} bytes with DF were sent {exchange.attempts} times and not answered"
-        found.append(Clue("not-answered", "path", None, size - 1, exchange.frames[:6], text, is_weak=True))
+        found.append(MtuClue("not-answered", "path", None, size - 1, exchange.frames[:6], text, is_weak=True))
     return tuple(found)
 
 

@@ -16,7 +16,7 @@ Kind = Literal[
 
 
 @dataclass(frozen=True, slots=True)
-class Clue:
+class MtuClue:
     """One clue to an MTU in one direction.
 
     Attributes

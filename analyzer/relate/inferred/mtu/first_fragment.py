@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
-from analyzer.relate.inferred.mtu.clue import Clue, Kind
+from analyzer.relate.inferred.mtu.clue import Kind, MtuClue
 from analyzer.relate.inferred.mtu.too_big import TooBig
 from analyzer.relate.seen.message import Message
 
@@ -24,7 +24,7 @@ _IPV4, _IPV6 = 20, 48
 _ETHERNET = 1500
 
 
-def clues(messages: Iterable[Message], told: Sequence[TooBig] = (), *, is_far: bool = False) -> tuple[Clue, ...]:
+def clues(messages: Iterable[Message], told: Sequence[TooBig] = (), *, is_far: bool = False) -> tuple[MtuClue, ...]:
     """Clues of the largest first fragment, and of the smallest that was cut on the way.
 
     Parameters
@@ -39,7 +39,7 @@ def clues(messages: Iterable[Message], told: Sequence[TooBig] = (), *, is_far: b
 
     Returns
     -------
-    tuple of Clue
+    tuple of MtuClue
     """
     largest: Message | None = None
     learned: Message | None = None
@@ -70,9 +70,9 @@ def clues(messages: Iterable[Message], told: Sequence[TooBig] = (), *, is_far: b
 _OWN = "the sender's own link, not the path"
 
 
-def _clue(kind: Kind, about: Literal["link", "path"], message: Message, text: str) -> Clue:
+def _clue(kind: Kind, about: Literal["link", "path"], message: Message, text: str) -> MtuClue:
     length = _first(message)
-    return Clue(kind, about, length, length + STEP - 1, message.frames[:6], text.format(length))
+    return MtuClue(kind, about, length, length + STEP - 1, message.frames[:6], text.format(length))
 
 
 def _first(message: Message) -> int:

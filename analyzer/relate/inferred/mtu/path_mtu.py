@@ -11,15 +11,15 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from analyzer.relate.inferred.mtu import answered, echo_sweep, first_fragment, segment_size, too_big
-from analyzer.relate.inferred.mtu.clue import Clue
+from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.inferred.mtu.too_big import TOO_BIG, TooBig
 from analyzer.relate.inferred.side import Side
 from analyzer.relate.seen.exchange import Exchange, Role
 from analyzer.relate.seen.message import Message
-from analyzer.relate.seen.pings import Sweep
+from analyzer.relate.seen.pings import PingSweep
 from analyzer.relate.seen.tcp_handshakes import SegmentSizes
 
-__all__ = ["TOO_BIG", "Bounds", "Direction", "bounds", "clues", "combined", "contradiction"]
+__all__ = ["TOO_BIG", "Bounds", "Direction", "bounds", "clues", "combined", "contradiction", "given_bounds"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +49,7 @@ class Direction:
         Where the capture was taken.
     too_big : sequence of TooBig
         What routers said about packets of the sender.
-    sweep : Sweep or None
+    sweep : PingSweep or None
         Pings of the sender to the receiver.
     segments : mapping of str to SegmentSizes
         What TCP handshakes announce, by the host that began them.
@@ -62,11 +62,11 @@ class Direction:
     exchanges: Sequence[Exchange]
     side: Side
     too_big: Sequence[TooBig]
-    sweep: Sweep | None
+    sweep: PingSweep | None
     segments: Mapping[str, SegmentSizes]
 
 
-def clues(direction: Direction) -> tuple[Clue, ...]:
+def clues(direction: Direction) -> tuple[MtuClue, ...]:
     """All clues to the MTU in one direction, the weak ones last."""
     d = direction
     return (
@@ -94,7 +94,14 @@ def bounds(direction: Direction) -> Bounds:
     return replace(found, evidence=f"{found.evidence}; {clash}") if clash else found
 
 
-def _measured(d: Direction) -> tuple[Clue, ...]:
+def given_bounds(mtu: int, sent: Iterable[Message]) -> Bounds:
+    """Bounds where the user knows the path MTU, and whether what was sent in that direction agrees."""
+    largest = max((m.largest_ip_packet for m in sent), default=0)
+    doubt = f", although packets of {largest:,} bytes were sent" if largest > mtu else ""
+    return Bounds(mtu, mtu, f"given by the user{doubt}")
+
+
+def _measured(d: Direction) -> tuple[MtuClue, ...]:
     """Clues that bound the MTU firmly: IP fragments, ICMP and pings."""
     return (
         *first_fragment.clues(d.sent, d.too_big, is_far=d.side not in (d.role, "unknown")),
@@ -103,7 +110,7 @@ def _measured(d: Direction) -> tuple[Clue, ...]:
     )
 
 
-def combined(clues: Iterable[Clue]) -> Bounds:
+def combined(clues: Iterable[MtuClue]) -> Bounds:
     """Put clues to one direction together.
 
     The upper bound is the smallest that any says, since the path cannot carry more than the sender's link. The lower
@@ -112,7 +119,7 @@ def combined(clues: Iterable[Clue]) -> Bounds:
 
     Parameters
     ----------
-    clues : iterable of Clue
+    clues : iterable of MtuClue
         Of one direction.
 
     Returns
@@ -121,8 +128,8 @@ def combined(clues: Iterable[Clue]) -> Bounds:
 
     Examples
     --------
-    >>> link = Clue("first-fragment", "link", 1460, 1467, (4,), "from a first IP fragment of 1,460 bytes")
-    >>> path = Clue("icmp-too-big", "path", None, 1300, (5,), "ICMP in frame 5 gives a next-hop MTU of 1,300")
+    >>> link = MtuClue("first-fragment", "link", 1460, 1467, (4,), "from a first IP fragment of 1,460 bytes")
+    >>> path = MtuClue("icmp-too-big", "path", None, 1300, (5,), "ICMP in frame 5 gives a next-hop MTU of 1,300")
     >>> combined([link]).lower, combined([link]).upper, combined([link, path]).lower, combined([link, path]).upper
     (1460, 1467, None, 1300)
     """
@@ -132,7 +139,7 @@ def combined(clues: Iterable[Clue]) -> Bounds:
     return Bounds(max(possible, default=None), upper, "; ".join(clue.text for clue in counting))
 
 
-def contradiction(clues: Sequence[Clue]) -> str:
+def contradiction(clues: Sequence[MtuClue]) -> str:
     """Two clues that cannot both hold, as a clause; empty when all agree.
 
     A path cannot carry more than the sender's link, so a packet that passed contradicts a smaller link as well as a
@@ -140,8 +147,8 @@ def contradiction(clues: Sequence[Clue]) -> str:
 
     Examples
     --------
-    >>> passed = Clue("answered", "path", 1400, None, (3,), "a packet of 1,400 bytes was answered")
-    >>> told = Clue("icmp-too-big", "path", None, 1300, (5,), "ICMP in frame 5 gives a next-hop MTU of 1,300")
+    >>> passed = MtuClue("answered", "path", 1400, None, (3,), "a packet of 1,400 bytes was answered")
+    >>> told = MtuClue("icmp-too-big", "path", None, 1300, (5,), "ICMP in frame 5 gives a next-hop MTU of 1,300")
     >>> contradiction([passed, told])
     'but a packet of 1,400 bytes was answered: these cannot both hold of one path, it may have changed meanwhile'
     """

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from analyzer.relate.inferred.mtu.clue import Clue
+from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.seen.tcp_handshakes import SegmentSizes
 
 _ETHERNET = 1500
@@ -17,7 +17,7 @@ _ETHERNET = 1500
 _MANY = 3
 
 
-def clues(sizes: Mapping[str, SegmentSizes], sender: str, receiver: str, *, at_sender: bool) -> tuple[Clue, ...]:
+def clues(sizes: Mapping[str, SegmentSizes], sender: str, receiver: str, *, at_sender: bool) -> tuple[MtuClue, ...]:
     """Hints at the link of a sender and at its path to a receiver; all weak.
 
     Parameters
@@ -30,7 +30,7 @@ def clues(sizes: Mapping[str, SegmentSizes], sender: str, receiver: str, *, at_s
 
     Returns
     -------
-    tuple of Clue
+    tuple of MtuClue
     """
     mine = sizes.get(sender)
     found = []
@@ -38,18 +38,18 @@ def clues(sizes: Mapping[str, SegmentSizes], sender: str, receiver: str, *, at_s
         mtu, frame = mine.sent
         if at_sender:
             text = f"TCP from {sender} announces segments for an MTU of {mtu:,}: its own link"
-            found.append(Clue("tcp-mss", "link", mtu, mtu, (frame,), text, is_weak=True))
+            found.append(MtuClue("tcp-mss", "link", mtu, mtu, (frame,), text, is_weak=True))
         else:
             text = f"TCP from {sender} announces segments for an MTU of {mtu:,}, perhaps lowered on the way"
-            found.append(Clue("tcp-mss", "path", None, mtu, (frame,), text, is_weak=True))
+            found.append(MtuClue("tcp-mss", "path", None, mtu, (frame,), text, is_weak=True))
     if mine is not None and receiver in mine.answers and mine.answers[receiver][0] < _ETHERNET:
         mtu, frame = mine.answers[receiver]
         text = f"TCP answers of {receiver} announce segments for an MTU of {mtu:,}: a hint at a smaller path"
-        found.append(Clue("tcp-mss", "path", None, mtu, (frame,), text, is_weak=True))
+        found.append(MtuClue("tcp-mss", "path", None, mtu, (frame,), text, is_weak=True))
     elif mine is not None and len(mine.answers) >= _MANY:
         mtu, frame = mine.largest_answer
         if mtu < _ETHERNET:
             text = f"TCP answers of all {len(mine.answers)} servers announce segments for an MTU of {mtu:,} at most"
             text += ": a hint that a box near the client lowers them"
-            found.append(Clue("tcp-mss", "path", None, mtu, (frame,), text, is_weak=True))
+            found.append(MtuClue("tcp-mss", "path", None, mtu, (frame,), text, is_weak=True))
     return tuple(found)

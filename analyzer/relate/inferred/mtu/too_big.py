@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.packets.tables import IcmpRow
-from analyzer.relate.inferred.mtu.clue import Clue
+from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.seen.message import Message
 
 TOO_BIG = ("fragmentation-needed", "packet-too-big")
@@ -87,7 +87,7 @@ class TooBig:
         return next((plateau for plateau in PLATEAUS if plateau < self.quoted), None) if self.mtu is None else None
 
 
-def reports(
+def too_big_reports(
     icmp: Sequence[IcmpRow], sender: str, sent: Iterable[Message], address_text: Callable[[int], str]
 ) -> tuple[TooBig, ...]:
     """What routers said about too large packets of one side, in time; equal reports of one router are one; bounded.
@@ -151,7 +151,7 @@ def _report(
     )
 
 
-def clues(told: Iterable[TooBig]) -> tuple[Clue, ...]:
+def clues(told: Iterable[TooBig]) -> tuple[MtuClue, ...]:
     """The bounds that reports put to the path; beyond a few that say nothing new they are counted in one clue.
 
     Parameters
@@ -160,7 +160,7 @@ def clues(told: Iterable[TooBig]) -> tuple[Clue, ...]:
 
     Returns
     -------
-    tuple of Clue
+    tuple of MtuClue
     """
     found = [_clue(report) for report in told]
     if len(found) <= _TOLD:
@@ -169,11 +169,11 @@ def clues(told: Iterable[TooBig]) -> tuple[Clue, ...]:
     found.sort(key=lambda clue: (clue.upper is None, clue.upper))
     rest = found[_TOLD:]
     frames = tuple(frame for clue in rest for frame in clue.frames)[:_FRAMES]
-    more = Clue("icmp-too-big", "path", None, None, frames, f"{len(rest)} more such ICMP messages")
+    more = MtuClue("icmp-too-big", "path", None, None, frames, f"{len(rest)} more such ICMP messages")
     return (*found[:_TOLD], more)
 
 
-def _clue(report: TooBig) -> Clue:
+def _clue(report: TooBig) -> MtuClue:
     text = f"ICMP in frame {report.frames[0]} "
     if report.mtu is not None:
         text += f"gives a next-hop MTU of {report.mtu:,}"
@@ -186,4 +186,4 @@ def _clue(report: TooBig) -> Clue:
         text += f"; the sender went on with packets of {report.largest_after:,} bytes"
     elif report.after == "shrank":
         text += f"; the sender then sent at most {report.largest_after:,} bytes"
-    return Clue("icmp-too-big", "path", None, report.limit, report.frames, text)
+    return MtuClue("icmp-too-big", "path", None, report.limit, report.frames, text)

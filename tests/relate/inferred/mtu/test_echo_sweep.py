@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from analyzer.packets.tables import EchoRow
 from analyzer.relate.inferred.mtu.echo_sweep import clues
-from analyzer.relate.seen.pings import Sweep, sweeps
+from analyzer.relate.seen.pings import PingSweep, ping_sweeps
 from tests.relate.captures import HOSTS, INIT, capture, only_sa
 
 C, S = "10.0.0.2", "203.0.113.7"
@@ -27,11 +27,11 @@ def pings(*sizes: tuple[int, bool], start: float = 20, df: bool = True) -> str:
     return "".join(lines)
 
 
-def sweep(*sizes: tuple[int, bool], until: str = "+600 C:40000 > S:9 UDP\n", **options: Any) -> Sweep:
+def sweep(*sizes: tuple[int, bool], until: str = "+600 C:40000 > S:9 UDP\n", **options: Any) -> PingSweep:
     return capture(INIT, pings(*sizes, **options), until).related.capture.ping_sweeps[C, S]
 
 
-def bracket(sizes: Sweep) -> tuple[int | None, int | None]:
+def bracket(sizes: PingSweep) -> tuple[int | None, int | None]:
     return (sizes.passed.ip_length if sizes.passed else None, sizes.lost.ip_length if sizes.lost else None)
 
 
@@ -69,12 +69,12 @@ def test_a_reply_of_another_length_answers_nothing():
 
 def test_a_reply_before_its_request_answers_nothing():
     rows = [EchoRow(1, 0, S, C, True, 1, 1, 1400, False), EchoRow(2, 1, C, S, False, 1, 1, 1400, True)]
-    assert bracket(sweeps(rows, 10 * SECOND)[C, S]) == (None, None)
+    assert bracket(ping_sweeps(rows, 10 * SECOND)[C, S]) == (None, None)
 
 
 def test_copies_that_the_capture_holds_twice_count_once():
     request = EchoRow(1, 0, C, S, False, 1, 1, 1400, True)
-    found = sweeps([request, EchoRow(2, 3, C, S, False, 1, 1, 1400, True)], 10 * SECOND)
+    found = ping_sweeps([request, EchoRow(2, 3, C, S, False, 1, 1, 1400, True)], 10 * SECOND)
     assert [size.sent for size in found[C, S].sizes] == [1]
 
 
@@ -133,12 +133,12 @@ def test_the_bracket_holds_the_true_mtu(mtu, sizes):
         rows.append(EchoRow(2 * i + 1, i * SECOND, C, S, False, 1, i, size, True))
         if size <= mtu:
             rows.append(EchoRow(2 * i + 2, i * SECOND + 1, S, C, True, 1, i, size, False))
-    for clue in clues(sweeps(rows, 100 * SECOND)[C, S], S):
+    for clue in clues(ping_sweeps(rows, 100 * SECOND)[C, S], S):
         assert clue.lower is not None
         assert clue.lower <= mtu
         assert clue.upper is None or mtu <= clue.upper
 
 
-@pytest.mark.parametrize("sweep", [None, Sweep(())])
+@pytest.mark.parametrize("sweep", [None, PingSweep(())])
 def test_nothing_from_nothing(sweep):
     assert clues(sweep, S) == ()

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.relate.inferred.mtu.clue import Clue
+from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.inferred.mtu.path_mtu import combined, contradiction
 from analyzer.relate.seen.exchange import Role
 from tests.relate.captures import HOSTS, INIT, only_sa
@@ -113,11 +113,11 @@ def test_what_the_user_knows_replaces_what_the_trace_suggests():
 
 
 class TestTogether:
-    LINK = Clue("first-fragment", "link", 1460, 1467, (4,), "link")
-    PASSED = Clue("answered", "path", 1400, None, (5,), "a packet of 1,400 bytes was answered")
+    LINK = MtuClue("first-fragment", "link", 1460, 1467, (4,), "link")
+    PASSED = MtuClue("answered", "path", 1400, None, (5,), "a packet of 1,400 bytes was answered")
 
-    def told(self, mtu: int) -> Clue:
-        return Clue("icmp-too-big", "path", None, mtu, (6,), f"ICMP gives {mtu}")
+    def told(self, mtu: int) -> MtuClue:
+        return MtuClue("icmp-too-big", "path", None, mtu, (6,), f"ICMP gives {mtu}")
 
     def test_nothing(self):
         found = combined([])
@@ -128,7 +128,7 @@ class TestTogether:
         assert combined([self.LINK, self.told(1464)]).lower == 1460
 
     def test_weak_clues_bound_nothing(self):
-        weak = Clue("tcp-mss", "path", None, 1300, (7,), "hint", is_weak=True)
+        weak = MtuClue("tcp-mss", "path", None, 1300, (7,), "hint", is_weak=True)
         assert combined([self.LINK, weak]) == combined([self.LINK])
         assert contradiction([self.PASSED, weak]) == ""
 
@@ -137,7 +137,7 @@ class TestTogether:
         assert contradiction([self.PASSED, self.told(1399)]).startswith("but a packet of 1,400 bytes was answered")
 
     def test_a_small_link_contradicts_what_passed_but_a_large_one_promises_nothing(self):
-        small = Clue("first-fragment", "link", 1276, 1283, (4,), "link")
+        small = MtuClue("first-fragment", "link", 1276, 1283, (4,), "link")
         assert contradiction([self.PASSED, small])
         assert contradiction([self.LINK, self.told(1300)]) == ""
 
