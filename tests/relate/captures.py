@@ -40,6 +40,16 @@ def only_sa(*steps: str, hosts: str = HOSTS, **options: Any) -> IkeSa:
     return sa
 
 
+def pings(*sizes: tuple[int, bool], start: float = 20, df: bool = True) -> str:
+    """Requests three seconds apart, each with the size of its IP packet and whether it is answered."""
+    lines = []
+    for i, (size, answered) in enumerate(sizes):
+        lines.append(f"+{start + 3 * i} C > S ICMP echo-request size {size}{' df' if df else ''}\n")
+        if answered:
+            lines.append(f"+{start + 3 * i}.02 C < S ICMP echo-reply size {size}\n")
+    return "".join(lines)
+
+
 def exchange(sa: IkeSa, kind: int, message_id: int | None = None, sender: str | None = None) -> Any:
     """The one exchange of a kind (untyped: a test knows whether there is a response)."""
     (found,) = [

@@ -16,6 +16,7 @@ from analyzer.relate.seen.attribution import _last_before
 from tests.fuzz.conversations import back, chosen, forth, init, many_addresses, orphan, request, unreachable
 from tests.fuzz.crowds import interleaved_and_answered, interleaved_and_icmp_errors, interleaved_and_orphans
 from tests.fuzz.hostile import AUTH, CLIENT, SERVER, address, ip, pcap, udp
+from tests.relate.captures import capture, of_packets, raw_packets
 
 FRAG_NEEDED = 4
 
@@ -141,3 +142,37 @@ def test_the_last_before_is_that_which_a_look_at_each_finds(messages, others):
     for number, (a, b, place) in enumerate(others):
         before = [(row[2], i) for i, row in enumerate(messages) if row[:2] == (a, b) and row[2] <= place]
         assert found[number] == (max(before)[1] if before else MISSING)
+
+
+def test_icmp_goes_to_the_ike_sa_that_it_quotes():
+    """The first attempt is over when the error about it comes; the quoted SPI decides, not the time."""
+    seen = capture(
+        "+0 C:500 > S:500 IKE_SA_INIT request\n",
+        "+5 C:500 > S:500 IKE_SA_INIT request sa 2\n",
+        "+6 C < S ICMP port-unreachable quoting +0.000\n",
+    )
+    assert [[i.frame for i in sa.icmp] for sa in seen.sas_seen] == [[3], []]
+
+
+def test_icmp_without_an_spi_goes_by_its_time():
+    """56 bytes of IP quote no more than the UDP header (RFC 792)."""
+    seen = capture(
+        "+0 C:500 > S:500 IKE_SA_INIT request\n",
+        "+1 C < S ICMP port-unreachable quoting +0.000 size 56\n",
+        "+5 C:500 > S:500 IKE_SA_INIT request sa 2\n",
+        "+6 C < S ICMP port-unreachable quoting +5.000 size 56\n",
+        "+7 C < S ICMP port-unreachable quoting +5.000\n",
+    )
+    assert [[i.frame for i in sa.icmp] for sa in seen.sas_seen] == [[2], [4, 5]]
+
+
+def test_icmp_about_an_unknown_ike_sa_goes_by_its_time():
+    packets = raw_packets(
+        "+0 C:500 > S:500 IKE_SA_INIT request\n",
+        "+1 C < S ICMP port-unreachable quoting +0.000\n",
+    )
+    time, error = packets[1]
+    at = 20 + 8 + 20 + 8  # IP, ICMP, quoted IP, quoted UDP
+    packets[1] = time, error[:at] + b"\x77" * 8 + error[at + 8 :]
+    (sa,) = of_packets(packets).sas_seen
+    assert [i.frame for i in sa.icmp] == [2]

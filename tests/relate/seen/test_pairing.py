@@ -13,7 +13,7 @@ import analyzer
 from analyzer.ike.registry import numbers
 from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make_packets
-from tests.relate.captures import GOES_ON, INIT, capture, exchange, only_sa
+from tests.relate.captures import GOES_ON, INIT, exchange, only_sa
 
 AUTH = numbers.IKE_AUTH
 
@@ -286,31 +286,6 @@ class TestWhoAsks:
         check = exchange(sa, numbers.INFORMATIONAL)
         assert (check.message_id, check.sender, check.outcome) == (0, "responder", "unanswered")
         assert exchange(sa, numbers.IKE_SA_INIT).outcome == "answered"
-
-
-def test_an_attempt_with_a_new_spi_is_another_ike_sa():
-    # domain.md 4.1: three attempts are not one attempt with many retransmissions.
-    cap = capture(
-        "+0 C:500 > S:500 IKE_SA_INIT request sa 1\n"
-        "+5 C:500 > S:500 IKE_SA_INIT request sa 2\n"
-        "+10 C:500 > S:500 IKE_SA_INIT request sa 3\n",
-        GOES_ON,
-    )
-    assert [sa.retransmits for sa in cap.sas_seen] == [0, 0, 0]
-    assert [sa.number for sa in cap.sas_seen] == [0, 1, 2]
-
-
-def test_an_ike_sa_made_by_rekeying_has_no_init_of_its_own():
-    cap = capture(
-        INIT,
-        "+0.10 C:500 > S:500 IKE_AUTH request 400\n+0.15 C:500 < S:500 IKE_AUTH response 300\n"
-        "+9.00 C:500 > S:500 CREATE_CHILD_SA request 300\n+9.05 C:500 < S:500 CREATE_CHILD_SA response 300\n"
-        "+9.10 C:500 > S:500 INFORMATIONAL request 57 SK{} sa 2 mid 0\n"
-        "+9.15 C:500 < S:500 INFORMATIONAL response 57 SK{} sa 2 mid 0\n",
-    )
-    old, new = cap.sas_seen
-    assert (old.rekeyed, new.rekeyed) == (False, True)
-    assert new.init is None
 
 
 def test_packets_without_a_time_show_no_waiting():
