@@ -250,12 +250,12 @@ class IkeSa:
     def unanswered(self) -> tuple[Exchange, ...]:
         return tuple([e for e in self.exchanges if e.outcome == "unanswered"])
 
-    def reported(self, role: Role, since: int = 0) -> tuple[IcmpRow, ...]:
+    def icmp_errors_about(self, role: Role, since: int = 0) -> tuple[IcmpRow, ...]:
         """ICMP errors from a time on about IKE packets of one side, matched by address and port (domain.md 5.4)."""
-        return tuple([i for i in self._reported[role] if i.time >= since])
+        return tuple([i for i in self._icmp_errors[role] if i.time >= since])
 
     @cached_property
-    def _reported(self) -> dict[Role, list[IcmpRow]]:
+    def _icmp_errors(self) -> dict[Role, list[IcmpRow]]:
         text = self.messages[0].address_text
         found: dict[Role, list[IcmpRow]] = {}
         for role, address in self.addresses.items():

@@ -56,7 +56,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 def _server_silent(sa: IkeSa, last: Exchange) -> Iterator[Observation]:
     request = last.request
-    if request is None or request.is_ip_fragmented or sa.reported("initiator", last.times[0]):
+    if request is None or request.is_ip_fragmented or sa.icmp_errors_about("initiator", last.times[0]):
         return
     if request.skf_total and request.largest_ip_packet > _SMALL:
         return

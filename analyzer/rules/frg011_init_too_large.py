@@ -104,7 +104,7 @@ def _answer_in_part(sa: IkeSa, exchange: Exchange, response: Attempt) -> Iterato
     if not response.is_ip_fragmented:
         return
     arrived = exchange.responses[0].frames[0]
-    about = sa.reported("responder", exchange.times[0])
+    about = sa.icmp_errors_about("responder", exchange.times[0])
     confidence = Confidence.POSSIBLE
     if any(i.error.meaning == "reassembly-timeout" for i in about):
         confidence = Confidence.PROVED

@@ -23,7 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.inferred.mtu.answered import is_unbroken
+from analyzer.relate.inferred.mtu.answered_sizes import is_unbroken
 from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import ROLES, Attempt, Exchange, Role

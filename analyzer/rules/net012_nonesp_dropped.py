@@ -46,7 +46,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         ike = facts.ike_from_4500.get((asked, asker), 0)
         if esp is None or esp <= again or ike > exchange.times[0]:
             continue
-        if any(i.error.meaning in TOO_BIG for i in sa.reported(exchange.sender, exchange.times[0])):
+        if any(i.error.meaning in TOO_BIG for i in sa.icmp_errors_about(exchange.sender, exchange.times[0])):
             continue
         first = request.messages[0]
         yield Observation(

@@ -71,6 +71,8 @@ class CaptureFacts:
         What TCP handshakes announce, by the host that began them.
     esp_from_4500, ike_from_4500 : mapping of (int, int) to int
         When the last ESP in UDP, or IKE behind the non-ESP marker, came: by the numbers of source and destination.
+    place : callable
+        Gives for a frame its place in time among the others, which may be another than that in the file.
     """
 
     first: int

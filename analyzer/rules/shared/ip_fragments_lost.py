@@ -151,7 +151,7 @@ def _partial_answer(sa: IkeSa, exchange: Exchange) -> Iterator[Loss]:
     if response is not None and (not response.is_ip_fragmented or is_split(exchange.responses)):
         return
     arrived = min(map(place, (*(f for a in exchange.responses for f in a.frames), *rest)))
-    about = sa.reported("responder", exchange.times[0])
+    about = sa.icmp_errors_about("responder", exchange.times[0])
     if "reassembly-timeout" in {i.error.meaning for i in about}:
         confidence = Confidence.PROVED
     elif place(exchange.requests[-1].frames[0]) > arrived:
@@ -166,7 +166,7 @@ def _lost_after_leaving(sa: IkeSa, exchange: Exchange) -> Iterator[Loss]:
     response = exchange.response
     if response is None or not response.is_ip_fragmented or is_split(exchange.responses):
         return
-    about = sa.reported("responder", exchange.times[0])
+    about = sa.icmp_errors_about("responder", exchange.times[0])
     confidence = Confidence.PROBABLE if sa.side == "responder" else Confidence.POSSIBLE
     if "reassembly-timeout" in {i.error.meaning for i in about}:
         confidence = Confidence.PROVED

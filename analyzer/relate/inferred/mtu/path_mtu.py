@@ -1,8 +1,8 @@
 """What the trace says about the MTU in each direction: all clues, and the bounds that they make (domain.md 5.6).
 
 Each kind of clue has its own file in this folder: fragments (``first_fragment``), ICMP (``too_big``), pings
-(``echo_sweep``), what was answered (``answered``), TCP handshakes (``segment_size``). The size of SKF messages is no
-clue: Windows limits them to 576 bytes whatever the path is, others to what their configuration says.
+(``echo_sweep``), what was answered (``answered_sizes``), TCP handshakes (``segment_size``). The size of SKF messages is
+no clue: Windows limits them to 576 bytes whatever the path is, others to what their configuration says.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-from analyzer.relate.inferred.mtu import answered, echo_sweep, first_fragment, segment_size, too_big
+from analyzer.relate.inferred.mtu import answered_sizes, echo_sweep, first_fragment, segment_size, too_big
 from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.inferred.mtu.too_big import TOO_BIG, TooBig
 from analyzer.relate.inferred.side import Side
@@ -71,7 +71,7 @@ def clues(direction: Direction) -> tuple[MtuClue, ...]:
     d = direction
     return (
         *_measured(d),
-        *answered.clues(d.sent, d.exchanges, d.role, d.side),
+        *answered_sizes.clues(d.sent, d.exchanges, d.role, d.side),
         *segment_size.clues(d.segments, d.sender, d.receiver, at_sender=d.side == d.role),
     )
 
@@ -90,7 +90,7 @@ def bounds(direction: Direction) -> Bounds:
     if found.upper is None:
         return found
     # What was answered bounds nothing here, but where it contradicts, the reader must know.
-    clash = contradiction((*firm, *answered.clues(d.sent, d.exchanges, d.role, d.side)))
+    clash = contradiction((*firm, *answered_sizes.clues(d.sent, d.exchanges, d.role, d.side)))
     return replace(found, evidence=f"{found.evidence}; {clash}") if clash else found
 
 
