@@ -147,7 +147,7 @@ class IkeSas(Sequence[IkeSa]):
         )
 
 
-def pair_of(sa: IkeSa) -> HostPair:
+def host_pair_of(sa: IkeSa) -> HostPair:
     """The address numbers of an SA's first message, the smaller first."""
     return host_pair(*sa.messages[0].address_numbers)
 

@@ -12,7 +12,7 @@ from itertools import chain
 from typing import overload
 
 import analyzer.rules
-from analyzer.relate.build import KEPT, Related, pair_of
+from analyzer.relate.build import KEPT, Related, host_pair_of
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.host_pair import HostPair
 from analyzer.remedies import remedy
@@ -287,7 +287,7 @@ def _verdict_of_capture(related: Related, verdicts: Verdicts, findings: Iterable
         if number not in plain:
             sa = related.sas[number]
             verdict = verdicts.of(sa)
-            pair = pair_of(sa)
+            pair = host_pair_of(sa)
             if verdict.exit_status == 0:
                 succeeded[pair] = max(succeeded.get(pair, sa.start), sa.start)
             *key, place = _severity_for_capture(verdict)

@@ -29,3 +29,10 @@ def test_a_dropped_ip_fragment_counts_for_its_message():
     records = [(time, data, i == 1) for i, (time, data) in enumerate(packets)]
     (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).sas_seen
     assert list(sa.dropped.values()) == [(2,)]
+
+
+def test_what_is_said_of_the_message_and_of_its_copy_counts_together():
+    ((time, request),) = raw_packets("+0 C:500 > S:500 IKE_SA_INIT request\n")
+    records = [(time, request, True), (time + 3000, request, True)]
+    (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).sas_seen
+    assert list(sa.dropped.values()) == [(1, 2)]
