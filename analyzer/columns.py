@@ -31,7 +31,7 @@ _WIDTHS: dict[str, Any] = {
 MISSING = -1
 
 
-def counts(groups: Ints, least: int = 0) -> Ints:
+def counts(groups: NDArray[Any], least: int = 0) -> Ints:
     """How often each number from 0 on occurs, for ``least`` numbers or more.
 
     This and the next two exist because NumPy takes indices only in the width of the machine, which in a browser has 32

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.build import pair_of
-from analyzer.relate.exchange import Attempt, Exchange
+from analyzer.relate.build import host_pair_of
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Severity, Verdict
 from analyzer.rules.shared.evidence import init_request_payloads, init_response_payloads
 from analyzer.rules.shared.wording import exchange_name, octets, pieces
@@ -105,8 +105,8 @@ def _standing(capture: Capture, sas: Sequence[IkeSa]) -> list[IkeSa]:
     last_success: dict[tuple[int, int], int] = {}
     for sa in sas:
         if status[sa.number] == 0:
-            last_success[pair_of(sa)] = sa.start
-    return [sa for sa in sas if status[sa.number] == 0 or sa.start >= last_success.get(pair_of(sa), sa.start)]
+            last_success[host_pair_of(sa)] = sa.start
+    return [sa for sa in sas if status[sa.number] == 0 or sa.start >= last_success.get(host_pair_of(sa), sa.start)]
 
 
 def _checks(capture: Capture, sa: IkeSa) -> tuple[Check, ...]:

@@ -13,7 +13,7 @@ import pytest
 import analyzer
 from analyzer import Capture, Confidence, InputError, Severity, UsageError
 from analyzer.frames.contracts import CONTRACTS
-from tests.relate.seen import INIT, capture
+from tests.relate.captures import INIT, capture
 
 
 class TestRead:

@@ -17,7 +17,7 @@ import analyzer
 from analyzer import cli
 from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make
-from tests.relate.seen import GOES_ON, HOSTS
+from tests.relate.captures import GOES_ON, HOSTS
 
 ROOT = Path(__file__).resolve().parent.parent
 

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from functools import cache
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -101,7 +102,7 @@ def part(module: str) -> str:
 
 
 #: What lies below all parts.
-GROUND = {"columns", "errors", "printable", "programs", "protocol", "signals"}
+GROUND = {"cached_property", "columns", "errors", "printable", "programs", "protocol", "signals"}
 #: What each part may import besides itself and the ground. Data flows from left to right; nothing looks back.
 LAYERS = {
     **{part: set() for part in sorted(GROUND)},
@@ -176,3 +177,29 @@ class TestWho:
                     if package == "matplotlib":
                         assert module.startswith("analyzer.report.plot.figure"), module
                     assert package != "pyshark", module
+
+
+class TestRelate:
+    """What is seen lies below what is inferred; imports for types only and inside functions count like the others."""
+
+    def inside(self) -> dict[str, set[str]]:
+        relate = [m for m in modules() if m.startswith("analyzer.relate")]
+        return {m: {other for other in imports(m, deferred=True) if other in relate} for m in relate}
+
+    def test_the_source_is_read(self):
+        graph = self.inside()
+        assert "analyzer.relate.seen.exchange" in graph["analyzer.relate.inferred.side"]
+        assert "analyzer.relate.inferred.side" in graph["analyzer.relate.sa"]
+
+    def test_no_circle(self):
+        TopologicalSorter(self.inside()).prepare()  # raises CycleError, which names the modules of one
+
+    def test_what_is_seen_knows_nothing_of_what_is_inferred(self):
+        for module, others in self.inside().items():
+            if module.startswith("analyzer.relate.seen"):
+                assert {m for m in others if not m.startswith("analyzer.relate.seen")} == set(), module
+
+    def test_no_inference_knows_the_ike_sa(self):
+        for module, others in self.inside().items():
+            if module.startswith("analyzer.relate.inferred"):
+                assert not others & {"analyzer.relate.sa", "analyzer.relate.build"}, module

@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from analyzer.comparison.fate import Journey
 from analyzer.ike.registry import name, numbers
 from analyzer.protocol import NAT_T_PORT
-from analyzer.relate.exchange import Exchange, Role
-from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange, Role
+from analyzer.relate.seen.message import Message
 from analyzer.rules.model import Confidence, Severity
 from analyzer.rules.shared.wording import octets, times
 

@@ -11,8 +11,8 @@ from analyzer.comparison.cause import Cause, Leg, cause
 from analyzer.comparison.clock import ClockOffset, estimate
 from analyzer.comparison.fate import Journey, journeys
 from analyzer.comparison.matching import Passage, match
-from analyzer.relate.exchange import Role
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Role
 from analyzer.rules.model import Confidence, Severity, Verdict
 
 if TYPE_CHECKING:

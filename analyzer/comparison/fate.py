@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.comparison.matching import Passage
-from analyzer.relate.exchange import Role
-from analyzer.relate.facts import CaptureFacts
-from analyzer.relate.message import Message
-from analyzer.relate.orphans import Piece
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.capture_facts import CaptureFacts
+from analyzer.relate.seen.exchange import Role
+from analyzer.relate.seen.message import Message
+from analyzer.relate.seen.orphan_fragments import PlacedOrphan
 
 Fate = Literal["arrived", "in part", "lost", "not covered", "hidden"]
 
@@ -51,11 +51,11 @@ def journeys(passages: list[Passage], sender: IkeSa, receiver: IkeSa, role: Role
         What to add to the sender's clock to have the receiver's, ns.
     """
     speaker = receiver.initiator if role == "initiator" else receiver.responder
-    stray = [piece for piece in receiver.pieces if piece.src == speaker]
+    stray = [piece for piece in receiver.placed_orphans if piece.src == speaker]
     return [_journey(p, receiver.capture, offset, stray) for p in passages]
 
 
-def _journey(passage: Passage, receiving: CaptureFacts, offset: int, stray: Sequence[Piece]) -> Journey:
+def _journey(passage: Passage, receiving: CaptureFacts, offset: int, stray: Sequence[PlacedOrphan]) -> Journey:
     sent, arrived = passage.sent, passage.arrived
     spans = _spans(sent)
     count = max(len(spans), sent.ip_pieces)

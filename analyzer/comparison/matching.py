@@ -6,7 +6,7 @@ from collections import defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from analyzer.relate.message import Message
+from analyzer.relate.seen.message import Message
 
 #: What is the same at both ends: exchange, response?, message ID, number and total of an SKF fragment, length.
 Key = tuple[int, bool, int, int, int, int]

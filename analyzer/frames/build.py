@@ -14,8 +14,8 @@ from analyzer.frames.contracts import CONTRACTS, TIME, Contract
 from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE, MALFORMED, WHOLE
 from analyzer.ike.registry import name, numbers
 from analyzer.packets.addresses import Addresses
-from analyzer.relate.exchange import Exchange, Role
-from analyzer.relate.message import Message
+from analyzer.relate.seen.exchange import Exchange, Role
+from analyzer.relate.seen.message import Message
 
 if TYPE_CHECKING:
     from analyzer.analysis import Capture

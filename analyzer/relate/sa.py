@@ -5,24 +5,29 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
+from analyzer.cached_property import cached_property
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import EspFlow, IcmpRow
-from analyzer.relate import fragmentation, nat, one_way, orphans, progress, side, signs
-from analyzer.relate.authentication import Authentication
-from analyzer.relate.exchange import ROLES, Exchange, Role
-from analyzer.relate.facts import Answer, Bounds, CaptureFacts
-from analyzer.relate.lazy import lazy
-from analyzer.relate.message import Message
-from analyzer.relate.mtu import path_mtu
-from analyzer.relate.mtu.clue import Clue
-from analyzer.relate.mtu.too_big import TooBig, reports
-from analyzer.relate.nat import Hashes, NatView
-from analyzer.relate.neighbours import Neighbour
-from analyzer.relate.pairing import pair
-from analyzer.relate.peers import Guess, guesses
-from analyzer.relate.side import Side
-from analyzer.relate.suite import Suite, agreed
-from analyzer.relate.what_if import Plan, plans_of
+from analyzer.relate.inferred import nat, one_way, progress, side
+from analyzer.relate.inferred.authentication import Authentication
+from analyzer.relate.inferred.cipher_suite import CipherSuite, agreed_suite
+from analyzer.relate.inferred.fragment_plan import FragmentPlan, PacketSize, fragment_plans, large_messages, packet_size
+from analyzer.relate.inferred.mtu import path_mtu
+from analyzer.relate.inferred.mtu.clue import MtuClue
+from analyzer.relate.inferred.mtu.path_mtu import Bounds, Direction
+from analyzer.relate.inferred.mtu.too_big import TooBig, too_big_reports
+from analyzer.relate.inferred.nat import NatDetection, NatView
+from analyzer.relate.inferred.products import ProductGuess, product_guesses
+from analyzer.relate.inferred.side import Side
+from analyzer.relate.seen import features, fragmentation_support, orphan_fragments
+from analyzer.relate.seen.capture_facts import CaptureFacts
+from analyzer.relate.seen.exchange import OTHER_SIDE, ROLES, Exchange, Role
+from analyzer.relate.seen.message import Message
+from analyzer.relate.seen.neighbours import Neighbour
+from analyzer.relate.seen.orphan_fragments import Orphan, PlacedOrphan
+from analyzer.relate.seen.pairing import pair_messages
+from analyzer.relate.seen.proposal_texts import proposal_texts
+from analyzer.relate.seen.yes_no_unknown import YesNoUnknown
 
 
 class IkeSa:
@@ -42,10 +47,10 @@ class IkeSa:
         ESP and keepalives that belong to it.
     icmp : tuple of IcmpRow
         ICMP errors about its packets, or about others of its two hosts while it was used last.
-    icmp_about : dict of int to sequence of IcmpRow
+    icmp_by_message : dict of int to sequence of IcmpRow
         Those that quote one of its messages, by the message's row.
-    orphans : tuple of (int, str, str)
-        IP fragments whose first fragment was never seen, of its two hosts while it was used last: (frame, src, dst).
+    orphans : tuple of Orphan
+        IP fragments whose first fragment was never seen, of its two hosts while it was used last.
     dropped : dict of int to tuple of int
         Messages of which the capturing host recorded that it dropped a packet itself: the frames that say so, by row.
     rekeyed : bool
@@ -62,8 +67,8 @@ class IkeSa:
         *,
         flows: tuple[EspFlow, ...] = (),
         icmp: tuple[IcmpRow, ...] = (),
-        icmp_about: Mapping[int, Sequence[IcmpRow]] | None = None,
-        orphans: tuple[tuple[int, str, str], ...] = (),
+        icmp_by_message: Mapping[int, Sequence[IcmpRow]] | None = None,
+        orphans: tuple[Orphan, ...] = (),
         dropped: Mapping[int, tuple[int, ...]] | None = None,
         neighbours_of: Callable[[int], tuple[Neighbour, ...]] | None = None,
         siblings_of: Callable[[int], tuple[Neighbour, ...]] | None = None,
@@ -74,7 +79,7 @@ class IkeSa:
         self.messages = messages
         self.flows = flows
         self.icmp = icmp
-        self.icmp_about = icmp_about or {}
+        self.icmp_by_message = icmp_by_message or {}
         self.orphans = orphans
         self.dropped = dropped or {}
         self._neighbours_of = neighbours_of
@@ -87,30 +92,32 @@ class IkeSa:
     def __repr__(self) -> str:
         return f"<IkeSa {self.number} {self.spi_i:016x} {self.initiator} > {self.responder}>"
 
-    @lazy
+    @cached_property
     def spi_r(self) -> int | None:
         """The responder SPI; None when the trace shows none. The last one wins: error answers may carry another."""
         return next((m.spi_r for m in reversed(self.messages) if m.spi_r), None)
 
-    @lazy
-    def pieces(self) -> tuple[orphans.Piece, ...]:
+    @cached_property
+    def placed_orphans(self) -> tuple[PlacedOrphan, ...]:
         """The :attr:`orphans` with their places in their datagrams, in the order of capture; bounded."""
-        return orphans.pieces(self.orphans, self.messages[0].packet_table) if self.orphans else ()
+        return orphan_fragments.placed(self.orphans, self.messages[0].packet_table) if self.orphans else ()
 
-    @lazy
-    def _first_by_initiator(self) -> tuple[str, str]:
+    @cached_property
+    def addresses(self) -> dict[Role, str]:
+        """Address of each side, as first seen in the trace."""
         first = self.messages[0]
         outward = first.is_initiator or self.version == 1
-        return (first.src, first.dst) if outward else (first.dst, first.src)
+        initiator, responder = (first.src, first.dst) if outward else (first.dst, first.src)
+        return {"initiator": initiator, "responder": responder}
 
     @property
     def initiator(self) -> str:
-        """The original initiator's address, as first seen in the trace."""
-        return self._first_by_initiator[0]
+        """The original initiator's address."""
+        return self.addresses["initiator"]
 
     @property
     def responder(self) -> str:
-        return self._first_by_initiator[1]
+        return self.addresses["responder"]
 
     @property
     def start(self) -> int:
@@ -122,18 +129,18 @@ class IkeSa:
         """Time of the last message, ns."""
         return self.messages[-1].time
 
-    @lazy
+    @cached_property
     def exchanges(self) -> tuple[Exchange, ...]:
         """In the order of their first message. Empty for IKEv1, whose messages do not say who asks and who answers."""
         if self.version < 2:
             return ()
-        found = pair(self.messages, self.capture.last, alive=self.esp_r_to_i > 0)
+        found = pair_messages(self.messages, self.capture.last, alive=self.esp_r_to_i > 0)
         if not any(e.outcome == "unanswered" for e in found) or not self.one_way:
             return found
         # Where one direction is missing, nobody knows whether an answer came.
         return tuple([replace(e, outcome="open at end of capture") if e.outcome == "unanswered" else e for e in found])
 
-    @lazy
+    @cached_property
     def _by_kind(self) -> dict[int, tuple[Exchange, ...]]:
         found: dict[int, list[Exchange]] = {}
         for exchange in self.exchanges:
@@ -146,13 +153,13 @@ class IkeSa:
             return self._by_kind.get(kinds[0], ())
         return tuple([e for e in self.exchanges if e.exchange in kinds])
 
-    @lazy
+    @cached_property
     def init(self) -> Exchange | None:
         """The last IKE_SA_INIT exchange (after COOKIE or INVALID_KE_PAYLOAD retries)."""
         found = self.of(numbers.IKE_SA_INIT)
         return found[-1] if found else None
 
-    @lazy
+    @cached_property
     def auth(self) -> Exchange | None:
         """The IKE_AUTH exchange that decides: the unanswered one, else the one with the longest request."""
         found = self.of(numbers.IKE_AUTH)
@@ -161,71 +168,71 @@ class IkeSa:
         stuck = [e for e in found if e.outcome in ("unanswered", "open at end of capture")]
         return stuck[0] if stuck else max(found, key=lambda e: e.request.length if e.request else 0)
 
-    @lazy
-    def fragmentation_i(self) -> Answer:
+    @cached_property
+    def fragmentation_i(self) -> YesNoUnknown:
         """Did the initiator announce IKEV2_FRAGMENTATION_SUPPORTED?"""
-        return fragmentation.announced(self.messages, by_initiator=True)
+        return fragmentation_support.announced(self.messages, by_initiator=True)
 
-    @lazy
-    def fragmentation_r(self) -> Answer:
+    @cached_property
+    def fragmentation_r(self) -> YesNoUnknown:
         """Did the responder announce it? It does only when the initiator did (RFC 7383 section 2.3)."""
-        return fragmentation.announced(self.messages, by_initiator=False)
+        return fragmentation_support.announced(self.messages, by_initiator=False)
 
-    @lazy
+    @cached_property
     def proposals(self) -> tuple[str, ...]:
         """Proposals that the initiator offered, as text."""
-        return _proposals([m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and not m.is_response])
+        return proposal_texts([m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and not m.is_response])
 
-    @lazy
+    @cached_property
     def chosen(self) -> str | None:
         """The proposal that the responder chose, as text."""
-        found = _proposals([m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and m.is_response])
+        found = proposal_texts([m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and m.is_response])
         return found[0] if found else None
 
-    @lazy
-    def _hashes(self) -> Hashes:
+    @cached_property
+    def _nat_detection(self) -> NatDetection:
         first = [m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and m.version == 2]
-        return nat.read_hashes([m for m in first if not m.is_response], [m for m in first if m.is_response])
+        return nat.read_nat_detection([m for m in first if not m.is_response], [m for m in first if m.is_response])
 
-    @lazy
+    @cached_property
     def nat(self) -> NatView:
         """NATs on the way as seen from the capture point, forced encapsulation, the move to port 4500."""
-        return nat.view(self._hashes, self.messages if self.version == 2 else (), self.side)
+        return nat.nat_view(self._nat_detection, self.messages if self.version == 2 else (), self.side)
 
     @property
-    def nat_i(self) -> Answer:
+    def nat_i(self) -> YesNoUnknown:
         """Is the initiator behind a NAT (seen from the capture point)?"""
         return self.nat.initiator
 
     @property
-    def nat_r(self) -> Answer:
+    def nat_r(self) -> YesNoUnknown:
         """Is the responder behind a NAT (seen from the capture point)?"""
         return self.nat.responder
 
-    @lazy
+    @cached_property
     def reached(self) -> progress.Reached:
         return progress.reached(
             self.exchanges, self.authentication, esp_from_responder=self.esp_r_to_i > 0, rekeyed=self.rekeyed
         )
 
-    @lazy
+    @cached_property
     def authentication(self) -> Authentication:
-        """IKE_AUTH as it looks from outside the encryption (see :mod:`analyzer.relate.authentication`)."""
+        """IKE_AUTH as it looks from outside the encryption (see :mod:`analyzer.relate.inferred.authentication`)."""
         return Authentication(self.exchanges, self.messages)
 
     def _esp(self, sender: Role) -> int:
         if not self.flows:
             return 0
-        ends = (self.initiator, self.responder) if sender == "initiator" else (self.responder, self.initiator)
+        ends = self.addresses[sender], self.addresses[OTHER_SIDE[sender]]
         text = self.messages[0].address_text
         return sum(f.packets for f in self.flows if f.spi and (text(f.src), text(f.dst)) == ends)
 
-    @lazy
+    @cached_property
     def esp_i_to_r(self) -> int:
         """ESP packets from initiator to responder since the SA began."""
         return self._esp("initiator")
 
-    @lazy
+    @cached_property
     def esp_r_to_i(self) -> int:
         return self._esp("responder")
 
@@ -234,24 +241,24 @@ class IkeSa:
         """Repeats of requests by their sender, capture duplicates excluded."""
         return sum(max(e.attempts - 1, 0) for e in self.exchanges)
 
-    @lazy
+    @cached_property
     def open_at_end(self) -> tuple[Exchange, ...]:
         """Exchanges that the end of the capture left open."""
         return tuple([e for e in self.exchanges if e.outcome == "open at end of capture"])
 
-    @lazy
+    @cached_property
     def unanswered(self) -> tuple[Exchange, ...]:
         return tuple([e for e in self.exchanges if e.outcome == "unanswered"])
 
-    def reported(self, role: Role, since: int = 0) -> tuple[IcmpRow, ...]:
+    def icmp_errors_about(self, role: Role, since: int = 0) -> tuple[IcmpRow, ...]:
         """ICMP errors from a time on about IKE packets of one side, matched by address and port (domain.md 5.4)."""
-        return tuple([i for i in self._reported[role] if i.time >= since])
+        return tuple([i for i in self._icmp_errors[role] if i.time >= since])
 
-    @lazy
-    def _reported(self) -> dict[Role, list[IcmpRow]]:
+    @cached_property
+    def _icmp_errors(self) -> dict[Role, list[IcmpRow]]:
         text = self.messages[0].address_text
         found: dict[Role, list[IcmpRow]] = {}
-        for role, address in zip(ROLES, (self.initiator, self.responder), strict=True):
+        for role, address in self.addresses.items():
             ports = {None, *(m.dport for m in self.sent_by(role))}
             found[role] = [
                 i
@@ -264,91 +271,122 @@ class IkeSa:
         """Messages of one side."""
         return self._sent[role == "initiator"]
 
-    @lazy
+    @cached_property
     def _sent(self) -> tuple[tuple[Message, ...], tuple[Message, ...]]:
         sent: tuple[list[Message], list[Message]] = [], []
         for message in self.messages:
             sent[message.is_initiator].append(message)
         return tuple(sent[0]), tuple(sent[1])
 
-    @lazy
+    @cached_property
+    def _sent_by_either(self) -> dict[Role, tuple[Message, ...]]:
+        """Messages of each side; IKEv1 has no flag for it, so there the address decides."""
+        if self.version == 1:
+            return {role: tuple([m for m in self.messages if m.src == self.addresses[role]]) for role in ROLES}
+        return {role: self.sent_by(role) for role in ROLES}
+
+    @cached_property
     def first_fragment(self) -> dict[Role, int]:
         """The longest first IP fragment of each side, bytes of IP packet; 0 where none was seen."""
         return {role: max((m.first_fragment_length or 0 for m in self.sent_by(role)), default=0) for role in ROLES}
 
-    @lazy
+    @cached_property
     def last_asked(self) -> dict[Role, Exchange]:
         """The last exchange that each side began, where it began any."""
         return {exchange.sender: exchange for exchange in self.exchanges}
 
-    @lazy
+    @cached_property
     def path_mtu(self) -> dict[Role, Bounds]:
         """Bounds by sender: ``initiator`` is the direction from initiator to responder."""
         given = self.capture.given_mtu
         if given is not None:
-            return {role: Bounds(given, given, self._given(role, given)) for role in ROLES}
-        return {role: path_mtu.bounds(self, role) for role in ROLES}
+            return {role: path_mtu.given_bounds(given, self.sent_by(role)) for role in ROLES}
+        return {role: path_mtu.bounds(self._direction(role)) for role in ROLES}
 
-    @lazy
-    def mtu_clues(self) -> dict[Role, tuple[Clue, ...]]:
-        """All that the trace tells about the MTU, by sender, weak hints included (:mod:`analyzer.relate.mtu.clue`)."""
-        return {role: path_mtu.clues(self, role) for role in ROLES}
+    @cached_property
+    def mtu_clues(self) -> dict[Role, tuple[MtuClue, ...]]:
+        """All that the trace tells about the MTU, by sender, weak hints included."""
+        return {role: path_mtu.clues(self._direction(role)) for role in ROLES}
 
-    @lazy
+    @cached_property
     def too_big(self) -> dict[Role, tuple[TooBig, ...]]:
-        """ICMP that says that packets of one side were too large, by that side (:mod:`analyzer.relate.mtu.too_big`)."""
-        return {role: reports(self, role) for role in ROLES}
+        """ICMP that says that packets of one side were too large, by that side."""
+        text = self.messages[0].address_text
+        return {role: too_big_reports(self.icmp, self.addresses[role], self.sent_by(role), text) for role in ROLES}
 
-    def _given(self, role: Role, mtu: int) -> str:
-        largest = max((m.largest_ip_packet for m in self.sent_by(role)), default=0)
-        return "given by the user" + (f", although packets of {largest:,} bytes were sent" if largest > mtu else "")
+    def _direction(self, role: Role) -> Direction:
+        sender, receiver = self.addresses[role], self.addresses[OTHER_SIDE[role]]
+        return Direction(
+            role=role,
+            sender=sender,
+            receiver=receiver,
+            sent=self.sent_by(role),
+            exchanges=self.exchanges,
+            side=self.side,
+            too_big=self.too_big[role],
+            sweep=self.capture.ping_sweeps.get((sender, receiver)),
+            segments=self.capture.segment_sizes,
+        )
 
-    @lazy
-    def peers(self) -> dict[Role, tuple[Guess, ...]]:
-        """Which product each side may be, the best founded guess first (see :mod:`analyzer.relate.peers`)."""
-        return {"initiator": guesses(self, "initiator"), "responder": guesses(self, "responder")}
+    @cached_property
+    def products(self) -> dict[Role, tuple[ProductGuess, ...]]:
+        """Which product each side may be, the best founded guess first."""
+        return {role: product_guesses(self._sent_by_either[role], self.exchanges, role) for role in ROLES}
 
-    def product_guess(self, role: Role) -> tuple[str, ...]:
+    def product_keys(self, role: Role) -> tuple[str, ...]:
         """Product keys of one side (those of the remedies), the likeliest first; empty when nothing hints at one."""
-        return tuple(dict.fromkeys(guess.product for guess in self.peers[role]))
+        return tuple(dict.fromkeys(guess.product for guess in self.products[role]))
 
-    @lazy
-    def plans(self) -> tuple[Plan, ...]:
-        """What RFC 7383 would have done to each large message (see :mod:`analyzer.relate.what_if`)."""
-        return tuple(plans_of(self))
+    @cached_property
+    def fragment_plans(self) -> tuple[FragmentPlan, ...]:
+        """What RFC 7383 would have done to each large message (see :mod:`analyzer.relate.inferred.fragment_plan`)."""
+        large = tuple(large_messages(self.exchanges, {role: self.path_mtu[role].upper for role in ROLES}))
+        if not large:
+            return ()
+        sizes = {role: self._packet_size(role) for role in ROLES}
+        receivers = {role: next(iter(self.product_keys(OTHER_SIDE[role])), "") for role in ROLES}
+        return tuple(fragment_plans(large, self.cipher_suite, sizes, receivers))
 
-    @lazy
-    def signs(self) -> int:
-        """What is in it at all (:class:`analyzer.relate.signs.Sign`), as a number."""
-        return signs.of_sa(self)
+    def _packet_size(self, role: Role) -> PacketSize:
+        upper, link = self.path_mtu[role].upper, self.first_fragment[role]
+        return packet_size(self.capture.given_mtu, upper, link, self.mtu_clues[role], at_sender=self.side == role)
 
-    @lazy
-    def suite(self) -> Suite | None:
+    @cached_property
+    def features(self) -> int:
+        """What is in it at all (:class:`analyzer.relate.seen.features.Feature`), as a number."""
+        return features.features_of_sa(
+            [message.features for message in self.messages],
+            orphans=bool(self.orphans),
+            icmp=bool(self.icmp),
+            dropped=bool(self.dropped),
+            sizes=self.capture.given_mtu is not None or bool(self.capture.ping_sweeps),
+        )
+
+    @cached_property
+    def cipher_suite(self) -> CipherSuite | None:
         """Encryption and integrity of the IKE SA, as far as sizes go; None when the trace does not show them."""
-        return agreed(self.messages)
+        return agreed_suite(self.messages)
 
-    @lazy
+    @cached_property
     def neighbours(self) -> tuple[Neighbour, ...]:
         """Other IKE SAs that share an address with this one, the nearest in time; at most 64 (``MAX_NEIGHBOURS``)."""
         return self._neighbours_of(self.number) if self._neighbours_of is not None else ()
 
-    @lazy
+    @cached_property
     def siblings(self) -> tuple[Neighbour, ...]:
         """Those :attr:`neighbours` that are of the same initiator with the same responder."""
         return self._siblings_of(self.number) if self._siblings_of is not None else ()
 
-    @lazy
+    @cached_property
     def _side(self) -> tuple[Side, str]:
-        addresses: dict[Role, str] = {"initiator": self.initiator, "responder": self.responder}
-        sent = {role: self.sent_by(role) for role in ROLES}
-        if self.version == 1:  # its messages do not say whose they are
-            sent = {role: tuple([m for m in self.messages if m.src == addresses[role]]) for role in ROLES}
-        found = side.clues(sent, addresses, self.exchanges, self._hashes, self.capture.partners)
+        found = side.clues(
+            self._sent_by_either, self.addresses, self.exchanges, self._nat_detection, self.capture.partners
+        )
         return side.conclude(found)
 
     @property
     def side(self) -> Side:
-        """Where the capture was taken, as far as all clues agree (see :mod:`analyzer.relate.side`)."""
+        """Where the capture was taken, as far as all clues agree (see :mod:`analyzer.relate.inferred.side`)."""
         return self._side[0]
 
     @property
@@ -356,19 +394,7 @@ class IkeSa:
         """What :attr:`side` rests on, or why it is not known."""
         return self._side[1]
 
-    @lazy
+    @cached_property
     def one_way(self) -> str:
         """Why this trace is thought to hold one direction only, as a clause; empty when it holds both."""
-        return one_way.reason(self.messages, self.flows, self.capture)
-
-
-def _proposals(messages: list[Message]) -> tuple[str, ...]:
-    from analyzer.ike.payloads import SA
-    from analyzer.ike.proposals import proposal_text
-
-    for message in messages:
-        parsed = message.parsed()
-        for payload in parsed.payloads if parsed is not None else ():
-            if isinstance(payload, SA):
-                return tuple(proposal_text(p) for p in payload.proposals)
-    return ()
+        return one_way.why_one_way(self.messages, self.flows, self.capture)

@@ -152,7 +152,7 @@ def _tables(name: str) -> dict[str, Any]:
 
 @cache
 def products() -> dict[str, str]:
-    """Names of products by key; the keys are those of the guesses in :mod:`analyzer.relate.peers`.
+    """Names of products by key; the keys are those of the guesses in :mod:`analyzer.relate.inferred.products`.
 
     Examples
     --------

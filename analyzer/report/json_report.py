@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 from analyzer.ike.registry import name
 from analyzer.printable import encodable
 from analyzer.relate.build import KEPT
-from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.facts import Bounds, CaptureFacts
+from analyzer.relate.inferred.fragment_plan import plan_text
+from analyzer.relate.inferred.mtu.path_mtu import Bounds
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.what_if import plan_text
+from analyzer.relate.seen.capture_facts import CaptureFacts
+from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.report.timestamp import iso
 from analyzer.rules.engine import gravest_first
 from analyzer.rules.model import Finding, NotAssessed, Verdict
@@ -177,7 +178,7 @@ def _guesses(sa: IkeSa) -> dict[str, Any]:
     return {
         "side": sa.side,
         "peers": {
-            role: [{"product": g.product, "strength": g.strength, "evidence": g.evidence} for g in sa.peers[role]]
+            role: [{"product": g.product, "strength": g.strength, "evidence": g.evidence} for g in sa.products[role]]
             for role in ("initiator", "responder")
         },
         "what_if": [
@@ -191,7 +192,7 @@ def _guesses(sa: IkeSa) -> dict[str, Any]:
                 "helps": plan.helps,
                 "text": plan_text(plan),
             }
-            for plan in sa.plans
+            for plan in sa.fragment_plans
         ],
     }
 

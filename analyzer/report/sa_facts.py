@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate import nat
-from analyzer.relate.exchange import Role
-from analyzer.relate.facts import Bounds
-from analyzer.relate.peers import Guess, product_text
+from analyzer.relate.inferred import nat
+from analyzer.relate.inferred.fragment_plan import FragmentPlan, plan_text
+from analyzer.relate.inferred.mtu.path_mtu import Bounds
+from analyzer.relate.inferred.products import ProductGuess, product_text
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.what_if import Plan, plan_text
+from analyzer.relate.seen.exchange import Role
 from analyzer.remedies.limits import limit_text
 
 _SIDES = {"initiator": "at the client", "responder": "at the server", "middle": "between the two"}
@@ -46,21 +46,21 @@ def facts(sa: IkeSa, *, plans: bool = True) -> Iterator[str]:
         return
     yield f"IKE fragmentation: client {sa.fragmentation_i}, server {sa.fragmentation_r}"
     yield from _peers(sa)
-    yield f"NAT: {nat.text(sa.nat)}"
+    yield f"NAT: {nat.nat_text(sa.nat)}"
     if sa.side != "unknown":
         yield f"Trace taken {_SIDES[sa.side]}: {'; '.join(sa.side_evidence.split('; ')[:_MOST_CLAUSES])}"
     for role, way in _WAYS.items():
         bounds = sa.path_mtu[role]
         if bounds.evidence:
             yield f"MTU {way}: {_range(bounds)} ({bounds.evidence})"
-    for plan in sa.plans if plans else ():
+    for plan in sa.fragment_plans if plans else ():
         yield f"What if: {plan_text(plan)}{_settings(sa, plan)}"
 
 
 def _peers(sa: IkeSa) -> Iterator[str]:
     for role, who in _ROLES:
-        by_product: dict[str, list[Guess]] = {}
-        for guess in sa.peers[role]:
+        by_product: dict[str, list[ProductGuess]] = {}
+        for guess in sa.products[role]:
             by_product.setdefault(guess.product, []).append(guess)
         told = [
             f"{product_text(product)} ({', '.join(_RESTS_ON.get(g.strength, g.evidence) for g in guesses)})"
@@ -70,13 +70,13 @@ def _peers(sa: IkeSa) -> Iterator[str]:
             yield f"The {who} looks like {', or '.join(told)}"
 
 
-def _settings(sa: IkeSa, plan: Plan) -> str:
+def _settings(sa: IkeSa, plan: FragmentPlan) -> str:
     """How the sender's product takes the limit, where a hint says which it is."""
     if not plan.helps:
         return ""
     sender: Role = "responder" if plan.is_response else "initiator"
     message = plan.safe_size - (plan.largest_packet - plan.fragment_length)
-    found = [limit_text(product, packet=plan.safe_size, message=message) for product in sa.product_guess(sender)]
+    found = [limit_text(product, packet=plan.safe_size, message=message) for product in sa.product_keys(sender)]
     return "".join(f" {text}." for text in found if text)
 
 

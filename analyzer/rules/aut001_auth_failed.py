@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames
 
@@ -40,7 +40,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     assert response is not None
     if request is not None and request.inner_payload == numbers.EAP:
         return
-    suite = f" under {authentication.suite.name}" if authentication.suite is not None else ""
+    suite = f" under {authentication.cipher_suite.name}" if authentication.cipher_suite is not None else ""
     yield Observation(
         title=(
             f"The server received IKE_AUTH whole and refused it with an answer of {response.length} bytes, a mere "
@@ -68,7 +68,7 @@ RULE = Rule(
     code="AUT001",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.AUTH_ANSWER,
+    features=Feature.AUTH_ANSWER,
     ceiling=Confidence.STRONG,
     remedies=("read-server-log",),
     topics=("client-certificate", "credentials"),

@@ -23,10 +23,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.authentication import LONG_ANSWER
-from analyzer.relate.exchange import Exchange
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.authentication import LONG_ANSWER
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames, init_frames, times
 
@@ -41,10 +41,10 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if rejection is not None and rejection.sender == "initiator":
         # A Delete after an answer without a Child SA is about that; a notify is about the server. strongSwan, which
         # always rejects by a notify, means something else by a Delete.
-        by_delete = authentication.outcome == "grant" and "strongswan" not in sa.product_guess("initiator")
+        by_delete = authentication.outcome == "grant" and "strongswan" not in sa.product_keys("initiator")
         if by_delete or authentication.is_error_notify(rejection):
             yield _rejected(sa, last, rejection)
-    elif authentication.outcome == "grant" and not authentication.later and is_in_vain(last):
+    elif authentication.outcome == "grant" and not authentication.later and is_repeated_after_answer(last):
         yield from _asked_on(sa, last)
 
 
@@ -57,7 +57,7 @@ def _rejected(sa: IkeSa, last: Exchange, rejection: Exchange) -> Observation:
     # Without the cipher suite nobody knows what a short answer had room for (domain.md 1.4.6).
     assert last.response is not None
     is_short = last.response.length <= LONG_ANSWER
-    may_lack_child = is_short and sa.authentication.suite is None
+    may_lack_child = is_short and sa.authentication.cipher_suite is None
     doubt = "" if is_notify else " A user who hangs up at once looks the same."
     if may_lack_child and not is_notify:
         doubt += (

@@ -21,10 +21,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.exchange import Exchange
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Exchange
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty
 from analyzer.rules.shared.advice import advise
@@ -48,7 +48,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         yield from _server_silent(sa, last)
     elif last.outcome != "answered" or authentication.later:
         return
-    elif is_in_vain(last):
+    elif is_repeated_after_answer(last):
         yield from _answers_lost(sa, last)
     elif authentication.outcome == "eap":
         yield from _client_silent(sa, last)
@@ -56,7 +56,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 def _server_silent(sa: IkeSa, last: Exchange) -> Iterator[Observation]:
     request = last.request
-    if request is None or request.is_ip_fragmented or sa.reported("initiator", last.times[0]):
+    if request is None or request.is_ip_fragmented or sa.icmp_errors_about("initiator", last.times[0]):
         return
     if request.skf_total and request.largest_ip_packet > _SMALL:
         return
@@ -157,7 +157,7 @@ RULE = Rule(
     code="AUT003",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.EAP,
+    features=Feature.EAP,
     ceiling=Confidence.PROBABLE,
     topics=("credentials", "eap-radius", "open-udp-4500"),
 )

@@ -21,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Exchange
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.advice import advise
 from analyzer.rules.shared.wording import eap_round, frames
@@ -89,7 +89,7 @@ RULE = Rule(
     code="AUT004",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.EAP,
+    features=Feature.EAP,
     ceiling=Confidence.STRONG,
     topics=("credentials", "eap-radius"),
 )

@@ -24,10 +24,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.authentication import AT_ONCE
-from analyzer.relate.exchange import Exchange
+from analyzer.relate.inferred.authentication import AT_ONCE
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Exchange
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames
 
@@ -63,7 +63,7 @@ def _made_later(sa: IkeSa) -> bool:
 def _no_room(sa: IkeSa, last: Exchange, answered: int) -> Observation:
     authentication = sa.authentication
     assert last.response is not None
-    suite = authentication.suite.name if authentication.suite is not None else "this suite"
+    suite = authentication.cipher_suite.name if authentication.cipher_suite is not None else "this suite"
     ended = authentication.deletion
     end = ""
     if ended is not None:
@@ -111,7 +111,7 @@ RULE = Rule(
     code="AUT005",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.AUTH_ANSWER,
+    features=Feature.AUTH_ANSWER,
     ceiling=Confidence.STRONG,
     remedies=("child-sa", "read-server-log"),
 )

@@ -22,9 +22,9 @@ from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
 from analyzer.protocol import NAT_T_PORT
-from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames, times
 
@@ -43,7 +43,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         return
     if any(e.exchange not in _BEGINNINGS for e in sa.exchanges):
         return
-    if is_in_vain(init):
+    if is_repeated_after_answer(init):
         yield from _asks_on(sa, init, response)
         return
     if sa.side in ("responder", "middle"):

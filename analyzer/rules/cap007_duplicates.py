@@ -19,14 +19,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.build import Related
-from analyzer.relate.duplicates import copies
+from analyzer.relate.seen.duplicates import count_duplicates
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames
 
 
 def check(related: Related) -> Iterator[Observation]:
     """The whole capture."""
-    seen = copies(related.table.wire, related.duplicate_of)
+    seen = count_duplicates(related.table.wire, related.duplicate_of)
     if not seen.messages and not seen.fragments:
         return
     what = []

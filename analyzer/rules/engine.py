@@ -12,9 +12,9 @@ from itertools import chain
 from typing import overload
 
 import analyzer.rules
-from analyzer.relate.build import KEPT, Related, pair_of
+from analyzer.relate.build import KEPT, Related, host_pair_of
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.whose import Pair
+from analyzer.relate.seen.host_pair import HostPair
 from analyzer.remedies import remedy
 from analyzer.rules.model import Confidence, Finding, NotAssessed, Observation, Rule, Severity, Verdict
 from analyzer.rules.shared.evidence import EVIDENCE
@@ -33,7 +33,7 @@ def all_rules() -> tuple[Rule, ...]:
     return tuple(sorted(found, key=lambda r: (r.order, r.code)))
 
 
-#: The verdict of every IKE SA that plainly succeeded (:mod:`analyzer.relate.settled`; a property test holds that).
+#: The verdict of every plain success (:mod:`analyzer.relate.inferred.plain_success`; a property test holds that).
 PLAIN_SUCCESS = "connected-ok"
 
 #: Severity, confidence and place in the catalogue: the smallest is the gravest.
@@ -46,8 +46,8 @@ class Verdicts(Sequence[Verdict]):
     def __init__(self, related: Related, rules: Sequence[tuple[Rank, Rule]]) -> None:
         self._related = related
         self._rules = rules
-        #: Those of the rules that can say something of an IKE SA with such signs.
-        self._by_signs: dict[int, Sequence[tuple[Rank, Rule]]] = {}
+        #: Those of the rules that can say something of an IKE SA with such features.
+        self._by_features: dict[int, Sequence[tuple[Rank, Rule]]] = {}
         self._known: dict[int, Verdict] = {}
         #: Severity and confidence of what was worked out once, a byte each: of a flood of SAs no more is kept.
         self._ranks = bytearray(len(related.sas))
@@ -70,17 +70,17 @@ class Verdicts(Sequence[Verdict]):
         """The verdict of a view that is at hand."""
         verdict = self._known.get(sa.number)
         if verdict is None:
-            verdict = _verdict_of_sa(sa, self._worth_asking(sa.signs))
+            verdict = _verdict_of_sa(sa, self._worth_asking(sa.features))
             self._ranks[sa.number] = 1 + verdict.severity.rank * len(Confidence) + verdict.confidence.rank
             if len(self) <= KEPT:
                 self._known[sa.number] = verdict
         return verdict
 
-    def _worth_asking(self, signs: int) -> Sequence[tuple[Rank, Rule]]:
-        found = self._by_signs.get(signs)
+    def _worth_asking(self, features: int) -> Sequence[tuple[Rank, Rule]]:
+        found = self._by_features.get(features)
         if found is None:
-            found = [(best, rule) for best, rule in self._rules if rule.signs is None or rule.signs & signs]
-            self._by_signs[signs] = found
+            found = [(best, rule) for best, rule in self._rules if rule.features is None or rule.features & features]
+            self._by_features[features] = found
         return found
 
     def id(self, number: int) -> str:
@@ -277,7 +277,7 @@ def _undecided(sa: IkeSa) -> Verdict:
 def _verdict_of_capture(related: Related, verdicts: Verdicts, findings: Iterable[Finding]) -> Verdict:
     """That of the worst IKE SA which no later success between the same two addresses makes past."""
     plain = related.plain_successes
-    succeeded: dict[Pair, int] = {}
+    succeeded: dict[HostPair, int] = {}
     for pair, start in plain.values():
         succeeded[pair] = max(succeeded.get(pair, start), start)
     # A flood makes hundreds of thousands of IKE SAs: five numbers are kept of each, the kind of its verdict by number.
@@ -287,7 +287,7 @@ def _verdict_of_capture(related: Related, verdicts: Verdicts, findings: Iterable
         if number not in plain:
             sa = related.sas[number]
             verdict = verdicts.of(sa)
-            pair = pair_of(sa)
+            pair = host_pair_of(sa)
             if verdict.exit_status == 0:
                 succeeded[pair] = max(succeeded.get(pair, sa.start), sa.start)
             *key, place = _severity_for_capture(verdict)

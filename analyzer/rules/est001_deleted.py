@@ -22,8 +22,8 @@ from collections.abc import Iterator
 
 from analyzer.formats.records import NO_TIME
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames
 

@@ -20,9 +20,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.exchange import Attempt
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Attempt
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.advice import against_ip_fragments
 from analyzer.rules.shared.ip_fragments_lost import Loss, lost_responses, repeats_after_answer
@@ -94,7 +94,7 @@ RULE = Rule(
     code="FRG002",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.IP_FRAGMENTS,
+    features=Feature.IP_FRAGMENTS,
     needs=("later-fragments",),
     topics=("enable-ike-fragmentation", "permit-ip-fragments", "shrink-server-chain", "not-interface-mtu"),
 )

@@ -18,8 +18,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Attempt, Role
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt, Role
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import exchange_name, frames, mtu_phrase
 

@@ -21,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import chain
 
-from analyzer.relate.exchange import Attempt, Exchange, Role
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Attempt, Exchange, Role
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.advice import Hand, advise
 from analyzer.rules.shared.ip_fragments_lost import LARGE, Loss, is_split, lost_requests, lost_responses
@@ -105,7 +105,7 @@ RULE = Rule(
     code="FRG008",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.IP_FRAGMENTS,
+    features=Feature.IP_FRAGMENTS,
     topics=("lower-ike-fragment-size",),
     needs=("later-fragments",),
 )

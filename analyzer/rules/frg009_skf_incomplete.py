@@ -23,10 +23,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analyzer.protocol import NAT_T_PORT
-from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
-from analyzer.relate.skf import SkfSets, skf_sets
+from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.relate.seen.features import Feature
+from analyzer.relate.seen.skf_sets import SkfSets, skf_sets
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import silence
 from analyzer.rules.shared.advice import Hand, advise
@@ -219,7 +219,7 @@ RULE = Rule(
     code="FRG009",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.SKF,
+    features=Feature.SKF,
     topics=("lower-ike-fragment-size", "gateway-trace", "path-mtu"),
     ceiling=Confidence.STRONG,
 )

@@ -20,12 +20,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.cipher_suite import COMMON_SUITES, SKF_HEADER
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
-from analyzer.relate.skf import skf_sets
-from analyzer.relate.suite import COMMON, SKF_HEADER
+from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.relate.seen.features import Feature
+from analyzer.relate.seen.skf_sets import skf_sets
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import silence
 from analyzer.rules.shared.advice import advise
@@ -53,7 +53,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             continue
         if exchange.outcome == "unanswered" and not exchange.responses:
             yield from _unanswered(sa, exchange)
-        elif exchange.outcome == "answered" and sa.side == "initiator" and is_in_vain(exchange):
+        elif exchange.outcome == "answered" and sa.side == "initiator" and is_repeated_after_answer(exchange):
             yield from _ignored(sa, exchange)
 
 
@@ -114,7 +114,7 @@ def _content(sa: IkeSa, message: Attempt) -> int:
     """Bytes of inner payloads that an SKF set holds at the least, 0 for a whole message."""
     if message.skf_total < 2:
         return 0
-    suites = (sa.suite,) if sa.suite is not None else COMMON
+    suites = (sa.cipher_suite,) if sa.cipher_suite is not None else COMMON_SUITES
     lengths = [m.length for m in message.messages]
     return min(sum(s.content(length, header=SKF_HEADER)[0] for length in lengths) for s in suites)
 
@@ -135,7 +135,7 @@ RULE = Rule(
     code="FRG010",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.SKF,
+    features=Feature.SKF,
     ceiling=Confidence.STRONG,
     topics=("fragment-count-limit",),
 )

@@ -22,10 +22,10 @@ from bisect import bisect
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
 from analyzer.rules.shared.ip_fragments_lost import of_part, repeats_after_answer
@@ -104,7 +104,7 @@ def _answer_in_part(sa: IkeSa, exchange: Exchange, response: Attempt) -> Iterato
     if not response.is_ip_fragmented:
         return
     arrived = exchange.responses[0].frames[0]
-    about = sa.reported("responder", exchange.times[0])
+    about = sa.icmp_errors_about("responder", exchange.times[0])
     confidence = Confidence.POSSIBLE
     if any(i.error.meaning == "reassembly-timeout" for i in about):
         confidence = Confidence.PROVED
@@ -142,7 +142,7 @@ def _answer_without_its_first_fragment(sa: IkeSa, exchange: Exchange, later: lis
 
 def _answered_in_vain(sa: IkeSa, exchange: Exchange, response: Attempt) -> Iterator[Observation]:
     """The whole answer leaves in IP fragments, and the client goes on asking."""
-    if not response.is_ip_fragmented or sa.side == "initiator" or not is_in_vain(exchange):
+    if not response.is_ip_fragmented or sa.side == "initiator" or not is_repeated_after_answer(exchange):
         return
     yield Observation(
         title=(
@@ -174,7 +174,7 @@ RULE = Rule(
     code="FRG011",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.IP_FRAGMENTS,
+    features=Feature.IP_FRAGMENTS,
     needs=("later-fragments",),
     remedies=("shrink-ike-sa-init", "permit-ip-fragments", "not-fragmentation-for-ike-sa-init"),
 )

@@ -18,9 +18,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from itertools import pairwise
 
-from analyzer.relate.exchange import Role
-from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Role
+from analyzer.relate.seen.message import Message
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames
 

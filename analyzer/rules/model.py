@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, Literal
 
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.catalogue import causes
 
 
@@ -87,7 +87,7 @@ class Rule:
     topics : tuple of str
         Topics of remedies that its findings draw from (:func:`analyzer.remedies.for_topic`), whose every remedy its
         page lists; and ids of what does not help.
-    signs : Sign or None
+    features : Feature or None
         It can be the verdict only on an IKE SA that bears one of these; None: on any.
     versions : tuple of int
         Major IKE versions of the SAs that it is about.
@@ -104,7 +104,7 @@ class Rule:
     needs: tuple[str, ...] = ()
     remedies: tuple[str, ...] = ()
     topics: tuple[str, ...] = ()
-    signs: Sign | None = None
+    features: Feature | None = None
     versions: tuple[int, ...] = (2,)
     ceiling: Confidence = Confidence.PROVED
     is_verdict: bool = True

@@ -23,13 +23,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.exchange import ROLES, Attempt, Exchange, Role
-from analyzer.relate.mtu.answered import is_unbroken
-from analyzer.relate.mtu.clue import Clue
-from analyzer.relate.orphans import only_short_ends
+from analyzer.relate.inferred.mtu.answered_sizes import is_unbroken
+from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
-from analyzer.relate.skf import skf_sets
+from analyzer.relate.seen.exchange import ROLES, Attempt, Exchange, Role
+from analyzer.relate.seen.features import Feature
+from analyzer.relate.seen.orphan_fragments import only_short_ends
+from analyzer.relate.seen.skf_sets import skf_sets
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import silence
 from analyzer.rules.shared.advice import advise
@@ -49,7 +49,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             yield from _of_exchange(sa, exchange)
     if sa.orphans:
         yield from _only_ends(sa)
-    if sa.flows and sa.capture.surroundings.sweeps:
+    if sa.flows and sa.capture.ping_sweeps:
         yield from _large_esp(sa)
 
 
@@ -72,7 +72,7 @@ def _only_ends(sa: IkeSa) -> Iterator[Observation]:
     if init is None or init.outcome != "answered" or sa.side == "initiator":
         return
     place, answered = sa.capture.place, sa.capture.place(init.frames[-1])
-    ends = [p for p in sa.pieces if p.src == sa.initiator and place(p.frame) > answered]
+    ends = [p for p in sa.placed_orphans if p.src == sa.initiator and place(p.frame) > answered]
     if len(ends) < _REPEATED or not only_short_ends(ends) or any(e.requests for e in sa.of(*LARGE)):
         return
     largest = max(p.ip_length for p in ends)
@@ -127,12 +127,12 @@ def _too_large(sa: IkeSa, exchange: Exchange, attempts: tuple[Attempt, ...], wor
     )
 
 
-def _limits(sa: IkeSa, sender: Role, upper: int) -> tuple[Clue, ...]:
+def _limits(sa: IkeSa, sender: Role, upper: int) -> tuple[MtuClue, ...]:
     """The clues that bound the path so low."""
     return tuple(c for c in sa.mtu_clues[sender] if not c.is_weak and c.upper is not None and c.upper == upper)
 
 
-def _why(sa: IkeSa, sender: Role, limits: tuple[Clue, ...], *, df: bool) -> str:
+def _why(sa: IkeSa, sender: Role, limits: tuple[MtuClue, ...], *, df: bool) -> str:
     evidence = "; ".join(clue.text for clue in limits) or sa.path_mtu[sender].evidence
     text = f"{evidence[:1].upper()}{evidence[1:]}."
     if any(clue.kind == "icmp-too-big" for clue in limits):
@@ -142,7 +142,7 @@ def _why(sa: IkeSa, sender: Role, limits: tuple[Clue, ...], *, df: bool) -> str:
     return text if df else text + " DF is not set, so a router may cut them instead, and the pieces may be lost."
 
 
-def _confidence(sa: IkeSa, attempts: tuple[Attempt, ...], limits: tuple[Clue, ...], *, df: bool) -> Confidence:
+def _confidence(sa: IkeSa, attempts: tuple[Attempt, ...], limits: tuple[MtuClue, ...], *, df: bool) -> Confidence:
     if sa.capture.lost_packets or sa.capture.damaged:
         return Confidence.POSSIBLE
     told = any(clue.kind == "icmp-too-big" for clue in limits)
@@ -248,7 +248,7 @@ RULE = Rule(
     code="MTU001",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.IP_FRAGMENTS | Sign.SKF | Sign.ICMP | Sign.SIZES,
+    features=Feature.IP_FRAGMENTS | Feature.SKF | Feature.ICMP | Feature.SIZES,
     topics=("lower-ike-fragment-size", "path-mtu", "enable-ike-fragmentation"),
     ceiling=Confidence.STRONG,
 )

@@ -18,9 +18,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.exchange import ROLES, Attempt, Exchange, Role
-from analyzer.relate.mtu.too_big import TooBig
+from analyzer.relate.inferred.mtu.too_big import TooBig
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import ROLES, Attempt, Exchange, Role
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.advice import advise
 from analyzer.rules.shared.ip_fragments_lost import is_answered_in_vain
@@ -110,7 +110,7 @@ def _remedies(sa: IkeSa, role: Role) -> tuple[str, ...]:
 
 
 def _is_windows(sa: IkeSa, role: Role) -> bool:
-    return any("windows" in product for product in sa.product_guess(role))
+    return any("windows" in product for product in sa.product_keys(role))
 
 
 RULE = Rule(

@@ -19,7 +19,7 @@ from collections.abc import Iterator
 
 from analyzer.ike.registry import number, numbers
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames
 
@@ -101,7 +101,7 @@ RULE = Rule(
     code="NEG001",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.ERROR,
+    features=Feature.ERROR,
     ceiling=Confidence.STRONG,
     remedies=("align-proposals",),
 )

@@ -20,12 +20,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from analyzer.ike.registry import name, numbers
-from analyzer.relate.exchange import Exchange
-from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Exchange
+from analyzer.relate.seen.features import Feature
+from analyzer.relate.seen.message import Message
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.shared.rounds import LOOP, Round, demanding, is_settled, silence_after_demand
+from analyzer.rules.shared.rounds import LOOP, Round, demanding, is_negotiated, silence_after_demand
 from analyzer.rules.shared.wording import frames, init_frames, times
 
 #: A client that goes on does so at once; so much silence says that it does not, s.
@@ -42,7 +42,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     last, demand = rounds[-1]
     said = f"{_sent_group(last)} was sent, {_wanted_group(demand)} is wanted"
     where = frames(*(e.frames for e, _ in rounds), init_frames(sa))
-    if is_settled(sa):
+    if is_negotiated(sa):
         yield Observation(
             title=(
                 f"{sa.responder} asked {times(len(rounds))} for another key exchange group ({said}) and got it: a lost "
@@ -125,7 +125,7 @@ RULE = Rule(
     code="NEG002",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.ERROR,
+    features=Feature.ERROR,
     ceiling=Confidence.STRONG,
     topics=("align-key-exchange-group",),
 )

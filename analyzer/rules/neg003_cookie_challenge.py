@@ -21,9 +21,9 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.shared.rounds import LOOP, Round, demanding, is_settled
+from analyzer.rules.shared.rounds import LOOP, Round, demanding, is_negotiated
 from analyzer.rules.shared.wording import frames, init_frames, times
 
 
@@ -33,7 +33,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if not rounds:
         return
     where = frames(*(e.frames for e, _ in rounds), init_frames(sa))
-    if len(rounds) >= LOOP and not is_settled(sa):
+    if len(rounds) >= LOOP and not is_negotiated(sa):
         yield Observation(
             title=(
                 f"{sa.responder} answers each cookie with a new one ({times(len(rounds))}): the client never gets past "
@@ -45,7 +45,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             remedies=("cookie-loop",),
         )
         return
-    accepted = " and accepted it" if is_settled(sa) else ""
+    accepted = " and accepted it" if is_negotiated(sa) else ""
     yield Observation(
         title=(
             f"{sa.responder} asked for a cookie ({times(len(rounds))}){accepted}: it had many half-open connections or "
@@ -79,7 +79,7 @@ RULE = Rule(
     code="NEG003",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.ERROR,
+    features=Feature.ERROR,
     ceiling=Confidence.STRONG,
     topics=("cookie-loop",),
 )

@@ -23,9 +23,9 @@ from collections.abc import Iterator
 from analyzer.ike.registry import numbers
 from analyzer.printable import printable
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.shared.rounds import is_settled
+from analyzer.rules.shared.rounds import is_negotiated
 from analyzer.rules.shared.wording import frames, init_frames
 
 #: Gateway identity types (RFC 5685 section 7.2).
@@ -37,7 +37,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     """The answer to IKE_SA_INIT."""
     answers = [m for e in sa.of(numbers.IKE_SA_INIT) for a in e.responses for m in a.messages]
     redirects = [m for m in answers if numbers.REDIRECT in m.notifies and numbers.SA not in m.payloads]
-    if not redirects or is_settled(sa):
+    if not redirects or is_negotiated(sa):
         return
     target = _gateway([d for m in redirects for d in m.notify_data(numbers.REDIRECT)])
     came_from = _gateway([d for m in sa.sent_by("initiator") for d in m.notify_data(numbers.REDIRECTED_FROM)])
@@ -89,7 +89,7 @@ RULE = Rule(
     code="NEG004",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.ERROR,
+    features=Feature.ERROR,
     ceiling=Confidence.STRONG,
     topics=("redirect",),
 )

@@ -23,10 +23,10 @@ from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
 from analyzer.protocol import NAT_T_PORT
-from analyzer.relate.authentication import SHORT_ANSWER
-from analyzer.relate.exchange import Attempt, Exchange
+from analyzer.relate.inferred.authentication import SHORT_ANSWER
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
 from analyzer.rules.shared.wording import frames, init_frames, octets, offsets, pieces, silence_after, times
@@ -116,7 +116,7 @@ RULE = Rule(
     code="NEG006",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.INTERMEDIATE | Sign.ERROR,
+    features=Feature.INTERMEDIATE | Feature.ERROR,
     ceiling=Confidence.STRONG,
     topics=("pq-intermediate", "read-server-log"),
 )

@@ -21,9 +21,9 @@ from collections.abc import Iterator
 
 from analyzer.ike.registry import name, numbers
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.shared.rounds import is_settled
+from analyzer.rules.shared.rounds import is_negotiated
 from analyzer.rules.shared.wording import frames
 
 _FIRST_STATUS = 16384
@@ -42,7 +42,7 @@ _MEANING = {
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """The answer to the last IKE_SA_INIT."""
-    if sa.init is None or is_settled(sa):
+    if sa.init is None or is_negotiated(sa):
         return
     answers = [m for a in sa.init.responses for m in a.messages if numbers.SA not in m.payloads]
     refusals = [(m, n) for m in answers for n in m.notifies if n < _FIRST_STATUS and n not in _OTHER_RULES]
@@ -61,7 +61,7 @@ RULE = Rule(
     code="NEG007",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.ERROR,
+    features=Feature.ERROR,
     ceiling=Confidence.STRONG,
     remedies=("read-server-log",),
 )

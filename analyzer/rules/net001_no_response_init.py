@@ -21,9 +21,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Exchange
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
 from analyzer.rules.shared.wording import exchange_name, frames, icmp_phrase, offsets, silence_after, times
@@ -95,7 +95,11 @@ def _answered_in_vain(sa: IkeSa) -> Iterator[Observation]:
     exchange = sa.init
     if exchange is None or exchange.sender != "initiator" or exchange.outcome != "answered":
         return
-    if sa.side not in ("responder", "middle") or not is_in_vain(exchange) or not silence.is_last(sa, exchange):
+    if (
+        sa.side not in ("responder", "middle")
+        or not is_repeated_after_answer(exchange)
+        or not silence.is_last(sa, exchange)
+    ):
         return
     if _is_refused(exchange) or silence.dropped_frames(sa, exchange.responses):
         return

@@ -24,10 +24,10 @@ from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
 from analyzer.protocol import NAT_T_PORT
-from analyzer.relate.exchange import Exchange
-from analyzer.relate.orphans import only_short_ends
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
+from analyzer.relate.seen.orphan_fragments import only_short_ends
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
 from analyzer.rules.shared.wording import exchange_name, frames, init_frames, octets, pieces, silence_after, times
@@ -111,7 +111,11 @@ def _answered_in_vain(sa: IkeSa) -> Iterator[Observation]:
         return
     if response.messages[0].sport != NAT_T_PORT or response.skf_total > 1 or response.is_ip_fragmented:
         return
-    if not is_in_vain(exchange) or not _is_last_asked(sa, exchange) or silence.dropped_frames(sa, exchange.responses):
+    if (
+        not is_repeated_after_answer(exchange)
+        or not _is_last_asked(sa, exchange)
+        or silence.dropped_frames(sa, exchange.responses)
+    ):
         return
     if any(r.error.meaning in silence.REFUSALS for r in silence.reports(sa, exchange, about_response=True)):
         return
@@ -136,7 +140,7 @@ def _answered_in_vain(sa: IkeSa) -> Iterator[Observation]:
 def _without_ports(sa: IkeSa, init: Exchange) -> Iterator[Observation]:
     """Behind IKE_SA_INIT only IP fragments without ports arrive: what names port 4500 is stopped, the rest is not."""
     place, answered = sa.capture.place, sa.capture.place(init.frames[-1])
-    later = [p for p in sa.pieces if p.src == sa.initiator and place(p.frame) > answered]
+    later = [p for p in sa.placed_orphans if p.src == sa.initiator and place(p.frame) > answered]
     if not later or sa.of(*_NEXT) or sa.esp_i_to_r or only_short_ends(later):
         return
     again = len({p.offset for p in later}) < len(later)

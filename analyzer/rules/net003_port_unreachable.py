@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Observation, Rule, Severity
 from analyzer.rules.shared import refusal
 from analyzer.rules.shared.silence import PORT_UNREACHABLE
@@ -42,6 +42,6 @@ RULE = Rule(
     code="NET003",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.ICMP,
+    features=Feature.ICMP,
     topics=("gateway-service", "reach-gateway"),
 )

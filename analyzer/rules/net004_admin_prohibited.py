@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Observation, Rule, Severity
 from analyzer.rules.shared import refusal
 from analyzer.rules.shared.silence import ADMIN_PROHIBITED
@@ -40,6 +40,6 @@ RULE = Rule(
     code="NET004",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.ICMP,
+    features=Feature.ICMP,
     topics=("admin-prohibited",),
 )

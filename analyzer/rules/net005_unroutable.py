@@ -20,7 +20,7 @@ from collections.abc import Iterator
 
 from analyzer.packets.tables import IcmpRow
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Observation, Rule, Severity
 from analyzer.rules.shared import refusal
 from analyzer.rules.shared.silence import UNROUTED
@@ -53,6 +53,6 @@ RULE = Rule(
     code="NET005",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.ICMP,
+    features=Feature.ICMP,
     topics=("routing",),
 )

@@ -22,8 +22,8 @@ from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
 from analyzer.protocol import NAT_T_PORT
-from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
 from analyzer.rules.shared.wording import exchange_name, frames, init_frames, octets, pieces, silence_after, times

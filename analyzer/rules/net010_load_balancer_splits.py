@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Exchange
-from analyzer.relate.message import Message
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
+from analyzer.relate.seen.message import Message
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import silence
 from analyzer.rules.shared.wording import exchange_name, frames, init_frames, times
@@ -87,7 +87,7 @@ def _elsewhere(sa: IkeSa, init: Exchange, asked: Exchange) -> Iterator[Observati
             frames=frames(init_frames(sa), asked.frames),
             confidence=Confidence.POSSIBLE if silence.is_explained(sa, asked) else Confidence.STRONG,
         )
-    elif came and meant not in came and is_in_vain(asked) and silence.is_last(sa, asked):
+    elif came and meant not in came and is_repeated_after_answer(asked) and silence.is_last(sa, asked):
         again = sum(t > asked.responses[0].time for t in asked.times)
         yield Observation(
             title=(

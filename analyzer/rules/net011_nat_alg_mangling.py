@@ -22,7 +22,7 @@ from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.strays import Stray
+from analyzer.relate.seen.misdelivered_answers import MisdeliveredAnswer
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames, times
 
@@ -32,7 +32,7 @@ _RUNNING = 5_000_000_000
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """Answers that went astray, of this SA and to its initiator."""
-    if sa.capture.strays and not sa.one_way:
+    if sa.capture.misdelivered_answers and not sa.one_way:
         yield from _answers_of_others(sa)
         yield from _own_answers_elsewhere(sa)
 
@@ -42,7 +42,11 @@ def _answers_of_others(sa: IkeSa) -> Iterator[Observation]:
         if exchange.exchange != numbers.IKE_SA_INIT or exchange.sender != "initiator" or exchange.responses:
             continue
         since = exchange.requests[0].time
-        foreign = [s for s in sa.capture.strays if s.src == sa.responder and s.dst == sa.initiator and s.time >= since]
+        foreign = [
+            s
+            for s in sa.capture.misdelivered_answers
+            if s.src == sa.responder and s.dst == sa.initiator and s.time >= since
+        ]
         if not foreign:
             continue
         known = any(s.asked_by for s in foreign)
@@ -62,7 +66,7 @@ def _answers_of_others(sa: IkeSa) -> Iterator[Observation]:
 
 
 def _own_answers_elsewhere(sa: IkeSa) -> Iterator[Observation]:
-    astray = [s for s in sa.capture.strays if s.spi_i == sa.spi_i and sa.initiator in s.asked_by]
+    astray = [s for s in sa.capture.misdelivered_answers if s.spi_i == sa.spi_i and sa.initiator in s.asked_by]
     if not astray or _got_its_own(sa, astray):
         return
     first = astray[0]
@@ -80,7 +84,7 @@ def _own_answers_elsewhere(sa: IkeSa) -> Iterator[Observation]:
     )
 
 
-def _got_its_own(sa: IkeSa, astray: list[Stray]) -> bool:
+def _got_its_own(sa: IkeSa, astray: list[MisdeliveredAnswer]) -> bool:
     elsewhere = {s.frame for s in astray}
     return any(m.is_response and m.dst == sa.initiator and m.frame not in elsewhere for m in sa.messages)
 

@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Exchange
-from analyzer.relate.mtu.path_mtu import TOO_BIG
+from analyzer.relate.inferred.mtu.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty
 from analyzer.rules.shared.wording import exchange_name, frames, octets, pieces, times
@@ -46,7 +46,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         ike = facts.ike_from_4500.get((asked, asker), 0)
         if esp is None or esp <= again or ike > exchange.times[0]:
             continue
-        if any(i.error.meaning in TOO_BIG for i in sa.reported(exchange.sender, exchange.times[0])):
+        if any(i.error.meaning in TOO_BIG for i in sa.icmp_errors_about(exchange.sender, exchange.times[0])):
             continue
         first = request.messages[0]
         yield Observation(

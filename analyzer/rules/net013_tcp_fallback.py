@@ -19,8 +19,8 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Iterator, Sequence
 
 from analyzer.packets.tables import HandshakeRow
-from analyzer.relate.exchange import SETUP_EXCHANGES, Exchange
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import SETUP_EXCHANGES, Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import silence
 from analyzer.rules.shared.wording import exchange_name, frames, times

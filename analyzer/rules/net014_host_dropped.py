@@ -19,9 +19,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from analyzer.relate.exchange import Attempt, Exchange
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.signs import Sign
+from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.silence import dropped_frames, lasts
 from analyzer.rules.shared.wording import exchange_name, frames
@@ -98,6 +98,6 @@ RULE = Rule(
     code="NET014",
     severity=Severity.BLOCKING,
     check=check,
-    signs=Sign.DROPPED,
+    features=Feature.DROPPED,
     remedies=("host-firewall",),
 )

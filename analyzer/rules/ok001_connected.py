@@ -20,10 +20,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Attempt
-from analyzer.relate.neighbours import MANY_ATTEMPTS
-from analyzer.relate.progress import ASKS_AGAIN
+from analyzer.relate.inferred.progress import REPEATS_WITHIN
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt
+from analyzer.relate.seen.neighbours import MANY_ATTEMPTS
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import announcements, frames
 
@@ -108,7 +108,7 @@ def _may_not_have_arrived(sa: IkeSa) -> str:
     if sa.side != "responder" or not large:
         return ""
     waited = (sa.capture.last - large[-1].time) / 1e9
-    if waited >= ASKS_AGAIN:
+    if waited >= REPEATS_WITHIN:
         return ""
     return (
         f"the trace, taken at the server, ends {waited:.1f} s after the answer left, before a client that lacks it "

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames
@@ -25,7 +25,9 @@ from analyzer.rules.shared.wording import frames
 def check(sa: IkeSa) -> Iterator[Observation]:
     """All exchanges."""
     exchanges = sa.exchanges
-    if not exchanges or any(e.outcome not in ("answered", "superseded") or is_in_vain(e) for e in exchanges):
+    if not exchanges or any(
+        e.outcome not in ("answered", "superseded") or is_repeated_after_answer(e) for e in exchanges
+    ):
         return
     repeated = sum(e.attempts > 1 for e in exchanges)
     again = f"; {repeated} of them had to be sent again" if repeated else ", none had to be sent again"

@@ -19,9 +19,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import name, numbers
-from analyzer.relate.message import Message
-from analyzer.relate.peers import peer_text
+from analyzer.relate.inferred.products import looks_like
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.message import Message
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames, times
 
@@ -119,7 +119,7 @@ def _modes(sa: IkeSa) -> str:
 
 
 def _detail(sa: IkeSa) -> str:
-    looks = peer_text(sa, "initiator")
+    looks = looks_like(sa.products["initiator"])
     return f"{f'The client {looks}. ' if looks else ''}{_INTENDED}"
 
 

@@ -11,7 +11,7 @@ import pytest
 
 import analyzer
 from analyzer.analysis import Capture
-from tests.relate.seen import GOES_ON, INIT, capture, of_packets, raw_packets
+from tests.relate.captures import GOES_ON, INIT, capture, of_packets, raw_packets
 
 
 def rows(frame: pd.DataFrame) -> list[Any]:

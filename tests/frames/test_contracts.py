@@ -12,7 +12,7 @@ import pytest
 import analyzer
 from analyzer.analysis import Capture
 from analyzer.frames.contracts import CONTRACTS, TIME, Contract
-from tests.relate.seen import GOES_ON, INIT, capture
+from tests.relate.captures import GOES_ON, INIT, capture
 
 SAMPLES = sorted(p.stem for p in (Path(__file__).resolve().parents[2] / "sample_pcaps").glob("*.ladder"))
 

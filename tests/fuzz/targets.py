@@ -36,7 +36,7 @@ from analyzer.packets.datagram import Fragment
 from analyzer.packets.other_traffic import read_response
 from analyzer.packets.reassembly import Reassembler
 from analyzer.packets.tcp_streams import TcpStreams
-from analyzer.relate import suite
+from analyzer.relate.inferred import cipher_suite
 from analyzer.report import comparison_text, validation_text
 from analyzer.report.ladder import notation
 from analyzer.report.text import as_text
@@ -200,7 +200,7 @@ def fuzz_proposals(data: bytes) -> None:
 
 @target
 def fuzz_suite(data: bytes) -> None:
-    found = suite.suite_of(suite.algorithms_of(data))
+    found = cipher_suite.suite_of(cipher_suite.algorithms_of(data))
     if found is not None:
         assert found.length(max(found.content(len(data)))) >= 0
         assert found.room(len(data)) >= 0

@@ -19,7 +19,7 @@ import pytest
 
 import analyzer
 from analyzer.frames.contracts import CONTRACTS
-from analyzer.relate import neighbours, strays
+from analyzer.relate.seen import misdelivered_answers, neighbours
 from analyzer.report import comparison_text, validation_text
 from tests.fuzz.conversations import CONVERSATIONS
 from tests.fuzz.crowds import CROWDS
@@ -75,7 +75,7 @@ def calls(work: Callable[[], None]) -> Counter[str]:
 def small_bounds(monkeypatch):
     """What is bounded by a number grows until it is there."""
     monkeypatch.setattr(neighbours, "MAX_NEIGHBOURS", 8)
-    monkeypatch.setattr(strays, "MAX_STRAYS", 8)
+    monkeypatch.setattr(misdelivered_answers, "MAX_MISDELIVERED", 8)
 
 
 #: A second for each of the plots: one of each kind of what is drawn.

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from analyzer.packets import directions
-from tests.relate.seen import capture, of_packets, raw_packets, with_ip
+from tests.relate.captures import capture, of_packets, raw_packets, with_ip
 
 HOSTS = "C = 10.0.0.2  S = 203.0.113.7  W = 192.0.2.80  M = 224.0.0.5\n"
 SIX = "C = 2001:db8::2  S = 2001:db8:7::1  W = 2001:db8:9::80  M = ff02::2\n"

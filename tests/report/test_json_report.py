@@ -14,7 +14,7 @@ import pytest
 import analyzer
 from analyzer.relate.build import KEPT
 from analyzer.report.json_report import as_dict, as_json
-from tests.relate.seen import GOES_ON, HOSTS, INIT, capture
+from tests.relate.captures import GOES_ON, HOSTS, INIT, capture
 
 SAMPLES = sorted(p.stem for p in (Path(__file__).resolve().parents[2] / "sample_pcaps").glob("*.ladder"))
 REAL = (

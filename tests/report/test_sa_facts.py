@@ -9,10 +9,10 @@ from typing import Any, cast
 import pytest
 
 import analyzer
-from analyzer.relate.peers import Guess
+from analyzer.relate.inferred.products import ProductGuess
 from analyzer.relate.sa import IkeSa
 from analyzer.report.sa_facts import _peers, facts
-from tests.relate.seen import GOES_ON, only_sa
+from tests.relate.captures import GOES_ON, only_sa
 
 SAMPLES = Path(__file__).resolve().parents[2] / "sample_pcaps"
 
@@ -52,12 +52,12 @@ def test_what_a_guess_rests_on_is_told_in_a_word(sa: IkeSa) -> None:
 
 def test_of_several_products_the_two_best_founded_are_named() -> None:
     guesses = [
-        Guess("libreswan", "order", "order of payloads in its IKE_SA_INIT response"),
-        Guess("strongswan", "size", "SKF fragments of 1,280 bytes of IP"),
-        Guess("libreswan", "schedule", "sent again after 0.5, 0.5 s"),
-        Guess("openiked", "schedule", "sent again after 2.0 s"),
+        ProductGuess("libreswan", "order", "order of payloads in its IKE_SA_INIT response"),
+        ProductGuess("strongswan", "size", "SKF fragments of 1,280 bytes of IP"),
+        ProductGuess("libreswan", "schedule", "sent again after 0.5, 0.5 s"),
+        ProductGuess("openiked", "schedule", "sent again after 2.0 s"),
     ]
-    peers = cast(Any, SimpleNamespace(peers={"initiator": (), "responder": tuple(guesses)}))
+    peers = cast(Any, SimpleNamespace(products={"initiator": (), "responder": tuple(guesses)}))
     assert list(_peers(peers)) == [
         "The server looks like Libreswan (order of payloads, times of its repeats), "
         "or strongSwan or a product built on it (size of SKF fragments)"

@@ -17,7 +17,7 @@ from analyzer.report.ladder.values import Line, split_numbers
 from analyzer.report.text import MAX_SAS, WIDTH, as_text
 from analyzer.rules.model import Finding, Severity
 from sample_pcaps.lab.maker import make
-from tests.relate.seen import GOES_ON, HOSTS, INIT, capture
+from tests.relate.captures import GOES_ON, HOSTS, INIT, capture
 
 SAMPLES = sorted(p.stem for p in (Path(__file__).resolve().parents[2] / "sample_pcaps").glob("*.ladder"))
 

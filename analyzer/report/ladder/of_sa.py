@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from analyzer.ike.registry import name, numbers
 from analyzer.packets.tables import EspFlow, IcmpRow
-from analyzer.relate.exchange import Attempt
-from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt
+from analyzer.relate.seen.message import Message
 from analyzer.report.ladder.model import (
     Encrypted,
     Esp,

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Final, Literal
 
-from analyzer.relate.exchange import Role
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Role
 from analyzer.remedies import catalogue, for_topic
 
 Hand = Literal["client", "server"]
@@ -38,7 +38,7 @@ def _of_guessed_products(topic: str, sa: IkeSa, side: Hand | None) -> tuple[str,
     found: list[str] = []
     for role, hand in _HANDS:
         if side in (None, hand):
-            products = sa.product_guess(role)
+            products = sa.product_keys(role)
             keys = for_topic(topic, products=products, side=hand)
             found.extend([key for key in keys if catalogue()[key].product in products][:1])
     return tuple(dict.fromkeys(found))

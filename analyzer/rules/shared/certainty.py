@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
 from analyzer.rules.model import Confidence
 
 #: Sendings after which silence is more than bad luck.

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import IcmpRow
-from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.mtu.path_mtu import TOO_BIG
-from analyzer.relate.progress import is_in_vain
+from analyzer.relate.inferred.mtu.path_mtu import TOO_BIG
+from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Confidence
 from analyzer.rules.shared import certainty, silence
 
@@ -99,7 +99,7 @@ def is_answered_in_vain(sa: IkeSa, exchange: Exchange) -> bool:
         and sa.reached == "auth-answered"
         and exchange is sa.exchanges[-1]
         and not sa.esp_i_to_r
-        and is_in_vain(exchange)
+        and is_repeated_after_answer(exchange)
     )
 
 
@@ -151,7 +151,7 @@ def _partial_answer(sa: IkeSa, exchange: Exchange) -> Iterator[Loss]:
     if response is not None and (not response.is_ip_fragmented or is_split(exchange.responses)):
         return
     arrived = min(map(place, (*(f for a in exchange.responses for f in a.frames), *rest)))
-    about = sa.reported("responder", exchange.times[0])
+    about = sa.icmp_errors_about("responder", exchange.times[0])
     if "reassembly-timeout" in {i.error.meaning for i in about}:
         confidence = Confidence.PROVED
     elif place(exchange.requests[-1].frames[0]) > arrived:
@@ -166,7 +166,7 @@ def _lost_after_leaving(sa: IkeSa, exchange: Exchange) -> Iterator[Loss]:
     response = exchange.response
     if response is None or not response.is_ip_fragmented or is_split(exchange.responses):
         return
-    about = sa.reported("responder", exchange.times[0])
+    about = sa.icmp_errors_about("responder", exchange.times[0])
     confidence = Confidence.PROBABLE if sa.side == "responder" else Confidence.POSSIBLE
     if "reassembly-timeout" in {i.error.meaning for i in about}:
         confidence = Confidence.PROVED

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.packets.tables import IcmpRow
-from analyzer.relate.exchange import Exchange
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
 from analyzer.rules.model import Confidence, Observation, Severity
 from analyzer.rules.shared.silence import dropped_frames, is_last, lasts, reports
 from analyzer.rules.shared.wording import exchange_name, frames, silence_after, times

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from analyzer.formats.records import NO_TIME
 from analyzer.ike.registry import numbers
-from analyzer.relate.exchange import Exchange
-from analyzer.relate.message import Message
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
+from analyzer.relate.seen.message import Message
 
 #: So many rounds with the same demand are a loop (RFC 7296 section 2.6.1 explains two).
 LOOP = 3
@@ -26,7 +26,7 @@ def demanding(sa: IkeSa, notify: int) -> tuple[Round, ...]:
     return tuple(found)
 
 
-def is_settled(sa: IkeSa) -> bool:
+def is_negotiated(sa: IkeSa) -> bool:
     """The responder negotiated in the end."""
     return sa.reached not in ("init-sent", "unknown")
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Sequence
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import IcmpRow
 from analyzer.protocol import NAT_T_PORT
-from analyzer.relate.exchange import Attempt, Exchange
-from analyzer.relate.mtu.path_mtu import TOO_BIG
-from analyzer.relate.neighbours import Neighbour
-from analyzer.relate.pairing import PATIENCE
+from analyzer.relate.inferred.mtu.path_mtu import TOO_BIG
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.relate.seen.neighbours import Neighbour
+from analyzer.relate.seen.pairing import PATIENCE
 
 #: What an ICMP error says that explains silence, whatever the size of the packet (domain.md 5.4).
 PORT_UNREACHABLE = frozenset({"port-unreachable"})
@@ -38,9 +38,9 @@ def dropped_frames(sa: IkeSa, attempts: Iterable[Attempt]) -> tuple[int, ...]:
 def reports(sa: IkeSa, exchange: Exchange, *, about_response: bool = False) -> tuple[IcmpRow, ...]:
     """ICMP errors that quote an exchange's request (or response), in the order of capture.
 
-    Which message an error quotes, :mod:`analyzer.relate.whose` says.
+    Which message an error quotes, :mod:`analyzer.relate.seen.attribution` says.
     """
-    about = sa.icmp_about
+    about = sa.icmp_by_message
     if not about:
         return ()
     attempts = exchange.responses if about_response else exchange.requests

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Sequence
 
 from analyzer.ike.registry import name, numbers
 from analyzer.packets.tables import IcmpRow
-from analyzer.relate.exchange import Attempt, Exchange, Role
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt, Exchange, Role
 
 #: Frames listed in one finding; more would not be read.
 MAX_FRAMES = 60

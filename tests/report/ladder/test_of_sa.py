@@ -10,7 +10,7 @@ import analyzer
 from analyzer.report.ladder.model import Esp, Icmp, Message, Step
 from analyzer.report.ladder.notation import parse, render
 from analyzer.report.ladder.of_sa import MAX_STEPS, ladder_of, steps_left_out
-from tests.relate.seen import GOES_ON, HOSTS, INIT, of_packets, only_sa, raw_packets
+from tests.relate.captures import GOES_ON, HOSTS, INIT, of_packets, only_sa, raw_packets
 
 SAMPLES = sorted(p.stem for p in (Path(__file__).resolve().parents[3] / "sample_pcaps").glob("*.ladder"))
 

@@ -6,8 +6,8 @@ from typing import cast
 
 import pytest
 
-from analyzer.relate.exchange import Role
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Role
 from analyzer.remedies import catalogue, topics
 from analyzer.rules.shared.advice import advise, against_ip_fragments, enable_on_client, enable_on_server
 
@@ -20,7 +20,7 @@ class _Sa:
         self.fragmentation_i = offer
         self.fragmentation_r = accept
 
-    def product_guess(self, role: Role) -> tuple[str, ...]:
+    def product_keys(self, role: Role) -> tuple[str, ...]:
         return self.guesses[role]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from analyzer.rules.model import Confidence
 from analyzer.rules.shared.certainty import of_silence
-from tests.relate.seen import HOSTS, INIT, only_sa
+from tests.relate.captures import HOSTS, INIT, only_sa
 
 HOSTS_W = HOSTS + "W = 192.0.2.80\n"
 

@@ -8,7 +8,7 @@ from analyzer.analysis import Capture
 from analyzer.ike.registry import numbers
 from analyzer.rules.model import Finding
 from analyzer.rules.shared.ip_fragments_lost import is_split
-from tests.relate.seen import INIT, exchange, of_packets, only_sa, raw_packets
+from tests.relate.captures import INIT, exchange, of_packets, only_sa, raw_packets
 
 AUTH = "+0.1 C:4500 > S:4500 IKE_AUTH request {} mid 1\n+1.1 C:4500 > S:4500 IKE_AUTH request {} mid 1\n"
 #: In front of the IKE header on port 4500: IPv4, UDP, non-ESP marker.

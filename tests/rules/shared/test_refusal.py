@@ -7,7 +7,7 @@ import pytest
 from analyzer.rules.model import Confidence, Severity
 from analyzer.rules.shared.refusal import icmp_number, is_from_end, observed, refused, who
 from analyzer.rules.shared.silence import ADMIN_PROHIBITED, PORT_UNREACHABLE, REFUSALS
-from tests.relate.seen import GOES_ON, INIT, of_packets, only_sa, raw_packets
+from tests.relate.captures import GOES_ON, INIT, of_packets, only_sa, raw_packets
 
 HOSTS = "C = 10.0.0.2  S = 203.0.113.7  R = 198.51.100.1\n"
 REQUESTS = "+0 C:500 > S:500 IKE_SA_INIT request x3 at +1 +3\n"

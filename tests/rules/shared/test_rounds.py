@@ -1,8 +1,8 @@
 from __future__ import annotations
 
 from analyzer.ike.registry import numbers
-from analyzer.rules.shared.rounds import demanding, is_settled, silence_after_demand
-from tests.relate.seen import GOES_ON, only_sa
+from analyzer.rules.shared.rounds import demanding, is_negotiated, silence_after_demand
+from tests.relate.captures import GOES_ON, only_sa
 
 FIRST = """
 +0.000 C:500 > S:500 IKE_SA_INIT request
@@ -32,9 +32,9 @@ def test_an_answer_that_chooses_demands_nothing() -> None:
     assert demanding(only_sa(steps), numbers.COOKIE) == ()
 
 
-def test_settled_when_the_responder_negotiated() -> None:
-    assert not is_settled(only_sa(FIRST + SECOND))
-    assert is_settled(only_sa(FIRST + SECOND + ANSWER))
+def test_negotiated_when_the_responder_negotiated() -> None:
+    assert not is_negotiated(only_sa(FIRST + SECOND))
+    assert is_negotiated(only_sa(FIRST + SECOND + ANSWER))
 
 
 def test_silence_counts_from_the_demand() -> None:
@@ -62,4 +62,4 @@ def test_no_silence_where_the_client_goes_on_unanswered() -> None:
 
 def test_nothing_is_settled_where_only_a_demand_is_in_the_trace() -> None:
     sa = only_sa("+0.030 C:500 < S:500 IKE_SA_INIT response N(COOKIE 0x01)\n")
-    assert not is_settled(sa)
+    assert not is_negotiated(sa)

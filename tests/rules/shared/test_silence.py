@@ -8,7 +8,7 @@ import pytest
 
 from analyzer.ike.registry import numbers
 from analyzer.rules.shared import silence
-from tests.relate.seen import GOES_ON, INIT, capture, exchange, of_packets, only_sa, raw_packets
+from tests.relate.captures import GOES_ON, INIT, capture, exchange, of_packets, only_sa, raw_packets
 
 INIT_REQUESTS = "+0 C:500 > S:500 IKE_SA_INIT request x3 at +1 +3\n"
 AUTH = "+0.1 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi} x3 at +1 +3\n"
