@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from analyzer.analysis import Capture
+    from analyzer.capture import Capture
 
 USAGE_ERROR = 2
 #: The reader of our output left (head, less): what a shell says of a program that SIGPIPE, number 13, ended.
@@ -165,7 +165,7 @@ def _check_plot(out: str, files: Sequence[str]) -> None:
 def _plot(capture: Capture, arguments: argparse.Namespace) -> None:
     import logging
 
-    if capture.is_inside:
+    if capture.analysis.is_inside:
         raise UsageError("--plot draws one capture, and this is an archive: unpack it and give one FILE")
     # It remarks on its cache and its settings: nothing that concerns the capture.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -195,9 +195,9 @@ def validate(arguments: argparse.Namespace) -> int:
     capture = analyzer.read(arguments.file, ports=arguments.port)
     validation = analyzer.validate(capture, arguments.subject)
     if arguments.json:
-        print(validation_text.as_json(capture, validation))
+        print(validation_text.as_json(capture.analysis, validation))
     else:
-        sys.stdout.write(validation_text.as_text(capture, validation))
+        sys.stdout.write(validation_text.as_text(capture.analysis, validation))
     return validation.exit_status
 
 
@@ -238,7 +238,7 @@ def _print(capture: Capture, arguments: argparse.Namespace, *, first: bool) -> N
     if arguments.json:
         from analyzer.report.json_report import json_parts
 
-        sys.stdout.writelines(json_parts(capture))
+        sys.stdout.writelines(json_parts(capture.analysis))
         sys.stdout.write("\n")
         return
     if not first:

@@ -166,7 +166,7 @@ class Collector:
             echoes=self._order.sorted(bystanders.echoes),
             handshakes=self._order.sorted(bystanders.handshakes),
             names=self._order.sorted(bystanders.names),
-            place=places.of,
+            place=places,
         )
 
     def notes(self) -> list[Note]:

@@ -79,7 +79,7 @@ def of_sa(sa: IkeSa) -> int:
     Examples
     --------
     >>> import analyzer
-    >>> sa = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").sas_seen[0]
+    >>> sa = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").analysis.sas[0]
     >>> bool(of_sa(sa) & Sign.IP_FRAGMENTS), bool(of_sa(sa) & Sign.AUTH_ANSWER)
     (True, False)
     """

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from analyzer.analysis import Analysis
 from analyzer.ike.registry import name
 from analyzer.printable import encodable
 from analyzer.relate.build import KEPT
@@ -22,9 +23,6 @@ from analyzer.report.timestamp import iso
 from analyzer.rules.engine import gravest_first
 from analyzer.rules.model import Finding, NotAssessed, Verdict
 
-if TYPE_CHECKING:
-    from analyzer.analysis import Capture
-
 SCHEMA = "ike-analyzer/report/1"
 #: IKE SAs looked at to say from which side the capture was taken.
 _ENOUGH_FOR_SIDE = 50
@@ -34,14 +32,14 @@ _LISTS = ("sas", "findings", "not_assessed")
 MAX_SAS = 10_000
 
 
-def as_json(capture: Capture) -> str:
+def as_json(analysis: Analysis) -> str:
     """The report as one line of JSON (ASCII only: nothing in it can steer a terminal)."""
-    return "".join(json_parts(capture))
+    return "".join(json_parts(analysis))
 
 
-def json_parts(capture: Capture) -> Iterator[str]:
+def json_parts(analysis: Analysis) -> Iterator[str]:
     """What :func:`as_json` gives, in parts to be written one after another. All is known before the first one."""
-    report = _report(capture, _text)
+    report = _report(analysis, _text)
     between = "{"
     for key, value in report.items():
         yield f'{between}"{key}": '
@@ -58,9 +56,9 @@ def json_parts(capture: Capture) -> Iterator[str]:
     yield "}"
 
 
-def as_dict(capture: Capture) -> dict[str, Any]:
+def as_dict(analysis: Analysis) -> dict[str, Any]:
     """The report as plain dictionaries, lists, texts and numbers."""
-    report = _report(capture, lambda sa: sa)
+    report = _report(analysis, lambda sa: sa)
     return {key: list(value) if key in _LISTS else value for key, value in report.items()}
 
 
@@ -68,15 +66,15 @@ def _text(value: Any) -> str:
     return json.dumps(value, separators=(", ", ": "))
 
 
-def _report(capture: Capture, keep: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+def _report(analysis: Analysis, keep: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     """The report, its long lists as iterables; ``keep`` makes of each IKE SA what is kept of it."""
-    judgement = capture.judgement
+    judgement = analysis.judgement
     findings = list(judgement.of_capture)
     not_assessed: list[NotAssessed] = []
     sas, spi = list[object](), dict[int, str]()
     # One look at each IKE SA: the views of a capture with very many are not kept.
-    few = len(capture.sas_seen) <= KEPT
-    for sa in _listed(capture):
+    few = len(analysis.sas) <= KEPT
+    for sa in _listed(analysis):
         found, lacking = judgement.assess(sa)
         spi[sa.number] = f"{sa.spi_i:016x}"
         sas.append(keep(_sa(sa, judgement.verdict_among(sa, found)) | (_guesses(sa) if few else _NO_GUESSES)))
@@ -84,47 +82,47 @@ def _report(capture: Capture, keep: Callable[[dict[str, Any]], object]) -> dict[
         not_assessed += lacking
     return {
         "schema": SCHEMA,
-        "file": encodable(capture.path),
-        "sha256": capture.sha256,
-        "capture": _capture(capture, findings),
-        "verdict": _verdict(capture.verdict),
+        "file": encodable(analysis.path),
+        "sha256": analysis.sha256,
+        "capture": _capture(analysis, findings),
+        "verdict": _verdict(analysis.verdict),
         "sas": sas,
         "findings": (_finding(f, spi) for f in gravest_first(findings)),
         "not_assessed": (_not_assessed(n, spi) for n in not_assessed),
     }
 
 
-def _listed(capture: Capture) -> Iterable[IkeSa]:
+def _listed(analysis: Analysis) -> Iterable[IkeSa]:
     """The IKE SAs that the report holds."""
-    yield from islice(capture.sas_seen, MAX_SAS)
-    number = capture.verdict.sa
+    yield from islice(analysis.sas, MAX_SAS)
+    number = analysis.verdict.sa
     if number is not None and number >= MAX_SAS:
-        yield capture.sas_seen[number]
+        yield analysis.sas[number]
 
 
-def _capture(capture: Capture, findings: Iterable[Finding]) -> dict[str, Any]:
-    facts = capture.related.capture
+def _capture(analysis: Analysis, findings: Iterable[Finding]) -> dict[str, Any]:
+    facts = analysis.related.capture
     return {
-        "format": capture.format,
+        "format": analysis.format,
         "packets": facts.packets,
         "ike_messages": facts.ike_messages,
         "first": iso(facts.first),
         "last": iso(facts.last),
-        "side": side(capture),
-        "quality": quality(capture, facts, findings),
+        "side": side(analysis),
+        "quality": quality(analysis, facts, findings),
     }
 
 
-def side(capture: Capture) -> str:
+def side(analysis: Analysis) -> str:
     """From which side the capture was taken, as far as its IKE SAs agree."""
-    sides = {sa.side for sa in capture.sas_seen[:_ENOUGH_FOR_SIDE]} - {"unknown"}
+    sides = {sa.side for sa in analysis.sas[:_ENOUGH_FOR_SIDE]} - {"unknown"}
     return sides.pop() if len(sides) == 1 else "unknown"
 
 
-def quality(capture: Capture, facts: CaptureFacts, findings: Iterable[Finding]) -> list[str]:
+def quality(analysis: Analysis, facts: CaptureFacts, findings: Iterable[Finding]) -> list[str]:
     """Ids of what limits the capture, each once."""
-    ids = [note.id for note in capture.notes]
-    ids += ["analysis-limit"] if len(capture.sas_seen) > MAX_SAS else []
+    ids = [note.id for note in analysis.notes]
+    ids += ["analysis-limit"] if len(analysis.sas) > MAX_SAS else []
     ids += [f.id for f in findings if f.rule.startswith("CAP") and f.id != "no-ike-in-capture"]
     if facts.snapped:
         ids.append("capture-truncated")

@@ -9,8 +9,8 @@ import re
 import textwrap
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
 
+from analyzer.analysis import Analysis
 from analyzer.relate.sa import IkeSa
 from analyzer.report.ladder.notation import render
 from analyzer.report.ladder.of_sa import ladder_of, steps_left_out
@@ -18,9 +18,6 @@ from analyzer.report.ladder.values import write_numbers
 from analyzer.report.sa_facts import facts
 from analyzer.report.timestamp import duration, utc
 from analyzer.rules.model import Confidence, Finding, NotAssessed, Severity, Verdict
-
-if TYPE_CHECKING:
-    from analyzer.analysis import Capture
 
 WIDTH = 110
 #: IKE SAs shown with ladder and findings: of twenty times the same nothing is read.
@@ -31,13 +28,13 @@ _TALLIED = 2_000
 _RUNS_TOLD = 6
 
 
-def as_text(capture: Capture, *, max_sas: int = MAX_SAS) -> str:
+def as_text(analysis: Analysis, *, max_sas: int = MAX_SAS) -> str:
     """The report of one capture, as lines for a terminal.
 
     Parameters
     ----------
-    capture : Capture
-        What :func:`analyzer.read` gave.
+    analysis : Analysis
+        Of the capture.
     max_sas : int
         IKE SAs shown, the gravest first.
 
@@ -46,19 +43,19 @@ def as_text(capture: Capture, *, max_sas: int = MAX_SAS) -> str:
     str
         Ends with a newline. Text from the capture in it is escaped.
     """
-    judgement = capture.judgement
-    shown = _worth_showing(capture, max_sas)
+    judgement = analysis.judgement
+    shown = _worth_showing(analysis, max_sas)
     findings, not_assessed = judgement.of(shown)
-    decisive = _decisive(findings, capture.verdict)
-    parts = [_header(capture), _verdict(capture, decisive), *_why(decisive, capture.verdict)]
+    decisive = _decisive(findings, analysis.verdict)
+    parts = [_header(analysis), _verdict(analysis, decisive), *_why(decisive, analysis.verdict)]
     for sa in shown:
         verdict = judgement.of_sa[sa.number]
-        parts.append(_sa(sa, verdict, say=len(shown) > 1 or verdict != capture.verdict))
-    parts += _not_shown(capture, shown)
+        parts.append(_sa(sa, verdict, say=len(shown) > 1 or verdict != analysis.verdict))
+    parts += _not_shown(analysis, shown)
     others = [f for f in findings if f is not decisive]
-    parts += _others(others, decisive, many=len(shown) > 1, advise=capture.verdict.exit_status != 0)
-    parts += _notes(capture, not_assessed)
-    if capture.verdict.exit_status == 3:
+    parts += _others(others, decisive, many=len(shown) > 1, advise=analysis.verdict.exit_status != 0)
+    parts += _notes(analysis, not_assessed)
+    if analysis.verdict.exit_status == 3:
         parts.append("How to take a trace that can tell: ike-analyzer guide\n")
     return "\n".join(parts)
 
@@ -71,37 +68,37 @@ def _decisive(findings: Sequence[Finding], verdict: Verdict) -> Finding | None:
     )
 
 
-def _worth_showing(capture: Capture, most: int) -> list[IkeSa]:
+def _worth_showing(analysis: Analysis, most: int) -> list[IkeSa]:
     """The SAs to show, in the order of appearance: all of a few; of many the one that decides and the gravest."""
-    sas = capture.sas_seen
+    sas = analysis.sas
     if len(sas) <= most:
         return list(sas)
-    verdicts = capture.judgement.of_sa
-    gravest = sorted(range(len(sas)), key=lambda number: (number != capture.verdict.sa, verdicts.rank(number)))
+    verdicts = analysis.judgement.of_sa
+    gravest = sorted(range(len(sas)), key=lambda number: (number != analysis.verdict.sa, verdicts.rank(number)))
     return [sas[number] for number in sorted(gravest[:most])]
 
 
-def _not_shown(capture: Capture, shown: Sequence[IkeSa]) -> Iterable[str]:
+def _not_shown(analysis: Analysis, shown: Sequence[IkeSa]) -> Iterable[str]:
     numbers = {sa.number for sa in shown}
-    rest = [number for number in range(len(capture.sas_seen)) if number not in numbers]
+    rest = [number for number in range(len(analysis.sas)) if number not in numbers]
     if not rest:
         return
     verb = "is" if len(rest) == 1 else "are"
-    ids = Counter(map(capture.judgement.of_sa.id, rest)) if len(rest) <= _TALLIED else Counter()
+    ids = Counter(map(analysis.judgement.of_sa.id, rest)) if len(rest) <= _TALLIED else Counter()
     which = f" ({', '.join(f'{count} {name}' for name, count in ids.most_common())})" if ids else ""
     told = f"{_count(len(rest), 'more IKE SA')}{which} {verb} not shown"
     yield wrapped(f"{told}: --json lists them (up to 10,000).", "") + "\n"
 
 
-def _header(capture: Capture) -> str:
-    facts = capture.related.capture
+def _header(analysis: Analysis) -> str:
+    facts = analysis.related.capture
     when = f", {utc(facts.first)}, {duration(facts.last - facts.first)}" if facts.packets and facts.first >= 0 else ""
     counts = (
         _count(facts.packets, "packet"),
         _count(facts.ike_messages, "IKE message"),
-        _count(len(capture.sas_seen), "IKE SA"),
+        _count(len(analysis.sas), "IKE SA"),
     )
-    return f"{capture.name}: {', '.join(counts)}{when}\n"
+    return f"{analysis.name}: {', '.join(counts)}{when}\n"
 
 
 def _count(number: int, what: str) -> str:
@@ -112,9 +109,9 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _verdict(capture: Capture, decisive: Finding | None) -> str:
-    verdict = capture.verdict
-    whose = f"  IKE SA {verdict.sa + 1}" if verdict.sa is not None and len(capture.sas_seen) > 1 else ""
+def _verdict(analysis: Analysis, decisive: Finding | None) -> str:
+    verdict = analysis.verdict
+    whose = f"  IKE SA {verdict.sa + 1}" if verdict.sa is not None and len(analysis.sas) > 1 else ""
     lines = [f"{_LABEL[verdict.severity]}{_named(verdict)}{whose}", wrapped(verdict.text, "  ")]
     if decisive is not None and verdict.exit_status == 0:
         lines += _evidence(decisive)
@@ -241,7 +238,7 @@ def _remedy(text: str) -> str:
     return "\n".join(lines)
 
 
-def _notes(capture: Capture, not_assessed: Iterable[NotAssessed]) -> Iterable[str]:
+def _notes(analysis: Analysis, not_assessed: Iterable[NotAssessed]) -> Iterable[str]:
     reasons: dict[str, list[str]] = {}
     for lacking in not_assessed:
         rules = reasons.setdefault(lacking.because, [])
@@ -253,10 +250,10 @@ def _notes(capture: Capture, not_assessed: Iterable[NotAssessed]) -> Iterable[st
             + "\n".join(wrapped(f"{', '.join(rules)}: {because}", "  ", "    ") for because, rules in reasons.items())
             + "\n"
         )
-    if capture.notes:
+    if analysis.notes:
         yield (
             "ABOUT THE CAPTURE\n"
-            + "\n".join(wrapped(f"{note.id}: {note.detail}", "  ", "    ") for note in capture.notes)
+            + "\n".join(wrapped(f"{note.id}: {note.detail}", "  ", "    ") for note in analysis.notes)
             + "\n"
         )
 

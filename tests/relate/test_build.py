@@ -19,7 +19,7 @@ def test_icmp_goes_to_the_ike_sa_that_it_quotes():
         "+5 C:500 > S:500 IKE_SA_INIT request sa 2\n",
         "+6 C < S ICMP port-unreachable quoting +0.000\n",
     )
-    assert [[i.frame for i in sa.icmp] for sa in seen.sas_seen] == [[3], []]
+    assert [[i.frame for i in sa.icmp] for sa in seen.analysis.sas] == [[3], []]
 
 
 def test_icmp_without_an_spi_goes_by_its_time():
@@ -31,7 +31,7 @@ def test_icmp_without_an_spi_goes_by_its_time():
         "+6 C < S ICMP port-unreachable quoting +5.000 size 56\n",
         "+7 C < S ICMP port-unreachable quoting +5.000\n",
     )
-    assert [[i.frame for i in sa.icmp] for sa in seen.sas_seen] == [[2], [4, 5]]
+    assert [[i.frame for i in sa.icmp] for sa in seen.analysis.sas] == [[2], [4, 5]]
 
 
 def test_icmp_about_an_unknown_ike_sa_goes_by_its_time():
@@ -42,7 +42,7 @@ def test_icmp_about_an_unknown_ike_sa_goes_by_its_time():
     time, error = packets[1]
     at = 20 + 8 + 20 + 8  # IP, ICMP, quoted IP, quoted UDP
     packets[1] = time, error[:at] + b"\x77" * 8 + error[at + 8 :]
-    (sa,) = of_packets(packets).sas_seen
+    (sa,) = of_packets(packets).analysis.sas
     assert [i.frame for i in sa.icmp] == [2]
 
 
@@ -56,7 +56,7 @@ def test_a_drop_recorded_of_the_copy_counts_for_the_message():
     """pktmon sees the packet at an upper component, and its end at a lower one (domain.md 8.5)."""
     (time, request), (later, again) = raw_packets("+0 C:500 > S:500 IKE_SA_INIT request x2 at +1\n")
     records = [(time, request, False), (time + 3000, request, True), (later, again, False)]
-    (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).sas_seen
+    (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).analysis.sas
     first, second = sa.messages
     assert (sa.dropped, first.row in sa.dropped, second.row in sa.dropped) == ({first.row: (2,)}, True, False)
 
@@ -64,7 +64,7 @@ def test_a_drop_recorded_of_the_copy_counts_for_the_message():
 def test_a_dropped_ip_fragment_counts_for_its_message():
     packets = raw_packets("+0 C:4500 > S:4500 IKE_AUTH request 3000 SK{IDi} ip-fragments 3\n")
     records = [(time, data, i == 1) for i, (time, data) in enumerate(packets)]
-    (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).sas_seen
+    (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).analysis.sas
     assert list(sa.dropped.values()) == [(2,)]
 
 
@@ -76,8 +76,8 @@ def test_a_success_beside_a_drop_is_looked_at():
         "+0.1   C:4500 > S:4500 IKE_AUTH request  400 SK{IDi}\n",
         "+0.2   C:4500 < S:4500 IKE_AUTH response 300 SK{IDr}",
     )
-    assert list(capture(*steps).related.plain_successes) == [0]
-    assert list(capture(*steps, " dropped\n").related.plain_successes) == []
+    assert list(capture(*steps).analysis.related.plain_successes) == [0]
+    assert list(capture(*steps, " dropped\n").analysis.related.plain_successes) == []
 
 
 def test_when_each_port_was_last_heard():
@@ -90,7 +90,7 @@ def test_when_each_port_was_last_heard():
         "+9  C:4500 > S:4500  IKE_AUTH request 400 SK{IDi}\n",
         "+10 C:500  > S:500   IKE_SA_INIT  request sa 2\n",
     )
-    facts = seen.related.capture
+    facts = seen.analysis.related.capture
     zero = facts.first
     assert {key: (when - zero) // SECOND for key, when in facts.last_heard.items()} == {
         ("10.0.0.2", 500): 10,
@@ -108,8 +108,8 @@ def test_tcp_is_no_udp():
         "+0.1  C:50100 > S:4500  IKE_SA_INIT  request   tcp\n",
         "+0.2  C:50100 < S:4500  IKE_SA_INIT  response  tcp\n",
     )
-    assert seen.related.capture.heard_on_4500 == frozenset()
-    assert seen.related.capture.last_heard == {}
+    assert seen.analysis.related.capture.heard_on_4500 == frozenset()
+    assert seen.analysis.related.capture.last_heard == {}
 
 
 def test_tcp_handshakes_with_the_ports_of_ike_in_tcp():
@@ -121,7 +121,7 @@ def test_tcp_handshakes_with_the_ports_of_ike_in_tcp():
         "+1.01 C:50101 < S:443   TCP SYN-ACK\n",
         "+2    C:50102 > S:80    TCP SYN\n",
     )
-    tries = seen.related.capture.tcp_tries
+    tries = seen.analysis.related.capture.tcp_tries
     assert list(tries) == [("10.0.0.2", "203.0.113.7")]
     assert [(r.frame, r.is_answer, r.is_reset) for r in tries["10.0.0.2", "203.0.113.7"]] == [
         (1, False, False),
@@ -132,5 +132,5 @@ def test_tcp_handshakes_with_the_ports_of_ike_in_tcp():
 
 
 def test_an_empty_capture_has_none_of_it():
-    facts = of_packets([]).related.capture
+    facts = of_packets([]).analysis.related.capture
     assert (facts.last_heard, facts.tcp_tries, facts.heard_on_4500) == ({}, {}, frozenset())

@@ -28,7 +28,7 @@ def test_what_is_told_of_a_neighbour():
         "+1.2   D:4600 < S:4500  IKE_AUTH     response  400  SK{IDr}  sa 2\n",
         hosts=HOSTS,
     )
-    first, second = seen.sas_seen
+    first, second = seen.analysis.sas
     assert first.neighbours == (
         Neighbour(
             number=1,
@@ -59,7 +59,7 @@ def test_what_begins_with_an_answer():
     seen = capture(
         "+0.0 C:500 > S:500 IKE_SA_INIT request\n", "+1.0 C:500 < S:500 IKE_SA_INIT response sa 2\n", hosts=HOSTS
     )
-    (other,) = seen.sas_seen[0].neighbours
+    (other,) = seen.analysis.sas[0].neighbours
     assert (other.initiator, other.responder, other.asked, other.answered) == (
         "198.51.100.9",
         "203.0.113.7",
@@ -77,7 +77,7 @@ def test_over_tcp_is_not_heard_on_udp_4500():
         "+1.2  C:50100 < S:4500  IKE_SA_INIT  response  sa 2  tcp\n",
         hosts=HOSTS,
     )
-    (other,) = seen.sas_seen[0].neighbours
+    (other,) = seen.analysis.sas[0].neighbours
     assert (other.over_tcp, other.heard_on_4500, other.responder_port) == (True, False, 4500)
 
 
@@ -89,7 +89,7 @@ def test_ikev1_has_no_part_in_it():
         "+2.0 C:500 > S:500 IKE_SA_INIT request sa 3\n",
         hosts=HOSTS,
     )
-    assert [numbers(sa.neighbours) for sa in seen.sas_seen] == [[], [], [3], [2]]
+    assert [numbers(sa.neighbours) for sa in seen.analysis.sas] == [[], [], [3], [2]]
 
 
 def test_an_answered_ike_auth_is_no_answered_ike_sa_init():
@@ -101,7 +101,7 @@ def test_an_answered_ike_auth_is_no_answered_ike_sa_init():
         "+1.2  C:4500 < S:4500  IKE_AUTH response 400 SK{IDr} sa 2\n",
         hosts=HOSTS,
     )
-    (other,) = seen.sas_seen[0].neighbours
+    (other,) = seen.analysis.sas[0].neighbours
     assert (other.init_answered, other.auth_answered) == (None, True)
 
 
@@ -121,7 +121,7 @@ def test_of_a_few_all_that_share_an_address(found):
         f"+{at / 1000:.3f} {client}:500 > {gateway}:500 IKE_SA_INIT request sa {i}\n"
         for i, (client, gateway, at) in enumerate(found, 1)
     ]
-    sas = capture(*steps, hosts=HOSTS).sas_seen
+    sas = capture(*steps, hosts=HOSTS).analysis.sas
     for sa in sas:
         expected = [
             o.number
@@ -138,7 +138,7 @@ def test_of_many_the_nearest_in_time():
     nearest of the rest: odd numbers from 69 to 131.
     """
     steps = [f"+{i} {'CD'[i % 2]}:500 > S:500 IKE_SA_INIT request sa {i + 1}\n" for i in range(200)]
-    sa = capture(*steps, hosts=HOSTS).sas_seen[100]
+    sa = capture(*steps, hosts=HOSTS).analysis.sas[100]
     assert len(sa.neighbours) == MAX_NEIGHBOURS
     assert numbers(sa.neighbours) == [i for i in range(68, 133) if i != 100]
 
@@ -152,7 +152,7 @@ def _maker(sa: IkeSa) -> IkeSas:
 
 def test_nothing_is_worked_out_before_a_question():
     seen = capture("+0 C:500 > S:500 IKE_SA_INIT request\n", "+1 C:500 > S:500 IKE_SA_INIT request sa 2\n", hosts=HOSTS)
-    sa = seen.sas_seen[0]
+    sa = seen.analysis.sas[0]
     sas = _maker(sa)
     assert "_neighbourhood" not in vars(sas)
     assert numbers(sa.neighbours) == [1]
@@ -162,6 +162,6 @@ def test_nothing_is_worked_out_before_a_question():
 def test_a_question_looks_at_a_bounded_number():
     """However many attempts there are: what is sorted for one answer does not grow with them."""
     steps = [f"+{i / 100} C:500 > S:500 IKE_SA_INIT request sa {i + 1}\n" for i in range(400)]
-    sa = capture(*steps, hosts=HOSTS).sas_seen[200]
+    sa = capture(*steps, hosts=HOSTS).analysis.sas[200]
     for way in _maker(sa)._neighbourhood._ways:
         assert len(way.around(200, MAX_NEIGHBOURS)) == 2 * MAX_NEIGHBOURS

@@ -296,8 +296,8 @@ def test_an_attempt_with_a_new_spi_is_another_ike_sa():
         "+10 C:500 > S:500 IKE_SA_INIT request sa 3\n",
         GOES_ON,
     )
-    assert [sa.retransmits for sa in cap.sas_seen] == [0, 0, 0]
-    assert [sa.number for sa in cap.sas_seen] == [0, 1, 2]
+    assert [sa.retransmits for sa in cap.analysis.sas] == [0, 0, 0]
+    assert [sa.number for sa in cap.analysis.sas] == [0, 1, 2]
 
 
 def test_an_ike_sa_made_by_rekeying_has_no_init_of_its_own():
@@ -308,7 +308,7 @@ def test_an_ike_sa_made_by_rekeying_has_no_init_of_its_own():
         "+9.10 C:500 > S:500 INFORMATIONAL request 57 SK{} sa 2 mid 0\n"
         "+9.15 C:500 < S:500 INFORMATIONAL response 57 SK{} sa 2 mid 0\n",
     )
-    old, new = cap.sas_seen
+    old, new = cap.analysis.sas
     assert (old.rekeyed, new.rekeyed) == (False, True)
     assert new.init is None
 
@@ -330,8 +330,8 @@ def test_packets_without_a_time_show_no_waiting():
     blocks = [block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)), block(1, struct.pack("<HHI", 1, 0, 0))]
     blocks += [block(3, struct.pack("<I", wire) + data) for _, data, wire in make_packets(ladder)]
     cap = analyzer.read("simple.pcapng", stream=io.BytesIO(b"".join(blocks)))
-    assert cap.related.capture.ike_messages == 5
-    assert [e.outcome for e in cap.sas_seen[0].exchanges] == ["answered", "open at end of capture"]
+    assert cap.analysis.related.capture.ike_messages == 5
+    assert [e.outcome for e in cap.analysis.sas[0].exchanges] == ["answered", "open at end of capture"]
     assert cap.verdict.exit_status == 3
     assert cap.text()
     assert cap.report()["sas"][0]["start"] is None

@@ -40,7 +40,7 @@ def test_a_known_mtu_is_a_sign_of_sizes() -> None:
 
 
 def no_rule_without_its_sign(capture: analyzer.Capture) -> None:
-    for sa in capture.sas_seen:
+    for sa in capture.analysis.sas:
         for rule in all_rules():
             if rule.signs is None or rule.signs & sa.signs or sa.version not in rule.versions:
                 continue

@@ -20,11 +20,11 @@ STEPS = (
 
 def test_payloads_and_notifies_of_each_message():
     cap = capture(*STEPS)
-    messages = [Message(cap.related.table, row) for row in range(6)]
+    messages = [Message(cap.analysis.related.table, row) for row in range(6)]
     for kind in (numbers.SA, numbers.KE, numbers.N, numbers.SK, numbers.CERT):
-        assert having_payload(cap.wire, kind).tolist() == [kind in m.payloads for m in messages]
+        assert having_payload(cap.analysis.wire, kind).tolist() == [kind in m.payloads for m in messages]
     for kind in (numbers.COOKIE, numbers.IKEV2_FRAGMENTATION_SUPPORTED, numbers.NO_PROPOSAL_CHOSEN):
-        assert having_notify(cap.wire, kind).tolist() == [kind in m.notifies for m in messages]
+        assert having_notify(cap.analysis.wire, kind).tolist() == [kind in m.notifies for m in messages]
     assert [m.announces_fragmentation for m in messages] == [True, False, True, False, False, False]
     assert [m.takes_part for m in messages] == [True, False, True, True, False, False]
 
@@ -32,6 +32,6 @@ def test_payloads_and_notifies_of_each_message():
 def test_request_and_response_share_their_exchange():
     liveness = "+1 C:500 < S:500 INFORMATIONAL request 80 SK{}\n+1.1 C:500 > S:500 INFORMATIONAL response 80 SK{}\n"
     cap = capture(INIT, liveness)
-    keys = [Message(cap.related.table, row).exchange_key for row in range(4)]
+    keys = [Message(cap.analysis.related.table, row).exchange_key for row in range(4)]
     assert keys[0] == keys[1] != keys[2] == keys[3]
     assert [bool(by_initiator) for by_initiator, _, _ in keys] == [True, True, False, False]

@@ -24,7 +24,7 @@ def seen(*packets: bytes) -> list[tuple[list[int], dict[int, list[int]], list[in
     """Of each IKE SA the frames of its ICMP errors, those by the frame that they quote, and of its lone fragments."""
     capture = analyzer.read("made.pcap", stream=io.BytesIO(pcap(packets)))
     told = []
-    for sa in capture.sas_seen:
+    for sa in capture.analysis.sas:
         frame = {m.row: m.frame for m in sa.messages}
         about = {frame[row]: [error.frame for error in errors] for row, errors in sa.icmp_about.items()}
         told.append(([error.frame for error in sa.icmp], about, [f for f, _, _ in sa.orphans]))
@@ -120,11 +120,11 @@ class TestLoneFragments:
 )
 def test_nothing_is_told_twice_and_nothing_is_lost(make):
     capture = analyzer.read("made.pcap", stream=io.BytesIO(make(40)))
-    errors = [error.frame for sa in capture.sas_seen for error in sa.icmp]
-    assert sorted(errors) == [error.frame for error in capture.wire.icmp]
-    p = capture.wire.packets
-    lone = p.frame[(p.fragment_offset > 0) & ~np.isin(p.datagram, capture.wire.messages.datagram)].tolist()
-    assert sorted(frame for sa in capture.sas_seen for frame, _, _ in sa.orphans) == lone
+    errors = [error.frame for sa in capture.analysis.sas for error in sa.icmp]
+    assert sorted(errors) == [error.frame for error in capture.analysis.wire.icmp]
+    p = capture.analysis.wire.packets
+    lone = p.frame[(p.fragment_offset > 0) & ~np.isin(p.datagram, capture.analysis.wire.messages.datagram)].tolist()
+    assert sorted(frame for sa in capture.analysis.sas for frame, _, _ in sa.orphans) == lone
 
 
 moments = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(0, 4)), max_size=12)

@@ -130,7 +130,7 @@ def departures(value: Any, shape: Any, at: str = "report") -> list[str]:
 
 def parsed(cap: analyzer.Capture) -> dict[str, Any]:
     """The report as a reader of the line gets it."""
-    line = as_json(cap)
+    line = as_json(cap.analysis)
     assert "\n" not in line and line.isascii()
     report: dict[str, Any] = json.loads(line)
     return report
@@ -314,7 +314,7 @@ class TestValues:
         assert self.sa(INIT, mtu=1400)["path_mtu"]["initiator_to_responder"] == {"lower": 1400, "upper": 1400}
 
     def test_a_hash_that_nobody_asked_for_is_null(self):
-        assert as_dict(capture(INIT))["sha256"] is None
+        assert as_dict(capture(INIT).analysis)["sha256"] is None
 
     @pytest.mark.parametrize(
         "name, quality",
@@ -338,5 +338,5 @@ class TestValues:
             "+1.0 D:500 > C:500 IKE_SA_INIT request sa 2\n+1.1 D:500 < C:500 IKE_SA_INIT response sa 2\n"
         )
         cap = capture(both, hosts=hosts)
-        assert [sa.side for sa in cap.sas_seen] == ["initiator", "responder"]
+        assert [sa.side for sa in cap.analysis.sas] == ["initiator", "responder"]
         assert parsed(cap)["capture"]["side"] == "unknown"

@@ -27,7 +27,7 @@ def pings(*sizes: tuple[int, bool], start: float = 20, df: bool = True) -> str:
 
 
 def sweep(*sizes: tuple[int, bool], until: str = "+600 C:40000 > S:9 UDP\n", **options: Any) -> Sweep:
-    return capture(INIT, pings(*sizes, **options), until).related.capture.surroundings.sweeps[C, S]
+    return capture(INIT, pings(*sizes, **options), until).analysis.related.capture.surroundings.sweeps[C, S]
 
 
 def bracket(sizes: Sweep) -> tuple[int | None, int | None]:
@@ -54,7 +54,7 @@ def test_a_smaller_size_that_was_lost_is_bad_luck():
 
 
 def test_without_df_nothing_is_measured():
-    assert capture(INIT, pings((1400, True), df=False)).related.capture.surroundings.sweeps == {}
+    assert capture(INIT, pings((1400, True), df=False)).analysis.related.capture.surroundings.sweeps == {}
 
 
 def test_what_the_end_of_the_capture_left_open_is_not_lost():
