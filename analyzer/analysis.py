@@ -182,8 +182,14 @@ class Analysis:
 
     @property
     def sas(self) -> Sequence[IkeSa]:
-        """The IKE SAs, in the order of appearance."""
+        """The IKE SAs, in the order of appearance; the first one has the number 1."""
         return self.related.sas
+
+    def sa(self, number: int) -> IkeSa:
+        """The IKE SA of a number, as texts and findings tell it."""
+        if not 1 <= number <= len(self.sas):
+            raise UsageError(f"no IKE SA {number} in this capture, which has {len(self.sas)}")
+        return self.sas[number - 1]
 
     @cached_property
     def judgement(self) -> Judgement:

@@ -6,6 +6,7 @@ import gc
 import hashlib
 import io
 import os
+import re
 from pathlib import Path
 
 import pytest
@@ -86,7 +87,7 @@ class TestCapture:
         verdict = analyzer.read(samples / "809-fragments-lost.pcapng").verdict
         assert (verdict.id, verdict.exit_status) == ("ike-auth-ip-fragments-lost-upstream", 1)
         assert (verdict.severity, verdict.confidence) == (Severity.BLOCKING, Confidence.PROBABLE)
-        assert (verdict.sa, verdict.rule) == (0, "FRG001")
+        assert (verdict.sa, verdict.rule) == (1, "FRG001")
 
     @pytest.mark.parametrize("name", sorted(CONTRACTS))
     def test_each_frame_is_a_property(self, samples: Path, name):
@@ -133,3 +134,29 @@ def test_a_limit_met_only_at_the_end_is_told(monkeypatch: pytest.MonkeyPatch) ->
     # Its fragments are left out with it: alone they would look like fragments whose first one was lost.
     assert [sa.orphans for sa in cap.analysis.sas] == [()]
     assert len(cap.analysis.wire.datagrams.fragments) == 2
+
+
+def test_an_ike_sa_has_one_number_everywhere():
+    """From 1, in the order of appearance: text, frames, findings, verdict and plot."""
+    steps = "".join(f"+{i} C:500 > S:500 IKE_SA_INIT request sa {i + 1} x3 at +0.2 +0.4\n" for i in range(3))
+    cap = capture(steps, "+60 C:40000 > S:9 UDP\n")
+    spis = [f"{sa.spi_i:016x}" for sa in cap.analysis.sas]
+    assert [sa.number for sa in cap.analysis.sas] == [1, 2, 3]
+    assert re.findall(r"^IKE SA (\d)  ([0-9a-f]{16}) ", cap.text(), re.MULTILINE) == [
+        (str(number), spi) for number, spi in enumerate(spis, 1)
+    ]
+    for frame in (cap.sas, cap.exchanges, cap.path_mtu):
+        assert set(frame["sa"]) == {1, 2, 3}
+    assert dict(zip(cap.sas["sa"], cap.sas["spi_i"], strict=True)) == dict(enumerate(spis, 1))
+    assert {finding.sa for finding in cap.analysis.findings} <= {None, 1, 2, 3}
+    assert set(cap.findings["sa"].dropna()) == {1, 2, 3}
+    for number, sa in enumerate(cap.analysis.sas, 1):
+        assert cap.analysis.sa(number) is sa
+        assert {n.number for n in sa.neighbours} == {1, 2, 3} - {number}
+        title = " ".join(text.get_text() for text in cap.plot(sa=number).texts)
+        assert f"IKE SA {number} of 3" in title
+    for number in (0, 4, -1):
+        with pytest.raises(UsageError, match=f"no IKE SA {number} in this capture"):
+            cap.analysis.sa(number)
+        with pytest.raises(UsageError, match=f"no IKE SA {number} in this capture, which has 1..3"):
+            cap.plot(sa=number)

@@ -297,7 +297,7 @@ def sas(analysis: Analysis) -> dict[str, Any]:
         "unanswered_exchanges": [len(sa.unanswered) for sa in seen],
         "esp_i_to_r": [sa.esp_i_to_r for sa in seen],
         "esp_r_to_i": [sa.esp_r_to_i for sa in seen],
-        "verdict": [analysis.judgement.of_sa[sa.number].id for sa in seen],
+        "verdict": [analysis.judgement.of_sa[sa.index].id for sa in seen],
     }
 
 

@@ -55,7 +55,7 @@ Ends = tuple[tuple[int, int], tuple[int, int]]
 class Related:
     """The IKE SAs of a capture, and what is known of the capture as a whole.
 
-    ``plain_successes``: by number the SAs that succeeded beyond question, with their address numbers and start.
+    ``plain_successes``: by index the SAs that succeeded beyond question, with their address numbers and start.
     """
 
     capture: CaptureFacts
@@ -85,7 +85,7 @@ def relate(
     capture = _facts(wire, notes, interfaces, int(np.count_nonzero(copies != MISSING)), mtu)
     table = MessageTable(wire)
     sas = IkeSas(wire, table, capture, copies)
-    plain = {number: (pair, start) for number, pair, start in sas.plain_successes()}
+    plain = {index: (pair, start) for index, pair, start in sas.plain_successes()}
     return Related(capture, table, tuple(sas) if len(sas) <= KEPT else sas, copies, plain)
 
 
@@ -106,14 +106,14 @@ class IkeSas(Sequence[IkeSa]):
     def _neighbourhood(self) -> Neighbourhood:
         return Neighbourhood(self._table.wire, self._rows, self._begins)
 
-    def _neighbours(self, number: int) -> tuple[Neighbour, ...]:
-        return self._neighbourhood.of(number)
+    def _neighbours(self, index: int) -> tuple[Neighbour, ...]:
+        return self._neighbourhood.of(index)
 
-    def _siblings(self, number: int) -> tuple[Neighbour, ...]:
-        return self._neighbourhood.siblings_of(number)
+    def _siblings(self, index: int) -> tuple[Neighbour, ...]:
+        return self._neighbourhood.siblings_of(index)
 
     def plain_successes(self) -> Iterator[tuple[int, Pair, int]]:
-        """Number, addresses and start of each SA that plainly succeeded (see :mod:`analyzer.relate.settled`)."""
+        """Index, addresses and start of each SA that plainly succeeded (see :mod:`analyzer.relate.settled`)."""
         firsts = self._rows[self._begins[:-1]]
         good, short = settled(self._table.wire, self._rows, self._begins)
         m = self._table.wire.messages
@@ -134,15 +134,15 @@ class IkeSas(Sequence[IkeSa]):
         src, dst = m.src[firsts[chosen]], m.dst[firsts[chosen]]
         pairs = zip(np.minimum(src, dst).tolist(), np.maximum(src, dst).tolist(), strict=True)
         columns = chosen.tolist(), pairs, m.time[firsts[chosen]].tolist(), short[chosen].tolist()
-        for number, pair, start, may_be_short in zip(*columns, strict=True):
-            if pair in self._owned.disturbed or (may_be_short and not self._has_room(number)):
+        for index, pair, start, may_be_short in zip(*columns, strict=True):
+            if pair in self._owned.disturbed or (may_be_short and not self._has_room(index)):
                 continue
-            yield number, pair, start
+            yield index, pair, start
 
-    def _has_room(self, number: int) -> bool:
+    def _has_room(self, index: int) -> bool:
         """The last IKE_AUTH answer of an SA has room for a Child SA under its cipher suite."""
         table = self._table
-        rows = self._rows[self._begins[number] : self._begins[number + 1]].tolist()
+        rows = self._rows[self._begins[index] : self._begins[index + 1]].tolist()
         answers = {table.exchange[row]: row for row in rows if table.is_response[row]}  # the last of each exchange type
         init = [Message(table, answers[kind]) for kind in (numbers.IKE_SA_INIT,) if kind in answers]
         last = Message(table, answers[numbers.IKE_AUTH])
@@ -165,27 +165,27 @@ class IkeSas(Sequence[IkeSa]):
         if isinstance(index, slice):
             return tuple(self._make(i) for i in range(*index.indices(len(self))))
         if not -len(self) <= index < len(self):
-            raise IndexError(f"there are {len(self)} IKE SAs, no number {index}")
+            raise IndexError(f"there are {len(self)} IKE SAs, none of index {index}")
         return self._make(index % len(self))
 
     def __iter__(self) -> Iterator[IkeSa]:
         return map(self._make, range(len(self)))
 
-    def _make(self, number: int) -> IkeSa:
+    def _make(self, index: int) -> IkeSa:
         table = self._table
-        rows = self._rows[self._begins[number] : self._begins[number + 1]].tolist()
+        rows = self._rows[self._begins[index] : self._begins[index + 1]].tolist()
         pairs = {_pair(table.src[row], table.dst[row]) for row in rows}
         first = rows[0]
         begins_anew = table.message_id[first] == 0 and table.exchange[first] in _AFTER_REKEY
-        errors = self._owned.icmp.get(number, ())
+        errors = self._owned.icmp.get(index, ())
         return IkeSa(
-            number,
+            index,
             self._capture,
             tuple([Message(table, row) for row in rows]),
-            flows=tuple(self._flows.get(number, ())),
+            flows=tuple(self._flows.get(index, ())),
             icmp=tuple([error for error, _ in errors]),
             icmp_about=_by_message(errors),
-            orphans=tuple(self._owned.orphans.get(number, ())),
+            orphans=tuple(self._owned.orphans.get(index, ())),
             dropped={row: self._dropped[row] for row in rows if row in self._dropped} if self._dropped else {},
             neighbours_of=self._neighbours,
             siblings_of=self._siblings,
@@ -268,7 +268,7 @@ def _flows_by_sa(wire: Wire, rows: Ints, begins: Ints) -> dict[int, list[EspFlow
     if not wire.flows or not len(rows):
         return found
     m = wire.messages
-    number = np.repeat(np.arange(len(begins) - 1), np.diff(begins))
+    of_sa = np.repeat(np.arange(len(begins) - 1), np.diff(begins))
     auth = m.exchange[rows] == numbers.IKE_AUTH
     answers = auth & ((m.flags[rows] & FLAG_RESPONSE) != 0)
     first = np.zeros(len(rows), dtype=np.bool_)
@@ -285,7 +285,7 @@ def _flows_by_sa(wire: Wire, rows: Ints, begins: Ints) -> dict[int, list[EspFlow
             row = int(rows[i])
             src, dst = int(m.src[row]), int(m.dst[row])
             key = _ends(src, int(m.sport[row]), dst, int(m.dport[row])) if by_ends else _pair(src, dst)
-            moments[key].append((int(m.time[row]), int(number[i])))
+            moments[key].append((int(m.time[row]), int(of_sa[i])))
         for times in moments.values():
             times.sort()
     for flow in wire.flows:
@@ -309,8 +309,8 @@ def _has_company(messages: Messages, firsts: Ints) -> Bools:
 
 
 def _with_esp_one_way(flows: dict[int, list[EspFlow]]) -> list[int]:
-    """Numbers of the IKE SAs whose ESP comes from one address only."""
-    return [number for number, found in flows.items() if len({flow.src for flow in found if flow.spi}) == 1]
+    """Indices of the IKE SAs whose ESP comes from one address only."""
+    return [index for index, found in flows.items() if len({flow.src for flow in found if flow.spi}) == 1]
 
 
 def _facts(

@@ -96,8 +96,8 @@ def _listed(analysis: Analysis) -> Iterable[IkeSa]:
     """The IKE SAs that the report holds."""
     yield from islice(analysis.sas, MAX_SAS)
     number = analysis.verdict.sa
-    if number is not None and number >= MAX_SAS:
-        yield analysis.sas[number]
+    if number is not None and number > MAX_SAS:
+        yield analysis.sa(number)
 
 
 def _capture(analysis: Analysis, findings: Iterable[Finding]) -> dict[str, Any]:

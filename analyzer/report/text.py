@@ -49,7 +49,7 @@ def as_text(analysis: Analysis, *, max_sas: int = MAX_SAS) -> str:
     decisive = _decisive(findings, analysis.verdict)
     parts = [_header(analysis), _verdict(analysis, decisive), *_why(decisive, analysis.verdict)]
     for sa in shown:
-        verdict = judgement.of_sa[sa.number]
+        verdict = judgement.of_sa[sa.index]
         parts.append(_sa(sa, verdict, say=len(shown) > 1 or verdict != analysis.verdict))
     parts += _not_shown(analysis, shown)
     others = [f for f in findings if f is not decisive]
@@ -74,13 +74,13 @@ def _worth_showing(analysis: Analysis, most: int) -> list[IkeSa]:
     if len(sas) <= most:
         return list(sas)
     verdicts = analysis.judgement.of_sa
-    gravest = sorted(range(len(sas)), key=lambda number: (number != analysis.verdict.sa, verdicts.rank(number)))
-    return [sas[number] for number in sorted(gravest[:most])]
+    gravest = sorted(range(len(sas)), key=lambda index: (index + 1 != analysis.verdict.sa, verdicts.rank(index)))
+    return [sas[index] for index in sorted(gravest[:most])]
 
 
 def _not_shown(analysis: Analysis, shown: Sequence[IkeSa]) -> Iterable[str]:
-    numbers = {sa.number for sa in shown}
-    rest = [number for number in range(len(analysis.sas)) if number not in numbers]
+    indices = {sa.index for sa in shown}
+    rest = [index for index in range(len(analysis.sas)) if index not in indices]
     if not rest:
         return
     verb = "is" if len(rest) == 1 else "are"
@@ -111,7 +111,7 @@ def _count(number: int, what: str) -> str:
 
 def _verdict(analysis: Analysis, decisive: Finding | None) -> str:
     verdict = analysis.verdict
-    whose = f"  IKE SA {verdict.sa + 1}" if verdict.sa is not None and len(analysis.sas) > 1 else ""
+    whose = f"  IKE SA {verdict.sa}" if verdict.sa is not None and len(analysis.sas) > 1 else ""
     lines = [f"{_LABEL[verdict.severity]}{_named(verdict)}{whose}", wrapped(verdict.text, "  ")]
     if decisive is not None and verdict.exit_status == 0:
         lines += _evidence(decisive)
@@ -151,7 +151,7 @@ def _evidence(finding: Finding) -> list[str]:
 def _sa(sa: IkeSa, verdict: Verdict, *, say: bool) -> str:
     spi_r = f"{sa.spi_r:016x}" if sa.spi_r else "not chosen"
     head = (
-        f"IKE SA {sa.number + 1}  {sa.spi_i:016x} / {spi_r}  IKEv{sa.version}  {utc(sa.start)}\n"
+        f"IKE SA {sa.number}  {sa.spi_i:016x} / {spi_r}  IKEv{sa.version}  {utc(sa.start)}\n"
         f"  {sa.initiator} > {sa.responder}   reached: {sa.reached}\n"
     )
     if say:
@@ -211,7 +211,7 @@ def _what_was_found(same: Sequence[Finding], decisive: Finding | None, *, brief:
 
 def _heading(same: Sequence[Finding], *, many: bool) -> str:
     first = same[0]
-    numbers = sorted({finding.sa + 1 for finding in same if finding.sa is not None})
+    numbers = sorted({finding.sa for finding in same if finding.sa is not None})
     whose = f"  IKE SA {', '.join(map(str, numbers))}" if many and numbers else ""
     return f"{first.rule}  {first.severity.value}, {first.confidence.value}  {first.id}{whose}"
 

@@ -30,7 +30,7 @@ def gateway() -> tuple[tuple[Record, ...], tuple[int, ...]]:
 
 def contradicted(capture: Capture) -> list[int]:
     """Plain successes of which the rules say something else."""
-    verdicts = {sa.number: capture.analysis.judgement.of_sa.of(sa) for sa in capture.analysis.sas}
+    verdicts = {sa.index: capture.analysis.judgement.of_sa.of(sa) for sa in capture.analysis.sas}
     return [
         n
         for n in capture.analysis.related.plain_successes

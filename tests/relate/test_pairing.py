@@ -297,7 +297,7 @@ def test_an_attempt_with_a_new_spi_is_another_ike_sa():
         GOES_ON,
     )
     assert [sa.retransmits for sa in cap.analysis.sas] == [0, 0, 0]
-    assert [sa.number for sa in cap.analysis.sas] == [0, 1, 2]
+    assert [sa.number for sa in cap.analysis.sas] == [1, 2, 3]
 
 
 def test_an_ike_sa_made_by_rekeying_has_no_init_of_its_own():

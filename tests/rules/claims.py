@@ -76,7 +76,7 @@ def verdict_is_the_gravest_finding(case: Case) -> None:
     """Design.md section 4: severity, then confidence, then the order of the catalogue; shortcuts change nothing."""
     capture = capture_of(case)
     for sa in capture.analysis.sas:
-        verdict = capture.analysis.judgement.of_sa[sa.number]
+        verdict = capture.analysis.judgement.of_sa[sa.index]
         own = [f for f in capture.analysis.findings if f.sa == sa.number]
         assert capture.analysis.judgement.verdict_among(sa, own) == verdict
         deciding = [f for f in own if f.is_verdict]

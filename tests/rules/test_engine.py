@@ -287,13 +287,13 @@ def test_order_of_the_catalogue_breaks_ties() -> None:
 
 def test_verdict_says_which_sa_and_which_frames() -> None:
     said = verdict(established(0, 1, "T"), refused(9, 2))
-    assert (said.sa, said.rule, said.frames) == (1, "NEG001", (7, 8))
+    assert (said.sa, said.rule, said.frames) == (2, "NEG001", (7, 8))
 
 
 def test_of_several_successes_the_first_is_told() -> None:
     """However sure each is: the first has no ESP or liveness check behind it."""
     said = verdict(accepted(0, 1, "T"), established(9, 2))
-    assert (said.id, said.confidence, said.sa) == ("connected-ok", Confidence.POSSIBLE, 0)
+    assert (said.id, said.confidence, said.sa) == ("connected-ok", Confidence.POSSIBLE, 1)
 
 
 def test_a_verdict_that_is_asked_for_twice_is_the_same() -> None:
@@ -329,7 +329,7 @@ def test_what_is_not_assessed_is_told_of_each_sa() -> None:
     requests = "+0 C:500 > S:500 IKE_SA_INIT request sa 1\n+9 C:500 > S:500 IKE_SA_INIT request sa 2\n"
     ladder = HOSTS + "snaplen 128\n" + requests
     missing = analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).analysis.judgement.not_assessed
-    assert {n.sa for n in missing if n.rule == "FRG003"} == {0, 1}
+    assert {n.sa for n in missing if n.rule == "FRG003"} == {1, 2}
 
 
 ANSWERED = "+0.000 C:500 > S:500 IKE_SA_INIT request\n+0.030 C:500 < S:500 IKE_SA_INIT response\n"
@@ -390,7 +390,7 @@ def test_exit_status_of_a_capture(parts: list[str], status: int) -> None:
 def test_what_is_not_assessed_names_rule_sa_and_reason() -> None:
     ladder = HOSTS + established(0, 1) + refused(9, 2)
     lacking = analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).analysis.judgement.not_assessed
-    assert {(n.rule, n.sa) for n in lacking} == {("FRG004", 1), ("FRG006", 1)}
+    assert {(n.rule, n.sa) for n in lacking} == {("FRG004", 2), ("FRG006", 2)}
     assert all("only an error" in n.because for n in lacking)
 
 

@@ -34,7 +34,7 @@ def _first_frame(analysis: Analysis) -> int:
     """With which frame the part begins: as a rule the very first one."""
     frames = np.sort(analysis.wire.messages.frame)
     if analysis.verdict.sa is not None and len(frames) > MOST_DRAWN:
-        frame = analysis.sas[analysis.verdict.sa].messages[0].frame
+        frame = analysis.sa(analysis.verdict.sa).messages[0].frame
         if frame >= frames[MOST_DRAWN]:
             return int(frame)
     return 0

@@ -47,7 +47,7 @@ def test_a_part_begins_with_the_ike_sa_of_the_verdict(monkeypatch):
     raw = hostile.ikev1_flood(20) + hostile.repeats(4)[24:]
     capture = read(raw)
     assert capture.verdict.sa is not None
-    assert capture.analysis.sas[capture.verdict.sa].messages[0].frame == 21
+    assert capture.analysis.sa(capture.verdict.sa).messages[0].frame == 21
     part, told = drawn_part(capture)
     assert part.messages["frame"].tolist() == [21, 22, 23, 24]
     assert told == "only frames 21 to 24, of 24, drawn"
