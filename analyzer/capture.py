@@ -183,9 +183,19 @@ class Capture(Frames):
 
     def text(self) -> str:
         """The text report: verdict, ladder of each IKE SA, findings with remedies."""
-        from analyzer.report.text import as_text
+        return self.output("text")
 
-        return as_text(self.analysis)
+    def output(self, name: str) -> str:
+        """The output of a name: ``text``, ``json``, and what else :data:`analyzer.report.outputs.OUTPUTS` has.
+
+        Raises
+        ------
+        UsageError
+            There is none of this name.
+        """
+        from analyzer.report.outputs import output
+
+        return "".join(output(name).parts(self.analysis))
 
     def plot(self, out: str | os.PathLike[str] | None = None, *, sa: int | None = None) -> Figure:
         """Packet size versus MTU, as a figure; written to ``out`` (.png or .svg) when given."""

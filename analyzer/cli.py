@@ -137,7 +137,7 @@ def analyze(arguments: argparse.Namespace) -> int:
     for path in arguments.files:
         try:
             captures = analyzer.read_each(
-                path, ports=arguments.port, mtu=arguments.mtu, sha256=arguments.json, problem=problem
+                path, ports=arguments.port, mtu=arguments.mtu, sha256=arguments.output != "text", problem=problem
             )
             for capture in captures:
                 if arguments.plot is not None:
@@ -235,16 +235,13 @@ def guide(arguments: argparse.Namespace) -> int:
 
 
 def _print(capture: Capture, arguments: argparse.Namespace, *, first: bool) -> None:
-    if arguments.json:
-        from analyzer.report.json_report import json_parts
+    from analyzer.report.outputs import output
 
-        sys.stdout.writelines(json_parts(capture.analysis))
-        sys.stdout.write("\n")
-        return
+    chosen = output(arguments.output)
     if not first:
-        print("\n" + "=" * 110 + "\n")
-    sys.stdout.write(capture.text())
-    if arguments.plot is not None:
+        sys.stdout.write(chosen.between)
+    sys.stdout.writelines(chosen.parts(capture.analysis))
+    if arguments.plot is not None and chosen.name == "text":
         from analyzer.printable import printable
 
         print(f"\nPlot: {printable(arguments.plot)}")

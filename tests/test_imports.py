@@ -127,7 +127,7 @@ class TestWho:
     def test_the_source_is_read(self):
         assert len(modules()) > 60
         assert "analyzer.relate.build" in imports("analyzer.analysis")
-        assert "analyzer.report.text" in imports("analyzer.capture", deferred=True) - imports("analyzer.capture")
+        assert "analyzer.report.outputs" in imports("analyzer.capture", deferred=True) - imports("analyzer.capture")
 
     @pytest.mark.parametrize("layer", sorted(LAYERS))
     def test_nothing_looks_back(self, layer):

@@ -19,7 +19,7 @@ from analyzer.ike.message import IKE
 from analyzer.packets import other_traffic, slow_path
 from analyzer.packets.other_traffic import read_response
 from analyzer.packets.reassembly import Reassembler
-from analyzer.report import json_report
+from analyzer.report import listing
 from analyzer.report.json_report import as_json
 from sample_pcaps.lab import pcapng_writer
 from tests.fuzz import hostile
@@ -154,7 +154,7 @@ def test_icmp_errors_beyond_a_number_are_told(monkeypatch):
 
 
 def test_the_json_report_lists_ike_sas_up_to_a_number_and_that_of_the_verdict(monkeypatch):
-    monkeypatch.setattr(json_report, "MAX_SAS", 10)
+    monkeypatch.setattr(listing, "MAX_SAS", 10)
     report = read(hostile.many_sas(30)).report()
     assert len(report["sas"]) == 10
     assert "analysis-limit" in report["capture"]["quality"]

@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import analyzer
+from analyzer.report.document import MAX_SAS
 from analyzer.report.ladder.notation import parse
 from analyzer.report.ladder.of_sa import ladder_of
 from analyzer.report.ladder.values import Line, split_numbers
-from analyzer.report.text import MAX_SAS, WIDTH, as_text
+from analyzer.report.text import WIDTH, as_text
 from analyzer.rules.model import Finding, Severity
 from sample_pcaps.lab.maker import make
 from tests.relate.seen import GOES_ON, HOSTS, INIT, capture
@@ -292,7 +293,7 @@ class TestManyIkeSas:
         assert len(re.findall(r"^IKE SA \d", text, re.MULTILINE)) == MAX_SAS <= 5
 
     def test_of_very_many_the_verdicts_are_not_counted(self, monkeypatch):
-        monkeypatch.setattr("analyzer.report.text._TALLIED", 1)
+        monkeypatch.setattr("analyzer.report.document.TALLIED", 1)
         assert "\n2 more IKE SAs are not shown: --json lists them (up to 10,000).\n" in as_text(
             self.many(5).analysis, max_sas=3
         )
