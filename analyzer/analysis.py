@@ -9,7 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from analyzer.errors import InputError, UsageError
 from analyzer.formats import open_capture
@@ -18,6 +18,7 @@ from analyzer.formats.reading import FileReader
 from analyzer.formats.records import Interface, Note
 from analyzer.ike.collect import Collector
 from analyzer.ike.excerpt import between
+from analyzer.ike.from_columns import ike_of, row_of_frame
 from analyzer.packets.sieve import Ports
 from analyzer.packets.tables import Wire
 from analyzer.printable import printable
@@ -25,6 +26,9 @@ from analyzer.relate.build import Related, relate
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.engine import Judgement, judge
 from analyzer.rules.model import Finding, Verdict
+
+if TYPE_CHECKING:
+    from analyzer.ike.message import IKE
 
 #: The least that IPv4 must carry (RFC 791), and the most that fits its length field.
 _MTU_RANGE = range(68, 65536)
@@ -205,6 +209,10 @@ class Analysis:
     def findings(self) -> tuple[Finding, ...]:
         """The findings, the gravest first."""
         return self.judgement.findings
+
+    def message(self, frame: int) -> IKE:
+        """The IKE message that a frame completes; parameters and errors are those of :meth:`Capture.message`."""
+        return ike_of(self.wire, row_of_frame(self.wire, frame))
 
     def between(self, first: int, beyond: int) -> Analysis:
         """What it would be if the capture began with frame ``first`` and ended before ``beyond``."""

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from analyzer.comparison.compare import Comparison
+    from analyzer.ike.message import IKE
     from analyzer.validation import Subject, Validation
 
 
@@ -174,6 +175,36 @@ class Capture(Frames):
     def verdict(self) -> Verdict:
         """Why the connection failed, that it did not, or that this capture cannot tell."""
         return self.analysis.verdict
+
+    def message(self, frame: int) -> IKE:
+        """The IKE message that a frame completes, as an object of dpkt's kind.
+
+        Parameters
+        ----------
+        frame : int
+            Number of the frame, as Wireshark counts. Of a message in IP fragments it is that of the last one to come;
+            of several messages in one frame (over TCP) the first is given.
+
+        Returns
+        -------
+        IKE
+            A :class:`dpkt.Packet` (:class:`analyzer.ike.message.IKE`) with the payloads that can be read without keys.
+            Of SK and SKF it has the header only; their data is not kept.
+
+        Raises
+        ------
+        UsageError
+            The frame completes no IKE message; the message says what it is.
+
+        Examples
+        --------
+        >>> import analyzer
+        >>> cap = analyzer.read("sample_pcaps/809-fragments-lost.pcapng")
+        >>> message = cap.message(20)
+        >>> message.exchange_name, [notify.name for notify in message.notifies]
+        ('IKE_SA_INIT', ['NAT_DETECTION_SOURCE_IP', 'NAT_DETECTION_DESTINATION_IP'])
+        """
+        return self.analysis.message(frame)
 
     def report(self) -> dict[str, Any]:
         """The JSON report as a dictionary (schema ``ike-analyzer/report/1``)."""

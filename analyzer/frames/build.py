@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 
 from analyzer.analysis import Analysis
 from analyzer.frames.contracts import CONTRACTS, TIME, Contract
+from analyzer.ike.from_columns import ike_of
 from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE, MALFORMED, WHOLE
 from analyzer.ike.registry import name, numbers
 from analyzer.packets.tables import MISSING, Addresses
 from analyzer.relate.exchange import Exchange, Role
-from analyzer.relate.message import Message
 
 _DIRECTIONS = np.array(["unknown", "in", "out"], dtype=object)
 
@@ -233,8 +233,7 @@ def _fault(analysis: Analysis, row: int) -> str:
     length, there = int(m.length[row]), int(m.wire[row])
     if length > there:
         return f"the header says {length} bytes, the packet has {there}"
-    message = Message(analysis.related.table, row).parsed()
-    return (message.malformed if message is not None else "") or "the payload chain does not add up"
+    return ike_of(wire, row).malformed or "the payload chain does not add up"
 
 
 def exchanges(analysis: Analysis) -> dict[str, Any]:

@@ -126,13 +126,15 @@ def _response(sa: IkeSa) -> Sent | None:
 
 
 def _sent(attempt: Attempt | None, attempts: int) -> Sent | None:
+    """Its header is read by dpkt's classes; how it was cut and how often it was sent, the tables count."""
     if attempt is None:
         return None
+    ike = attempt.messages[0].ike
     return Sent(
-        length=attempt.length,
+        length=ike.length if len(attempt.messages) == 1 else attempt.length,
         ip_fragments=attempt.ip_fragments,
         largest_ip_packet=attempt.largest_ip_packet,
-        skf_total=attempt.skf_total,
+        skf_total=0 if ike.fragment is None else ike.fragment.total,
         attempts=attempts,
         complete=attempt.complete,
     )

@@ -57,7 +57,7 @@ def output(name: str) -> Output:
     --------
     >>> from analyzer.analysis import analyse
     >>> next(iter(output("text").parts(analyse("sample_pcaps/connected-ok.pcapng")))).split("\\n")[0][:40]
-    'connected-ok.pcapng: 40 packets, 6 IKE m'
+    'connected-ok.pcapng: 79 packets, 6 IKE m'
     >>> output("fax")
     Traceback (most recent call last):
     analyzer.errors.UsageError: no output 'fax': there are text, json
