@@ -17,18 +17,18 @@ TYPE_CHECKING = False  # as in typing, which takes longer to import than all tha
 if TYPE_CHECKING:
     from typing import Any
 
-    from analyzer.analysis import Capture, read, read_each
-    from analyzer.comparison.compare import Comparison, compare
+    from analyzer.capture import Capture, compare, read, read_each, validate
+    from analyzer.comparison.compare import Comparison
     from analyzer.errors import AnalyzerError, InputError, MissingDependency, UsageError
     from analyzer.rules.model import Confidence, Finding, NotAssessed, Severity, Verdict
-    from analyzer.validation import Validation, validate
+    from analyzer.validation import Validation
 
 _HOME = {
-    "read": "analysis",
-    "read_each": "analysis",
-    "Capture": "analysis",
+    "read": "capture",
+    "read_each": "capture",
+    "Capture": "capture",
     "Comparison": "comparison.compare",
-    "compare": "comparison.compare",
+    "compare": "capture",
     "AnalyzerError": "errors",
     "InputError": "errors",
     "MissingDependency": "errors",
@@ -39,7 +39,7 @@ _HOME = {
     "Severity": "rules.model",
     "Verdict": "rules.model",
     "Validation": "validation",
-    "validate": "validation",
+    "validate": "capture",
 }
 
 __all__ = [

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, NoReturn
 
 import analyzer
 from analyzer.errors import UsageError
+from analyzer.report.outputs import OUTPUTS
 
 if TYPE_CHECKING:
     from _typeshed import SupportsWrite
@@ -53,7 +54,10 @@ def parser() -> argparse.ArgumentParser:
     one.add_argument(
         "files", nargs="+", metavar="FILE", help="a capture, or a .zip or .tar with captures; - is standard input"
     )
-    one.add_argument("--json", action="store_true", help="print one JSON object for each file (ike-analyzer/report/1)")
+    usual, *others = OUTPUTS
+    one.set_defaults(output=usual.name)
+    for output in others:
+        one.add_argument(f"--{output.name}", dest="output", action="store_const", const=output.name, help=output.help)
     one.add_argument("--plot", metavar="OUT", help="draw packet size versus MTU into OUT (.png or .svg)")
     one.add_argument("--mtu", type=int, metavar="N", help="the path MTU in bytes, if you know it")
     _port(one)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from typing import TextIO
 
-    from analyzer.analysis import Capture
+    from analyzer.capture import Capture
 
 USAGE_ERROR = 2
 #: The reader of our output left (head, less): what a shell says of a program that SIGPIPE, number 13, ended.
@@ -137,7 +137,7 @@ def analyze(arguments: argparse.Namespace) -> int:
     for path in arguments.files:
         try:
             captures = analyzer.read_each(
-                path, ports=arguments.port, mtu=arguments.mtu, sha256=arguments.json, problem=problem
+                path, ports=arguments.port, mtu=arguments.mtu, sha256=arguments.output != "text", problem=problem
             )
             for capture in captures:
                 if arguments.plot is not None:
@@ -165,7 +165,7 @@ def _check_plot(out: str, files: Sequence[str]) -> None:
 def _plot(capture: Capture, arguments: argparse.Namespace) -> None:
     import logging
 
-    if capture.is_inside:
+    if capture.analysis.is_inside:
         raise UsageError("--plot draws one capture, and this is an archive: unpack it and give one FILE")
     # It remarks on its cache and its settings: nothing that concerns the capture.
     logging.getLogger("matplotlib").setLevel(logging.ERROR)
@@ -195,9 +195,9 @@ def validate(arguments: argparse.Namespace) -> int:
     capture = analyzer.read(arguments.file, ports=arguments.port)
     validation = analyzer.validate(capture, arguments.subject)
     if arguments.json:
-        print(validation_text.as_json(capture, validation))
+        print(validation_text.as_json(capture.analysis, validation))
     else:
-        sys.stdout.write(validation_text.as_text(capture, validation))
+        sys.stdout.write(validation_text.as_text(capture.analysis, validation))
     return validation.exit_status
 
 
@@ -235,16 +235,13 @@ def guide(arguments: argparse.Namespace) -> int:
 
 
 def _print(capture: Capture, arguments: argparse.Namespace, *, first: bool) -> None:
-    if arguments.json:
-        from analyzer.report.json_report import json_parts
+    from analyzer.report.outputs import output
 
-        sys.stdout.writelines(json_parts(capture))
-        sys.stdout.write("\n")
-        return
+    chosen = output(arguments.output)
     if not first:
-        print("\n" + "=" * 110 + "\n")
-    sys.stdout.write(capture.text())
-    if arguments.plot is not None:
+        sys.stdout.write(chosen.between)
+    sys.stdout.writelines(chosen.parts(capture.analysis))
+    if arguments.plot is not None and chosen.name == "text":
         from analyzer.printable import printable
 
         print(f"\nPlot: {printable(arguments.plot)}")

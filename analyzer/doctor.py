@@ -145,7 +145,7 @@ def _trial() -> Finding:
     """Read a capture of one IKE_SA_INIT request, made here."""
     try:
         capture = analyzer.read("trial.pcap", stream=BytesIO(_one_request()))
-        seen = capture.related.capture.ike_messages
+        seen = capture.analysis.related.capture.ike_messages
     except Exception as error:  # noqa: BLE001 - whatever is broken, it is to be named
         return Finding("trial run", "broken", f"{type(error).__name__}: {error}", True)
     right = seen == 1 and capture.verdict.id

@@ -7,8 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from analyzer.analysis import Analysis
 from analyzer.ike.registry import numbers
 from analyzer.relate.build import host_pair_of
 from analyzer.relate.sa import IkeSa
@@ -16,9 +17,6 @@ from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Severity, Verdict
 from analyzer.rules.shared.evidence import init_request_payloads, init_response_payloads
 from analyzer.rules.shared.wording import exchange_name, octets, pieces
-
-if TYPE_CHECKING:
-    from analyzer.analysis import Capture
 
 Result = Literal["pass", "fail", "cannot-tell"]
 #: What a check is about: what the client does, what the server does, or what they reach together.
@@ -69,39 +67,21 @@ class Validation:
         return 1 if "fail" in results else 3 if "cannot-tell" in results or not results else 0
 
 
-def validate(capture: Capture, subject: Subject = "both") -> Validation:
-    """Check a trace that was taken after the fix.
-
-    Parameters
-    ----------
-    capture : Capture
-        What :func:`analyzer.read` gave.
-    subject : {"client", "server", "both"}
-        Only what the client does or only what the server does, each with what both reach; or everything.
-
-    Examples
-    --------
-    >>> import analyzer
-    >>> analyzer.validate(analyzer.read("sample_pcaps/809-fixed.pcapng")).exit_status
-    0
-    >>> before = analyzer.validate(analyzer.read("sample_pcaps/809-fragments-lost.pcapng"), "server")
-    >>> [(check.id, check.result) for check in before.checks]  # doctest: +NORMALIZE_WHITESPACE
-    [('server-accepts-fragmentation', 'fail'), ('response-in-one-piece', 'cannot-tell'),
-     ('ike-auth-answered', 'fail'), ('established', 'fail')]
-    """
-    candidates = [sa for sa in capture.sas_seen if sa.version == 2 and not sa.rekeyed]
-    standing = _standing(capture, candidates)
+def validate(analysis: Analysis, subject: Subject = "both") -> Validation:
+    """Check a trace that was taken after the fix: what the client does, what the server does, or everything."""
+    candidates = [sa for sa in analysis.sas if sa.version == 2 and not sa.rekeyed]
+    standing = _standing(analysis, candidates)
     checked = []
     for sa in standing:
-        checks = _checks(capture, sa)
+        checks = _checks(analysis, sa)
         wanted = [c for c in checks if subject == "both" or c.subject in (subject, "both")]
         checked.append(CheckedSa(sa, tuple(wanted)))
     return Validation(tuple(checked), len(candidates) - len(standing))
 
 
-def _standing(capture: Capture, sas: Sequence[IkeSa]) -> list[IkeSa]:
+def _standing(analysis: Analysis, sas: Sequence[IkeSa]) -> list[IkeSa]:
     """All but those that did not succeed before a success between the same two addresses."""
-    status = {sa.number: capture.judgement.of_sa.of(sa).exit_status for sa in sas}
+    status = {sa.number: analysis.judgement.of_sa.of(sa).exit_status for sa in sas}
     last_success: dict[tuple[int, int], int] = {}
     for sa in sas:
         if status[sa.number] == 0:
@@ -109,8 +89,8 @@ def _standing(capture: Capture, sas: Sequence[IkeSa]) -> list[IkeSa]:
     return [sa for sa in sas if status[sa.number] == 0 or sa.start >= last_success.get(host_pair_of(sa), sa.start)]
 
 
-def _checks(capture: Capture, sa: IkeSa) -> tuple[Check, ...]:
-    verdict = capture.judgement.of_sa.of(sa)
+def _checks(analysis: Analysis, sa: IkeSa) -> tuple[Check, ...]:
+    verdict = analysis.judgement.of_sa.of(sa)
     return (
         _client_offers(sa),
         _server_accepts(sa),

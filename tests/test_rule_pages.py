@@ -92,7 +92,7 @@ def test_examples_fire(rule: Rule) -> None:
 def test_every_remedy_that_a_finding_gives_is_on_its_rules_page() -> None:
     pages = {rule.code: set(page_of(rule).remedies) for rule in RULES}
     for case in CASES:
-        for finding in capture_of(case).found:
+        for finding in capture_of(case).analysis.findings:
             assert set(finding.remedies) <= pages[finding.rule], (finding.rule, case.name)
 
 

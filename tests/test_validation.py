@@ -46,7 +46,7 @@ def test_a_fix_that_worked_passes_everything() -> None:
     capture = seen(ON_ON, SKF, ANSWER, ESP)
     assert results(capture) == dict.fromkeys(ALL, "pass")
     assert analyzer.validate(capture).exit_status == 0
-    assert "RESULT: all checks pass." in as_text(capture, analyzer.validate(capture))
+    assert "RESULT: all checks pass." in as_text(capture.analysis, analyzer.validate(capture))
 
 
 def test_the_server_still_has_it_off() -> None:
@@ -59,7 +59,7 @@ def test_the_server_still_has_it_off() -> None:
         "ike-auth-answered": "fail",
         "established": "fail",
     }
-    text = as_text(capture, analyzer.validate(capture))
+    text = as_text(capture.analysis, analyzer.validate(capture))
     assert "FAIL         the server accepts IKE fragmentation" in text
     assert "although the client offered it" in " ".join(text.split())
     assert "the 3,468-byte message went as 3 IP fragments" in text
@@ -91,7 +91,7 @@ def test_a_truncated_trace_cannot_tell_what_was_offered() -> None:
     cut = seen(ON_ON, hosts=HOSTS + "snaplen 128\n")
     found = analyzer.validate(cut)
     assert {c.id: c.result for c in found.checks}["client-offers-fragmentation"] == "cannot-tell"
-    assert "cut short" in as_text(cut, found)
+    assert "cut short" in as_text(cut.analysis, found)
     assert found.exit_status == 3
 
 
@@ -100,7 +100,7 @@ def test_nothing_to_check() -> None:
     found = analyzer.validate(capture)
     assert found.checks == ()
     assert found.exit_status == 3
-    assert "No IKEv2 connection attempt is in this trace." in as_text(capture, found)
+    assert "No IKEv2 connection attempt is in this trace." in as_text(capture.analysis, found)
 
 
 def test_open_at_the_end_cannot_be_told() -> None:
@@ -126,12 +126,12 @@ def test_a_failed_attempt_before_the_success_does_not_count() -> None:
     capture = seen(ON_OFF, CUT, later)
     found = analyzer.validate(capture)
     assert (len(found.checked), found.superseded, found.exit_status) == (1, 1, 0)
-    assert "Not checked: 1 earlier attempt that a later success makes past." in as_text(capture, found)
+    assert "Not checked: 1 earlier attempt that a later success makes past." in as_text(capture.analysis, found)
 
 
 def test_the_json_says_the_same() -> None:
     capture = seen(ON_OFF, CUT, LATE)
-    report = json.loads(as_json(capture, analyzer.validate(capture)))
+    report = json.loads(as_json(capture.analysis, analyzer.validate(capture)))
     assert report["schema"] == "ike-analyzer/validation/1"
     assert report["exit_status"] == 1
     (sa,) = report["sas"]

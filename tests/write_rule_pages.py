@@ -54,7 +54,7 @@ def first_case(rule: Rule) -> Case:
 def example(rule: Rule) -> tuple[str, str]:
     """The ladder of a rule's first case, and what the rule says of it."""
     case = first_case(rule)
-    found = next(f for f in capture_of(case).found if f.rule == rule.code)
+    found = next(f for f in capture_of(case).analysis.findings if f.rule == rule.code)
     says = f"{found.severity.value}, {found.confidence.value.replace('-', ' ')}: {found.title}"
     beside = "".join(f"# beside the packets: {key} {value}\n" for key, value in (case.file or {}).items())
     return beside + case.ladder.strip("\n") + "\n", says

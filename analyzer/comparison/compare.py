@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from analyzer.analysis import Analysis
 from analyzer.comparison.cause import Cause, Leg, cause
 from analyzer.comparison.clock import ClockOffset, estimate
 from analyzer.comparison.fate import Journey, journeys
@@ -14,9 +14,6 @@ from analyzer.comparison.matching import Passage, match
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Role
 from analyzer.rules.model import Confidence, Severity, Verdict
-
-if TYPE_CHECKING:
-    from analyzer.analysis import Capture
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +32,7 @@ class Comparison:
 
     Attributes
     ----------
-    client, server : Capture
+    client, server : Analysis
         In the order in which they belong; ``swapped`` when they were given the other way round.
     clock : ClockOffset or None
         None when no message was seen on both sides.
@@ -47,8 +44,8 @@ class Comparison:
         The gravest.
     """
 
-    client: Capture
-    server: Capture
+    client: Analysis
+    server: Analysis
     swapped: bool
     clock: ClockOffset | None
     sas: tuple[ComparedSa, ...]
@@ -57,40 +54,26 @@ class Comparison:
     verdict: Verdict
 
 
-def compare(client: Capture, server: Capture) -> Comparison:
-    """Lay two captures of the same attempt side by side.
-
-    Parameters
-    ----------
-    client, server : Capture
-        What :func:`analyzer.read` gave of the trace taken at the client, and of the one taken at the server in the same
-        minutes.
-
-    Examples
-    --------
-    >>> import analyzer
-    >>> one = analyzer.read("sample_pcaps/809-fixed.pcapng")
-    >>> analyzer.compare(one, one).verdict.id
-    'connected-ok'
-    """
+def compare(client: Analysis, server: Analysis) -> Comparison:
+    """Lay two captures of the same attempt side by side: that of the client and that of the server."""
     swapped = _looks_swapped(client, server)
     if swapped:
         client, server = server, client
-    theirs = {(sa.spi_i, sa.version): sa for sa in server.sas_seen}
-    both = [(sa, theirs[sa.spi_i, sa.version]) for sa in client.sas_seen if (sa.spi_i, sa.version) in theirs]
+    theirs = {(sa.spi_i, sa.version): sa for sa in server.sas}
+    both = [(sa, theirs[sa.spi_i, sa.version]) for sa in client.sas if (sa.spi_i, sa.version) in theirs]
     matched = {sa.spi_i for sa, _ in both}
     clock = _clock(both)
     compared = tuple(_compare_sa(client, server, a, b, clock) for a, b in both)
-    only_client = tuple(sa for sa in client.sas_seen if sa.spi_i not in matched)
-    only_server = tuple(sa for sa in server.sas_seen if sa.spi_i not in matched)
+    only_client = tuple(sa for sa in client.sas if sa.spi_i not in matched)
+    only_server = tuple(sa for sa in server.sas if sa.spi_i not in matched)
     verdict = _verdict(client, server, compared, only_client, clock)
     return Comparison(client, server, swapped, clock, compared, only_client, only_server, verdict)
 
 
-def _looks_swapped(client: Capture, server: Capture) -> bool:
+def _looks_swapped(client: Analysis, server: Analysis) -> bool:
     """The traces themselves say that they were taken the other way round."""
-    first = {sa.side for sa in client.sas_seen[:50]} - {"unknown", "middle"}
-    second = {sa.side for sa in server.sas_seen[:50]} - {"unknown", "middle"}
+    first = {sa.side for sa in client.sas[:50]} - {"unknown", "middle"}
+    second = {sa.side for sa in server.sas[:50]} - {"unknown", "middle"}
     return first == {"responder"} and second == {"initiator"}
 
 
@@ -119,7 +102,7 @@ def _certain(passages: list[Passage], sender: IkeSa, receiver: IkeSa, role: Role
     ]
 
 
-def _compare_sa(client: Capture, server: Capture, a: IkeSa, b: IkeSa, clock: ClockOffset | None) -> ComparedSa:
+def _compare_sa(client: Analysis, server: Analysis, a: IkeSa, b: IkeSa, clock: ClockOffset | None) -> ComparedSa:
     offset = clock.offset if clock is not None else 0
     forth = match(a.sent_by("initiator"), b.sent_by("initiator"), clock.offset if clock else None)
     back = match(b.sent_by("responder"), a.sent_by("responder"), -clock.offset if clock else None)
@@ -153,7 +136,7 @@ def _as_verdict(found: Cause, sa: IkeSa) -> Verdict:
     return Verdict(found.id, found.severity, found.confidence, found.text, sa.number, "", frames)
 
 
-def _surest(client: Capture, server: Capture, a: IkeSa, b: IkeSa) -> Verdict:
+def _surest(client: Analysis, server: Analysis, a: IkeSa, b: IkeSa) -> Verdict:
     """Nothing was lost: what the captures say each by itself, the one that says it surest."""
     verdicts = (client.judgement.of_sa.of(a), server.judgement.of_sa.of(b))
     settled = [v for v in verdicts if v.confidence is not Confidence.CANNOT_TELL]
@@ -161,8 +144,8 @@ def _surest(client: Capture, server: Capture, a: IkeSa, b: IkeSa) -> Verdict:
 
 
 def _verdict(
-    client: Capture,
-    server: Capture,
+    client: Analysis,
+    server: Analysis,
     compared: Sequence[ComparedSa],
     only_client: Sequence[IkeSa],
     clock: ClockOffset | None,
@@ -180,7 +163,7 @@ def _verdict(
     return client.verdict
 
 
-def _never_arrived(client: Capture, server: Capture, sa: IkeSa, clock: ClockOffset | None) -> Verdict:
+def _never_arrived(client: Analysis, server: Analysis, sa: IkeSa, clock: ClockOffset | None) -> Verdict:
     """An IKE SA of which the server's capture holds nothing."""
     theirs = server.related.capture
     offset = clock.offset if clock is not None else 0

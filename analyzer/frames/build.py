@@ -3,33 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from analyzer.analysis import Analysis
 from analyzer.columns import MISSING
 from analyzer.frames.contracts import CONTRACTS, TIME, Contract
+from analyzer.ike.from_columns import ike_of
 from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE, MALFORMED, WHOLE
 from analyzer.ike.registry import name, numbers
 from analyzer.packets.addresses import Addresses
 from analyzer.relate.seen.exchange import Exchange, Role
-from analyzer.relate.seen.message import Message
-
-if TYPE_CHECKING:
-    from analyzer.analysis import Capture
 
 _DIRECTIONS = np.array(["unknown", "in", "out"], dtype=object)
 
 
-def frame(capture: Capture, which: str) -> pd.DataFrame:
+def frame(analysis: Analysis, which: str) -> pd.DataFrame:
     """One frame of a capture.
 
     Parameters
     ----------
-    capture : Capture
-        What :func:`analyzer.read` gave.
+    analysis : Analysis
+        Of the capture.
     which : str
         A name of :data:`analyzer.frames.contracts.CONTRACTS`.
 
@@ -38,7 +36,7 @@ def frame(capture: Capture, which: str) -> pd.DataFrame:
     pandas.DataFrame
         Columns, their order and dtypes are those of the contract.
     """
-    return shaped(CONTRACTS[which], _BUILDERS[which](capture))
+    return shaped(CONTRACTS[which], _BUILDERS[which](analysis))
 
 
 def shaped(contract: Contract, columns: dict[str, Any]) -> pd.DataFrame:
@@ -91,9 +89,9 @@ def _hex(values: NDArray[np.uint64]) -> list[str]:
     return [f"{v:016x}" for v in values.tolist()]
 
 
-def packets(capture: Capture) -> dict[str, Any]:
+def packets(analysis: Analysis) -> dict[str, Any]:
     """Columns of the packets frame."""
-    wire, p = capture.wire, capture.wire.packets
+    wire, p = analysis.wire, analysis.wire.packets
     return {
         "frame": p.frame,
         "time": p.time,
@@ -114,17 +112,17 @@ def packets(capture: Capture) -> dict[str, Any]:
         "sport": p.sport.tolist(),
         "dport": p.dport.tolist(),
         "datagram": p.datagram.tolist(),
-        "duplicate_of": _duplicate_frames(capture),
+        "duplicate_of": _duplicate_frames(analysis),
         "dropped_by_host": p.dropped.tolist() if p.dropped.any() else [MISSING] * len(p.dropped),
     }
 
 
-def _duplicate_frames(capture: Capture) -> list[int]:
+def _duplicate_frames(analysis: Analysis) -> list[int]:
     """For each packet the frame that it is a copy of: of a copied message, or a repeated fragment of one datagram."""
-    wire = capture.wire
+    wire = analysis.wire
     p = wire.packets
     result = np.full(len(p.frame), MISSING, dtype=np.int64)
-    related = capture.related
+    related = analysis.related
     order, begins = related.table.packet_rows
     for row in np.flatnonzero(related.duplicate_of != MISSING).tolist():
         copy, original = (int(wire.messages.datagram[r]) for r in (row, related.duplicate_of[row]))
@@ -145,10 +143,10 @@ def _duplicate_frames(capture: Capture) -> list[int]:
     return result.tolist()
 
 
-def datagrams(capture: Capture) -> dict[str, Any]:
+def datagrams(analysis: Analysis) -> dict[str, Any]:
     """Columns of the datagrams frame."""
-    wire, d = capture.wire, capture.wire.datagrams
-    order, begins = capture.related.table.packet_rows
+    wire, d = analysis.wire, analysis.wire.datagrams
+    order, begins = analysis.related.table.packet_rows
     frames = wire.packets.frame[order].tolist()
     bounds = begins.tolist()
     first = d.first_fragment_length
@@ -167,11 +165,11 @@ def datagrams(capture: Capture) -> dict[str, Any]:
     }
 
 
-def messages(capture: Capture) -> dict[str, Any]:
+def messages(analysis: Analysis) -> dict[str, Any]:
     """Columns of the messages frame."""
-    wire, m = capture.wire, capture.wire.messages
+    wire, m = analysis.wire, analysis.wire.messages
     kinds = list(zip(m.exchange.tolist(), (m.version >> 4).tolist(), strict=True))
-    parsed = [_vendors_and_fault(capture, row) for row in range(len(m.frame))]
+    parsed = [_vendors_and_fault(analysis, row) for row in range(len(m.frame))]
     return {
         "message": np.arange(len(m.frame)),
         "datagram": m.datagram.tolist(),
@@ -210,9 +208,9 @@ def _runs(values: NDArray[Any], first: NDArray[Any], count: NDArray[Any]) -> lis
     return [tuple(flat[a : a + n]) for a, n in zip(first.tolist(), count.tolist(), strict=True)]
 
 
-def _vendors_and_fault(capture: Capture, row: int) -> tuple[tuple[str, ...], str]:
+def _vendors_and_fault(analysis: Analysis, row: int) -> tuple[tuple[str, ...], str]:
     """Vendor IDs as hex, and why the message is malformed."""
-    wire = capture.wire
+    wire = analysis.wire
     m = wire.messages
     data = wire.clear[row]
     first = int(m.payload_first[row])
@@ -227,22 +225,21 @@ def _vendors_and_fault(capture: Capture, row: int) -> tuple[tuple[str, ...], str
         )
         if kind == vendor and data
     )
-    return vendors, _fault(capture, row) if int(m.status[row]) == MALFORMED else ""
+    return vendors, _fault(analysis, row) if int(m.status[row]) == MALFORMED else ""
 
 
-def _fault(capture: Capture, row: int) -> str:
-    wire = capture.wire
+def _fault(analysis: Analysis, row: int) -> str:
+    wire = analysis.wire
     m = wire.messages
     length, there = int(m.length[row]), int(m.wire[row])
     if length > there:
         return f"the header says {length} bytes, the packet has {there}"
-    message = Message(capture.related.table, row).parsed()
-    return (message.malformed if message is not None else "") or "the payload chain does not add up"
+    return ike_of(wire, row).malformed or "the payload chain does not add up"
 
 
-def exchanges(capture: Capture) -> dict[str, Any]:
+def exchanges(analysis: Analysis) -> dict[str, Any]:
     """Columns of the exchanges frame."""
-    rows = [(sa.number, e) for sa in capture.sas_seen for e in sa.exchanges]
+    rows = [(sa.number, e) for sa in analysis.sas for e in sa.exchanges]
     request = [_attempt(e, "request") for _, e in rows]
     response = [_attempt(e, "response") for _, e in rows]
     columns: dict[str, Any] = {
@@ -277,9 +274,9 @@ def _attempt(exchange: Exchange, side: str) -> dict[str, Any]:
     }
 
 
-def sas(capture: Capture) -> dict[str, Any]:
+def sas(analysis: Analysis) -> dict[str, Any]:
     """Columns of the sas frame."""
-    seen = capture.sas_seen
+    seen = analysis.sas
     return {
         "sa": [sa.number for sa in seen],
         "spi_i": [f"{sa.spi_i:016x}" for sa in seen],
@@ -300,17 +297,15 @@ def sas(capture: Capture) -> dict[str, Any]:
         "unanswered_exchanges": [len(sa.unanswered) for sa in seen],
         "esp_i_to_r": [sa.esp_i_to_r for sa in seen],
         "esp_r_to_i": [sa.esp_r_to_i for sa in seen],
-        "verdict": [capture.judgement.of_sa[sa.number].id for sa in seen],
+        "verdict": [analysis.judgement.of_sa[sa.index].id for sa in seen],
     }
 
 
-def path_mtu(capture: Capture) -> dict[str, Any]:
+def path_mtu(analysis: Analysis) -> dict[str, Any]:
     """Columns of the path_mtu frame."""
     directions: dict[Role, str] = {"initiator": "initiator_to_responder", "responder": "responder_to_initiator"}
     rows = [
-        (sa.number, direction, sa.path_mtu[sender])
-        for sa in capture.sas_seen
-        for sender, direction in directions.items()
+        (sa.number, direction, sa.path_mtu[sender]) for sa in analysis.sas for sender, direction in directions.items()
     ]
     return {
         "sa": [number for number, _, _ in rows],
@@ -321,9 +316,9 @@ def path_mtu(capture: Capture) -> dict[str, Any]:
     }
 
 
-def findings(capture: Capture) -> dict[str, Any]:
+def findings(analysis: Analysis) -> dict[str, Any]:
     """Columns of the findings frame."""
-    found = capture.found
+    found = analysis.findings
     return {
         "rule": [f.rule for f in found],
         "id": [f.id for f in found],

@@ -125,7 +125,7 @@ EXCHANGES = Contract(
     "exchanges",
     ("sa", "sender", "message_id", "retry"),
     (
-        Column("sa", "int64", "number of the IKE SA"),
+        Column("sa", "int64", "number of the IKE SA, from 1"),
         Column("sender", "string", "initiator or responder: who sent the request"),
         Column("message_id", "int64", "message ID"),
         Column("retry", "int32", "0, or the count of the changed request after COOKIE or INVALID_KE_PAYLOAD"),
@@ -156,7 +156,11 @@ SAS = Contract(
     "sas",
     ("sa",),
     (
-        Column("sa", "int64", "number of the IKE SA, in the order of appearance"),
+        Column(
+            "sa",
+            "int64",
+            "number of the IKE SA, from 1 in the order of appearance, as texts and plots tell it",
+        ),
         Column("spi_i", "string", "initiator SPI, 16 hex digits"),
         Column("spi_r", "string", "responder SPI, missing when never chosen"),
         Column("initiator", "string", "initiator's address"),
@@ -183,7 +187,7 @@ PATH_MTU = Contract(
     "path_mtu",
     ("sa", "direction"),
     (
-        Column("sa", "int64", "number of the IKE SA"),
+        Column("sa", "int64", "number of the IKE SA, from 1"),
         Column("direction", "string", "initiator_to_responder or responder_to_initiator"),
         Column("lower", "Int64", "lower bound of the sender's or path MTU", "bytes"),
         Column("upper", "Int64", "upper bound", "bytes"),

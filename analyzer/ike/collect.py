@@ -157,7 +157,7 @@ class Collector:
             echoes=self._order.sorted(other_traffic.echoes),
             handshakes=self._order.sorted(other_traffic.handshakes),
             names=self._order.sorted(other_traffic.names),
-            place=places.of,
+            place=places,
         )
 
     def notes(self) -> list[Note]:

@@ -71,8 +71,10 @@ def read_messages(buffer: NDArray[np.uint8], start: Ints, captured: Ints, wire: 
     notify_type = fields.u16(notify_at[has_type]).astype(np.uint16)
     notify_count = counts(message_of[has_type], len(start))
 
-    encrypted: Bools = (inner != MISSING) | ~readable
-    clear, digest = _bytes_and_digests(buffer, start, available, payload_count, encrypted)
+    clear_end = start + available
+    clear_end[~readable] = start[~readable]
+    _leave_out_encrypted(clear_end, start, np.flatnonzero(inner != MISSING), payload_count, chains)
+    clear, digest = _bytes_and_digests(buffer, start, start + available, clear_end)
     columns: dict[str, Any] = {
         "frame": origin.frame,
         "time": origin.time,
@@ -85,6 +87,7 @@ def read_messages(buffer: NDArray[np.uint8], start: Ints, captured: Ints, wire: 
         "tcp": origin.tcp,
         "spi_i": fields.u64(start),
         "spi_r": fields.u64(start + 8),
+        "next_payload": fields.u8(start + 16),
         "version": version,
         "exchange": fields.u8(start + 18),
         "flags": flags,
@@ -133,18 +136,26 @@ def _notify_offsets(fields: Gather, kind: Ints, offset: Ints, length: Ints, vers
     return np.where(two, offset + 6, np.where(one, offset + 10, MISSING))
 
 
+def _leave_out_encrypted(clear_end: Ints, start: Ints, encrypted: Ints, payload_count: Ints, chains: Chains) -> None:
+    """Let the clear bytes of messages end behind the header of SK or SKF; of one that begins with it keep none."""
+    last = np.cumsum(payload_count)[encrypted] - 1
+    header = np.where(chains.type[last] == numbers.SKF, 8, 4)
+    behind = np.minimum(chains.offset[last] + header, clear_end[encrypted])
+    clear_end[encrypted] = np.where(payload_count[encrypted] > 1, behind, start[encrypted])
+
+
 def _bytes_and_digests(
-    buffer: NDArray[np.uint8], start: Ints, available: Ints, payloads: Ints, encrypted: Bools
+    buffer: NDArray[np.uint8], start: Ints, end: Ints, clear_end: Ints
 ) -> tuple[list[bytes], NDArray[np.uint64]]:
-    """Copies of the messages that can be read without keys, and BLAKE2b-64 digests of all."""
+    """Copies of what can be read without keys of each message, and BLAKE2b-64 digests of all."""
     view = buffer.data
     clear: list[bytes] = []
     digests = bytearray()
     empty = blake2b(digest_size=8)  # to copy it takes half as long as to make another
-    for at, end, opaque in zip(start.tolist(), (start + available).tolist(), encrypted.tolist(), strict=True):
-        message = view[at:end]
+    for at, until, readable in zip(start.tolist(), end.tolist(), clear_end.tolist(), strict=True):
+        message = view[at:until]
         digest = empty.copy()
         digest.update(message)
         digests += digest.digest()
-        clear.append(b"" if opaque else bytes(message))
+        clear.append(bytes(view[at:readable]))
     return clear, np.frombuffer(bytes(digests), dtype=">u8").astype(np.uint64)

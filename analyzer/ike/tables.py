@@ -22,7 +22,9 @@ class Messages(Table):
     """IKE messages, one row each; an SKF fragment is a message.
 
     ``payload_first``/``payload_count`` point into ``payload_type``; ``notify_first``/``notify_count`` into
-    ``notify_type``. ``clear`` holds the bytes of messages with clear payloads (header included), else ``b""``.
+    ``notify_type``. ``clear`` holds the bytes that can be read without keys, header included: of an encrypted message
+    those up to SK or SKF and its header; ``b""`` where it begins with that, since then the columns hold all of it
+    (:mod:`analyzer.ike.from_columns`).
     ``status``: 0 the clear payloads are whole, 1 truncated by the capture, 2 malformed.
     """
 
@@ -37,6 +39,7 @@ class Messages(Table):
     tcp: Tiny
     spi_i: NDArray[np.uint64]
     spi_r: NDArray[np.uint64]
+    next_payload: Byte
     version: Byte
     exchange: Byte
     flags: Byte

@@ -44,14 +44,14 @@ class Places:
     Examples
     --------
     >>> places = Places(np.array([5, 6]), np.array([6, 5]))
-    >>> [places.of(frame) for frame in (4, 5, 6)]
+    >>> [places(frame) for frame in (4, 5, 6)]
     [4, 6, 5]
     """
 
     moved: Ints  # frames that are out of order, sorted
     place: Ints  # of each of them
 
-    def of(self, frame: int) -> int:
+    def __call__(self, frame: int) -> int:
         """The place of a frame."""
         at = int(np.searchsorted(self.moved, frame)) if len(self.moved) else 0
         return int(self.place[at]) if at < len(self.moved) and self.moved[at] == frame else frame

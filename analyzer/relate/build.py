@@ -39,7 +39,7 @@ KEPT = 2_000
 class Related:
     """The IKE SAs of a capture, and what is known of the capture as a whole.
 
-    ``plain_successes``: by number the SAs that succeeded beyond question, with their address numbers and start.
+    ``plain_successes``: by index the SAs that succeeded beyond question, with their address numbers and start.
     """
 
     capture: CaptureFacts
@@ -69,7 +69,7 @@ def relate(
     capture = facts_of(wire, notes, interfaces, int(np.count_nonzero(copies != MISSING)), mtu)
     table = MessageTable(wire)
     sas = IkeSas(wire, table, capture, copies)
-    plain = {number: (pair, start) for number, pair, start in sas.plain_successes()}
+    plain = {index: (pair, start) for index, pair, start in sas.plain_successes()}
     return Related(capture, table, tuple(sas) if len(sas) <= KEPT else sas, copies, plain)
 
 
@@ -89,14 +89,14 @@ class IkeSas(Sequence[IkeSa]):
     def _neighbourhood(self) -> Neighbourhood:
         return Neighbourhood(self._table.wire, self._rows, self._begins)
 
-    def _neighbours(self, number: int) -> tuple[Neighbour, ...]:
-        return self._neighbourhood.of(number)
+    def _neighbours(self, index: int) -> tuple[Neighbour, ...]:
+        return self._neighbourhood.of(index)
 
-    def _siblings(self, number: int) -> tuple[Neighbour, ...]:
-        return self._neighbourhood.siblings_of(number)
+    def _siblings(self, index: int) -> tuple[Neighbour, ...]:
+        return self._neighbourhood.siblings_of(index)
 
     def plain_successes(self) -> Iterator[tuple[int, HostPair, int]]:
-        """Number, hosts and start of each plain success (see :mod:`analyzer.relate.inferred.plain_success`)."""
+        """Index, hosts and start of each plain success (see :mod:`analyzer.relate.inferred.plain_success`)."""
         return plain_successes(
             self._table,
             self._rows,
@@ -120,27 +120,27 @@ class IkeSas(Sequence[IkeSa]):
         if isinstance(index, slice):
             return tuple(self._make(i) for i in range(*index.indices(len(self))))
         if not -len(self) <= index < len(self):
-            raise IndexError(f"there are {len(self)} IKE SAs, no number {index}")
+            raise IndexError(f"there are {len(self)} IKE SAs, none of index {index}")
         return self._make(index % len(self))
 
     def __iter__(self) -> Iterator[IkeSa]:
         return map(self._make, range(len(self)))
 
-    def _make(self, number: int) -> IkeSa:
+    def _make(self, index: int) -> IkeSa:
         table = self._table
-        rows = self._rows[self._begins[number] : self._begins[number + 1]].tolist()
+        rows = self._rows[self._begins[index] : self._begins[index + 1]].tolist()
         pairs = {host_pair(table.src[row], table.dst[row]) for row in rows}
         first = rows[0]
         begins_anew = table.message_id[first] == 0 and table.exchange[first] in _AFTER_REKEY
-        errors = self._attribution.icmp.get(number, ())
+        errors = self._attribution.icmp.get(index, ())
         return IkeSa(
-            number,
+            index,
             self._capture,
             tuple([Message(table, row) for row in rows]),
-            flows=tuple(self._flows.get(number, ())),
+            flows=tuple(self._flows.get(index, ())),
             icmp=tuple([error for error, _ in errors]),
             icmp_by_message=_by_message(errors),
-            orphans=tuple(self._attribution.orphans.get(number, ())),
+            orphans=tuple(self._attribution.orphans.get(index, ())),
             dropped={row: self._dropped[row] for row in rows if row in self._dropped} if self._dropped else {},
             neighbours_of=self._neighbours,
             siblings_of=self._siblings,

@@ -35,8 +35,8 @@ class IkeSa:
 
     Attributes
     ----------
-    number : int
-        In the order of appearance, from 0.
+    number, index : int
+        In the order of appearance: the number from 1, as it is told everywhere, the index from 0.
     spi_i, version : int
         Initiator SPI, major IKE version.
     capture : CaptureFacts
@@ -61,7 +61,7 @@ class IkeSa:
 
     def __init__(
         self,
-        number: int,
+        index: int,
         capture: CaptureFacts,
         messages: tuple[Message, ...],
         *,
@@ -74,7 +74,8 @@ class IkeSa:
         siblings_of: Callable[[int], tuple[Neighbour, ...]] | None = None,
         rekeyed: bool = False,
     ) -> None:
-        self.number = number
+        self.index = index
+        self.number = index + 1
         self.capture = capture
         self.messages = messages
         self.flows = flows
@@ -370,12 +371,12 @@ class IkeSa:
     @cached_property
     def neighbours(self) -> tuple[Neighbour, ...]:
         """Other IKE SAs that share an address with this one, the nearest in time; at most 64 (``MAX_NEIGHBOURS``)."""
-        return self._neighbours_of(self.number) if self._neighbours_of is not None else ()
+        return self._neighbours_of(self.index) if self._neighbours_of is not None else ()
 
     @cached_property
     def siblings(self) -> tuple[Neighbour, ...]:
         """Those :attr:`neighbours` that are of the same initiator with the same responder."""
-        return self._siblings_of(self.number) if self._siblings_of is not None else ()
+        return self._siblings_of(self.index) if self._siblings_of is not None else ()
 
     @cached_property
     def _side(self) -> tuple[Side, str]:

@@ -1,48 +1,44 @@
 """The JSON report: schema ``ike-analyzer/report/1`` (names and meanings are a contract; see docs in the README).
 
 It is written part by part: as one dictionary, the report of a capture with very many IKE SAs takes ten times the memory
-of its text.
+of its text. What is listed is the choice of :mod:`analyzer.report.listing`.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
-from typing import TYPE_CHECKING, Any
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import asdict
+from typing import Any
 
+from analyzer.analysis import Analysis
 from analyzer.ike.registry import name
 from analyzer.printable import encodable
-from analyzer.relate.build import KEPT
 from analyzer.relate.inferred.fragment_plan import plan_text
 from analyzer.relate.inferred.mtu.path_mtu import Bounds
-from analyzer.relate.sa import IkeSa
-from analyzer.relate.seen.capture_facts import CaptureFacts
-from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.report.listing import ListedSa, Listing, Sent, listing_of
 from analyzer.report.timestamp import iso
-from analyzer.rules.engine import gravest_first
 from analyzer.rules.model import Finding, NotAssessed, Verdict
 
-if TYPE_CHECKING:
-    from analyzer.analysis import Capture
-
 SCHEMA = "ike-analyzer/report/1"
-#: IKE SAs looked at to say from which side the capture was taken.
-_ENOUGH_FOR_SIDE = 50
 #: The parts of the report that are lists of any length.
 _LISTS = ("sas", "findings", "not_assessed")
-#: IKE SAs that are listed: each takes some 5 KB of the report. Of more, the first ones are, and that of the verdict.
-MAX_SAS = 10_000
 
 
-def as_json(capture: Capture) -> str:
+def as_json(analysis: Analysis) -> str:
     """The report as one line of JSON (ASCII only: nothing in it can steer a terminal)."""
-    return "".join(json_parts(capture))
+    return "".join(json_parts(analysis))
 
 
-def json_parts(capture: Capture) -> Iterator[str]:
+def parts(analysis: Analysis) -> Iterator[str]:
+    """The line, with its end, for :mod:`analyzer.report.outputs`."""
+    yield from json_parts(analysis)
+    yield "\n"
+
+
+def json_parts(analysis: Analysis) -> Iterator[str]:
     """What :func:`as_json` gives, in parts to be written one after another. All is known before the first one."""
-    report = _report(capture, _text)
+    report = _report(analysis, _text)
     between = "{"
     for key, value in report.items():
         yield f'{between}"{key}": '
@@ -59,9 +55,9 @@ def json_parts(capture: Capture) -> Iterator[str]:
     yield "}"
 
 
-def as_dict(capture: Capture) -> dict[str, Any]:
+def as_dict(analysis: Analysis) -> dict[str, Any]:
     """The report as plain dictionaries, lists, texts and numbers."""
-    report = _report(capture, lambda sa: sa)
+    report = _report(analysis, lambda sa: sa)
     return {key: list(value) if key in _LISTS else value for key, value in report.items()}
 
 
@@ -69,69 +65,34 @@ def _text(value: Any) -> str:
     return json.dumps(value, separators=(", ", ": "))
 
 
-def _report(capture: Capture, keep: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
+def _report(analysis: Analysis, keep: Callable[[dict[str, Any]], object]) -> dict[str, Any]:
     """The report, its long lists as iterables; ``keep`` makes of each IKE SA what is kept of it."""
-    judgement = capture.judgement
-    findings = list(judgement.of_capture)
-    not_assessed: list[NotAssessed] = []
-    sas, spi = list[object](), dict[int, str]()
-    # One look at each IKE SA: the views of a capture with very many are not kept.
-    few = len(capture.sas_seen) <= KEPT
-    for sa in _listed(capture):
-        found, lacking = judgement.assess(sa)
-        spi[sa.number] = f"{sa.spi_i:016x}"
-        sas.append(keep(_sa(sa, judgement.verdict_among(sa, found)) | (_guesses(sa) if few else _NO_GUESSES)))
-        findings += found
-        not_assessed += lacking
+    listing = listing_of(analysis, lambda one: keep(_sa(one)))
+    header = listing.header
+    spi = {number: f"{spi_i:016x}" for number, spi_i in listing.spi_i.items()}
     return {
         "schema": SCHEMA,
-        "file": encodable(capture.path),
-        "sha256": capture.sha256,
-        "capture": _capture(capture, findings),
-        "verdict": _verdict(capture.verdict),
-        "sas": sas,
-        "findings": (_finding(f, spi) for f in gravest_first(findings)),
-        "not_assessed": (_not_assessed(n, spi) for n in not_assessed),
+        "file": encodable(header.path),
+        "sha256": header.sha256,
+        "capture": _capture(listing),
+        "verdict": _verdict(listing.verdict),
+        "sas": listing.sas,
+        "findings": (_finding(f, spi) for f in listing.findings),
+        "not_assessed": (_not_assessed(n, spi) for n in listing.not_assessed),
     }
 
 
-def _listed(capture: Capture) -> Iterable[IkeSa]:
-    """The IKE SAs that the report holds."""
-    yield from islice(capture.sas_seen, MAX_SAS)
-    number = capture.verdict.sa
-    if number is not None and number >= MAX_SAS:
-        yield capture.sas_seen[number]
-
-
-def _capture(capture: Capture, findings: Iterable[Finding]) -> dict[str, Any]:
-    facts = capture.related.capture
+def _capture(listing: Listing[object]) -> dict[str, Any]:
+    header = listing.header
     return {
-        "format": capture.format,
-        "packets": facts.packets,
-        "ike_messages": facts.ike_messages,
-        "first": iso(facts.first),
-        "last": iso(facts.last),
-        "side": side(capture),
-        "quality": quality(capture, facts, findings),
+        "format": header.format,
+        "packets": header.packets,
+        "ike_messages": header.ike_messages,
+        "first": iso(header.first),
+        "last": iso(header.last),
+        "side": listing.side,
+        "quality": list(listing.quality),
     }
-
-
-def side(capture: Capture) -> str:
-    """From which side the capture was taken, as far as its IKE SAs agree."""
-    sides = {sa.side for sa in capture.sas_seen[:_ENOUGH_FOR_SIDE]} - {"unknown"}
-    return sides.pop() if len(sides) == 1 else "unknown"
-
-
-def quality(capture: Capture, facts: CaptureFacts, findings: Iterable[Finding]) -> list[str]:
-    """Ids of what limits the capture, each once."""
-    ids = [note.id for note in capture.notes]
-    ids += ["analysis-limit"] if len(capture.sas_seen) > MAX_SAS else []
-    ids += [f.id for f in findings if f.rule.startswith("CAP") and f.id != "no-ike-in-capture"]
-    if facts.snapped:
-        ids.append("capture-truncated")
-    if facts.duplicates:
-        ids.append("duplicate-capture-artifact")
-    return list(dict.fromkeys(ids))
 
 
 def _verdict(verdict: Verdict) -> dict[str, Any]:
@@ -143,8 +104,8 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
     }
 
 
-def _sa(sa: IkeSa, verdict: Verdict) -> dict[str, Any]:
-    auth = sa.auth
+def _sa(one: ListedSa) -> dict[str, Any]:
+    sa = one.sa
     return {
         "spi_i": f"{sa.spi_i:016x}",
         "spi_r": f"{sa.spi_r:016x}" if sa.spi_r else None,
@@ -156,26 +117,14 @@ def _sa(sa: IkeSa, verdict: Verdict) -> dict[str, Any]:
         "reached": sa.reached,
         "fragmentation": {"initiator": sa.fragmentation_i, "responder": sa.fragmentation_r},
         "nat": {"initiator": sa.nat_i, "responder": sa.nat_r},
-        "ike_auth": {
-            "request": _message(auth, auth.request if auth else None, len(auth.requests) if auth else 0),
-            "response": _message(auth, auth.response if auth else None, len(auth.responses) if auth else 0),
-        },
+        "ike_auth": {"request": _sent(one.auth_request), "response": _sent(one.auth_response)},
         "retransmits": sa.retransmits,
         "unanswered_exchanges": len(sa.unanswered),
         "path_mtu": {
             "initiator_to_responder": _bounds(sa.path_mtu["initiator"]),
             "responder_to_initiator": _bounds(sa.path_mtu["responder"]),
         },
-        "verdict": _verdict(verdict),
-    }
-
-
-#: Guesses and plans are worked out only where there are not too many IKE SAs to do so for each.
-_NO_GUESSES = {"side": None, "peers": None, "what_if": None}
-
-
-def _guesses(sa: IkeSa) -> dict[str, Any]:
-    return {
+        "verdict": _verdict(one.verdict),
         "side": sa.side,
         "peers": {
             role: [{"product": g.product, "strength": g.strength, "evidence": g.evidence} for g in sa.products[role]]
@@ -197,24 +146,15 @@ def _guesses(sa: IkeSa) -> dict[str, Any]:
     }
 
 
-def _message(exchange: Exchange | None, attempt: Attempt | None, attempts: int) -> dict[str, Any] | None:
-    if exchange is None or attempt is None:
-        return None
-    return {
-        "length": attempt.length,
-        "ip_fragments": attempt.ip_fragments,
-        "largest_ip_packet": attempt.largest_ip_packet,
-        "skf_total": attempt.skf_total,
-        "attempts": attempts,
-        "complete": attempt.complete,
-    }
+def _sent(sent: Sent | None) -> dict[str, Any] | None:
+    return None if sent is None else asdict(sent)
 
 
 def _bounds(bounds: Bounds) -> dict[str, int | None]:
     return {"lower": bounds.lower, "upper": bounds.upper}
 
 
-def _finding(finding: Finding, spi: dict[int, str]) -> dict[str, Any]:
+def _finding(finding: Finding, spi: Mapping[int, str]) -> dict[str, Any]:
     return {
         "rule": finding.rule,
         "id": finding.id,
@@ -229,5 +169,5 @@ def _finding(finding: Finding, spi: dict[int, str]) -> dict[str, Any]:
     }
 
 
-def _not_assessed(lacking: NotAssessed, spi: dict[int, str]) -> dict[str, Any]:
+def _not_assessed(lacking: NotAssessed, spi: Mapping[int, str]) -> dict[str, Any]:
     return {"rule": lacking.rule, "sa": None if lacking.sa is None else spi[lacking.sa], "because": lacking.because}

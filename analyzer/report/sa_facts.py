@@ -38,7 +38,7 @@ def facts(sa: IkeSa, *, plans: bool = True) -> Iterator[str]:
     Examples
     --------
     >>> import analyzer
-    >>> (sa,) = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").sas_seen
+    >>> (sa,) = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").analysis.sas
     >>> next(facts(sa))
     'IKE fragmentation: client yes, server no'
     """

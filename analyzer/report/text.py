@@ -1,43 +1,34 @@
 """The text report: one sentence, why, and what to do; then each IKE SA with its ladder; then what else was found.
 
-A failure, or a trace that cannot tell, has WHY and WHAT TO DO; a connection that stands needs neither heading.
+A failure, or a trace that cannot tell, has WHY and WHAT TO DO; a connection that stands needs neither heading. What is
+told, and in which order, is the document's choice (:mod:`analyzer.report.document`).
 """
 
 from __future__ import annotations
 
 import re
 import textwrap
-from collections import Counter, defaultdict
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterator, Sequence
 
-from analyzer.relate.sa import IkeSa
+from analyzer.analysis import Analysis
+from analyzer.report.document import MAX_SAS, AlsoFound, Document, Header, NotShown, ShownSa, document_of
 from analyzer.report.ladder.notation import render
-from analyzer.report.ladder.of_sa import ladder_of, steps_left_out
 from analyzer.report.ladder.values import write_numbers
-from analyzer.report.sa_facts import facts
 from analyzer.report.timestamp import duration, utc
-from analyzer.rules.model import Confidence, Finding, NotAssessed, Severity, Verdict
-
-if TYPE_CHECKING:
-    from analyzer.analysis import Capture
+from analyzer.rules.model import Finding, Severity, Verdict
 
 WIDTH = 110
-#: IKE SAs shown with ladder and findings: of twenty times the same nothing is read.
-MAX_SAS = 5
-#: Of so many more it is told which verdicts they have.
-_TALLIED = 2_000
 #: Runs of frame numbers named with a remark.
 _RUNS_TOLD = 6
 
 
-def as_text(capture: Capture, *, max_sas: int = MAX_SAS) -> str:
+def as_text(analysis: Analysis, *, max_sas: int = MAX_SAS) -> str:
     """The report of one capture, as lines for a terminal.
 
     Parameters
     ----------
-    capture : Capture
-        What :func:`analyzer.read` gave.
+    analysis : Analysis
+        Of the capture.
     max_sas : int
         IKE SAs shown, the gravest first.
 
@@ -46,62 +37,42 @@ def as_text(capture: Capture, *, max_sas: int = MAX_SAS) -> str:
     str
         Ends with a newline. Text from the capture in it is escaped.
     """
-    judgement = capture.judgement
-    shown = _worth_showing(capture, max_sas)
-    findings, not_assessed = judgement.of(shown)
-    decisive = _decisive(findings, capture.verdict)
-    parts = [_header(capture), _verdict(capture, decisive), *_why(decisive, capture.verdict)]
-    for sa in shown:
-        verdict = judgement.of_sa[sa.number]
-        parts.append(_sa(sa, verdict, say=len(shown) > 1 or verdict != capture.verdict))
-    parts += _not_shown(capture, shown)
-    others = [f for f in findings if f is not decisive]
-    parts += _others(others, decisive, many=len(shown) > 1, advise=capture.verdict.exit_status != 0)
-    parts += _notes(capture, not_assessed)
-    if capture.verdict.exit_status == 3:
-        parts.append("How to take a trace that can tell: ike-analyzer guide\n")
-    return "\n".join(parts)
+    return "\n".join(_parts(document_of(analysis, max_sas=max_sas)))
 
 
-def _decisive(findings: Sequence[Finding], verdict: Verdict) -> Finding | None:
-    """The finding that is the verdict; None where no rule made it."""
-    return next(
-        (f for f in findings if (f.rule, f.sa, f.title) == (verdict.rule, verdict.sa, verdict.text)),
-        None,
-    )
+def parts(analysis: Analysis) -> Iterator[str]:
+    """The same, for :mod:`analyzer.report.outputs`."""
+    yield as_text(analysis)
 
 
-def _worth_showing(capture: Capture, most: int) -> list[IkeSa]:
-    """The SAs to show, in the order of appearance: all of a few; of many the one that decides and the gravest."""
-    sas = capture.sas_seen
-    if len(sas) <= most:
-        return list(sas)
-    verdicts = capture.judgement.of_sa
-    gravest = sorted(range(len(sas)), key=lambda number: (number != capture.verdict.sa, verdicts.rank(number)))
-    return [sas[number] for number in sorted(gravest[:most])]
+def _parts(document: Document) -> Iterator[str]:
+    yield _header(document.header)
+    yield _verdict(document)
+    if document.decisive is not None and not document.is_healthy:
+        yield from _why(document.decisive)
+    yield from map(_sa, document.sas)
+    if document.not_shown.count:
+        yield _not_shown(document.not_shown)
+    if document.also_found:
+        yield "ALSO FOUND\n"
+    yield from map(_also_found, document.also_found)
+    if document.unassessed:
+        yield _section("NOT ASSESSED", [f"{', '.join(one.rules)}: {one.because}" for one in document.unassessed])
+    if document.notes:
+        yield _section("ABOUT THE CAPTURE", [f"{note.id}: {note.detail}" for note in document.notes])
+    if document.cannot_tell:
+        yield "How to take a trace that can tell: ike-analyzer guide\n"
 
 
-def _not_shown(capture: Capture, shown: Sequence[IkeSa]) -> Iterable[str]:
-    numbers = {sa.number for sa in shown}
-    rest = [number for number in range(len(capture.sas_seen)) if number not in numbers]
-    if not rest:
-        return
-    verb = "is" if len(rest) == 1 else "are"
-    ids = Counter(map(capture.judgement.of_sa.id, rest)) if len(rest) <= _TALLIED else Counter()
-    which = f" ({', '.join(f'{count} {name}' for name, count in ids.most_common())})" if ids else ""
-    told = f"{_count(len(rest), 'more IKE SA')}{which} {verb} not shown"
-    yield wrapped(f"{told}: --json lists them (up to 10,000).", "") + "\n"
-
-
-def _header(capture: Capture) -> str:
-    facts = capture.related.capture
-    when = f", {utc(facts.first)}, {duration(facts.last - facts.first)}" if facts.packets and facts.first >= 0 else ""
+def _header(header: Header) -> str:
+    has_time = header.packets and header.first >= 0
+    when = f", {utc(header.first)}, {duration(header.last - header.first)}" if has_time else ""
     counts = (
-        _count(facts.packets, "packet"),
-        _count(facts.ike_messages, "IKE message"),
-        _count(len(capture.sas_seen), "IKE SA"),
+        _count(header.packets, "packet"),
+        _count(header.ike_messages, "IKE message"),
+        _count(header.sas, "IKE SA"),
     )
-    return f"{capture.name}: {', '.join(counts)}{when}\n"
+    return f"{header.name}: {', '.join(counts)}{when}\n"
 
 
 def _count(number: int, what: str) -> str:
@@ -112,12 +83,12 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _verdict(capture: Capture, decisive: Finding | None) -> str:
-    verdict = capture.verdict
-    whose = f"  IKE SA {verdict.sa + 1}" if verdict.sa is not None and len(capture.sas_seen) > 1 else ""
+def _verdict(document: Document) -> str:
+    verdict = document.verdict
+    whose = f"  IKE SA {document.sa}" if document.sa is not None else ""
     lines = [f"{_LABEL[verdict.severity]}{_named(verdict)}{whose}", wrapped(verdict.text, "  ")]
-    if decisive is not None and verdict.exit_status == 0:
-        lines += _evidence(decisive)
+    if document.decisive is not None and document.is_healthy:
+        lines += _evidence(document.decisive)
     return "\n".join(lines) + "\n"
 
 
@@ -134,10 +105,8 @@ def _named(verdict: Verdict) -> str:
     return verdict.id if verdict.id == sure else f"{verdict.id} ({sure})"
 
 
-def _why(decisive: Finding | None, verdict: Verdict) -> Iterable[str]:
+def _why(decisive: Finding) -> Iterator[str]:
     """What a failure rests on, and what to do about it."""
-    if decisive is None or verdict.exit_status == 0:
-        return
     lines = _evidence(decisive)
     if lines:
         yield "\n".join(["WHY", *lines]) + "\n"
@@ -151,72 +120,38 @@ def _evidence(finding: Finding) -> list[str]:
     return [*lines, f"  Wireshark: {finding.filter}"] if finding.frames else lines
 
 
-def _sa(sa: IkeSa, verdict: Verdict, *, say: bool) -> str:
+def _sa(sa: ShownSa) -> str:
     spi_r = f"{sa.spi_r:016x}" if sa.spi_r else "not chosen"
     head = (
-        f"IKE SA {sa.number + 1}  {sa.spi_i:016x} / {spi_r}  IKEv{sa.version}  {utc(sa.start)}\n"
+        f"IKE SA {sa.number}  {sa.spi_i:016x} / {spi_r}  IKEv{sa.version}  {utc(sa.start)}\n"
         f"  {sa.initiator} > {sa.responder}   reached: {sa.reached}\n"
     )
-    if say:
-        head += f"  verdict: {_named(verdict)}\n"
-    told = facts(sa, plans=verdict.exit_status != 0)
-    known = "".join(wrapped(fact, "  ", "    ") + "\n" for fact in told)
-    rest = steps_left_out(sa)
-    more = f"  ... and {_count(rest, 'more step')}\n" if rest else ""
-    return head + known + "\n" + textwrap.indent(render(ladder_of(sa), brief=True), "  ") + more
+    if sa.says_verdict:
+        head += f"  verdict: {_named(sa.verdict)}\n"
+    known = "".join(wrapped(fact, "  ", "    ") + "\n" for fact in sa.facts)
+    more = f"  ... and {_count(sa.left_out, 'more step')}\n" if sa.left_out else ""
+    return head + known + "\n" + textwrap.indent(render(sa.ladder, brief=True), "  ") + more
 
 
-def _others(findings: Sequence[Finding], decisive: Finding | None, *, many: bool, advise: bool) -> Iterable[str]:
-    """What else was found; what was given already, a remedy or the evidence of a failure, is not repeated."""
-    remedies = set(decisive.remedies if decisive is not None else ())
-    shown: dict[int | None, set[int]] = defaultdict(set)
-    if decisive is not None:
-        shown[decisive.sa].update(decisive.frames)
-    # Several IKE SAs often get the same, a remark or a failure: it is said once.
-    entries: dict[tuple[object, ...], list[Finding]] = {}
-    for finding in findings:
-        # The same packets once more, seen by a more general rule: one sentence is enough.
-        again = bool(finding.frames) and shown[finding.sa].issuperset(finding.frames)
-        brief = again or _is_remark(finding)
-        if not brief:
-            shown[finding.sa].update(finding.frames)
-        what = (brief, finding.rule, finding.severity, finding.confidence, finding.title)
-        entries.setdefault(what, []).append(finding)
-    if entries:
-        yield "ALSO FOUND\n"
-    for (in_brief, *_), same in entries.items():
-        lines = [_heading(same, many=many), *_what_was_found(same, decisive, brief=bool(in_brief))]
-        for remedy in same[0].remedies if advise and not in_brief else ():
-            if remedy not in remedies:
-                remedies.add(remedy)
-                lines.append(_remedy(remedy))
-        yield "\n".join(lines) + "\n"
+def _not_shown(rest: NotShown) -> str:
+    verb = "is" if rest.count == 1 else "are"
+    which = f" ({', '.join(f'{count} {name}' for name, count in rest.verdicts)})" if rest.verdicts else ""
+    told = f"{_count(rest.count, 'more IKE SA')}{which} {verb} not shown"
+    return wrapped(f"{told}: --json lists them (up to 10,000).", "") + "\n"
 
 
-def _is_remark(finding: Finding) -> bool:
-    """Neither a failure nor a reason why the trace cannot tell of one."""
-    informs = finding.severity is Severity.INFORMATION
-    return informs and not (finding.is_verdict and finding.confidence is Confidence.CANNOT_TELL)
-
-
-def _what_was_found(same: Sequence[Finding], decisive: Finding | None, *, brief: bool) -> Iterable[str]:
+def _also_found(also: AlsoFound) -> str:
     """A failure with all that is known of it; in a line or two a remark, and what stands in the verdict already."""
-    first = same[0]
-    in_frames = _in_frames(sorted({frame for finding in same for frame in finding.frames}))
-    if decisive is not None and first.title == decisive.title:
-        yield wrapped(f"The same as in the verdict.{in_frames}", "  ")
-    elif brief or len(same) > 1:
-        yield wrapped(first.title + in_frames, "  ")
+    found = also.finding
+    whose = f"  IKE SA {', '.join(map(str, also.sas))}" if also.sas else ""
+    lines = [f"{found.rule}  {found.severity.value}, {found.confidence.value}  {found.id}{whose}"]
+    if also.depth == "as the verdict":
+        lines.append(wrapped(f"The same as in the verdict.{_in_frames(also.frames)}", "  "))
+    elif also.depth == "brief":
+        lines.append(wrapped(found.title + _in_frames(also.frames), "  "))
     else:
-        yield wrapped(first.title, "  ")
-        yield from _evidence(first)
-
-
-def _heading(same: Sequence[Finding], *, many: bool) -> str:
-    first = same[0]
-    numbers = sorted({finding.sa + 1 for finding in same if finding.sa is not None})
-    whose = f"  IKE SA {', '.join(map(str, numbers))}" if many and numbers else ""
-    return f"{first.rule}  {first.severity.value}, {first.confidence.value}  {first.id}{whose}"
+        lines += [wrapped(found.title, "  "), *_evidence(found)]
+    return "\n".join([*lines, *map(_remedy, also.remedies)]) + "\n"
 
 
 def _in_frames(frames: Sequence[int]) -> str:
@@ -241,24 +176,8 @@ def _remedy(text: str) -> str:
     return "\n".join(lines)
 
 
-def _notes(capture: Capture, not_assessed: Iterable[NotAssessed]) -> Iterable[str]:
-    reasons: dict[str, list[str]] = {}
-    for lacking in not_assessed:
-        rules = reasons.setdefault(lacking.because, [])
-        if lacking.rule not in rules:
-            rules.append(lacking.rule)
-    if reasons:
-        yield (
-            "NOT ASSESSED\n"
-            + "\n".join(wrapped(f"{', '.join(rules)}: {because}", "  ", "    ") for because, rules in reasons.items())
-            + "\n"
-        )
-    if capture.notes:
-        yield (
-            "ABOUT THE CAPTURE\n"
-            + "\n".join(wrapped(f"{note.id}: {note.detail}", "  ", "    ") for note in capture.notes)
-            + "\n"
-        )
+def _section(heading: str, paragraphs: Sequence[str]) -> str:
+    return "\n".join([heading, *(wrapped(paragraph, "  ", "    ") for paragraph in paragraphs)]) + "\n"
 
 
 #: A number stays on the line of its unit.

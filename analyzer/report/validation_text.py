@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import json
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from analyzer.analysis import Analysis
 from analyzer.printable import encodable
 from analyzer.report.text import wrapped
 from analyzer.report.timestamp import iso, utc
 from analyzer.validation import Check, CheckedSa, Validation
-
-if TYPE_CHECKING:
-    from analyzer.analysis import Capture
 
 SCHEMA = "ike-analyzer/validation/1"
 #: IKE SAs shown; those that fail come first where there are more.
@@ -27,14 +25,14 @@ _RESULT = {
 _MARGIN = " " * 15
 
 
-def as_text(capture: Capture, validation: Validation) -> str:
+def as_text(analysis: Analysis, validation: Validation) -> str:
     """The checks of each IKE SA, a line or two each, and the result.
 
     Examples
     --------
     >>> import analyzer
     >>> cap = analyzer.read("sample_pcaps/809-fixed.pcapng")
-    >>> print(as_text(cap, analyzer.validate(cap, "client")), end="")  # doctest: +ELLIPSIS
+    >>> print(as_text(cap.analysis, analyzer.validate(cap, "client")), end="")  # doctest: +ELLIPSIS
     809-fixed.pcapng: the check after the fix
     <BLANKLINE>
     10.20.0.15 > 203.0.113.10, ...
@@ -42,7 +40,7 @@ def as_text(capture: Capture, validation: Validation) -> str:
     ...
     RESULT: all checks pass.
     """
-    lines = [f"{capture.name}: the check after the fix", ""]
+    lines = [f"{analysis.name}: the check after the fix", ""]
     shown = sorted(validation.checked, key=_gravity)[:MAX_SAS]
     for one in sorted(shown, key=lambda c: c.sa.number):
         lines.append(f"{one.sa.initiator} > {one.sa.responder}, {utc(one.sa.start)}, SPI {one.sa.spi_i:016x}")
@@ -73,12 +71,12 @@ def _frames(frames: tuple[int, ...]) -> str:
     return f"frame {frames[0]}" if len(frames) == 1 else f"frames {min(frames)} to {max(frames)}"
 
 
-def as_json(capture: Capture, validation: Validation) -> str:
+def as_json(analysis: Analysis, validation: Validation) -> str:
     """The same as one line of JSON (schema ``ike-analyzer/validation/1``)."""
     return json.dumps(
         {
             "schema": SCHEMA,
-            "file": encodable(capture.path),
+            "file": encodable(analysis.path),
             "exit_status": validation.exit_status,
             "superseded": validation.superseded,
             "sas": [_sa(one) for one in validation.checked],

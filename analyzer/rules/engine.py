@@ -41,7 +41,7 @@ Rank = tuple[int, int, int]
 
 
 class Verdicts(Sequence[Verdict]):
-    """The verdict of each IKE SA, by its number; worked out when it is first asked for."""
+    """The verdict of each IKE SA, by its index; worked out when it is first asked for."""
 
     def __init__(self, related: Related, rules: Sequence[tuple[Rank, Rule]]) -> None:
         self._related = related
@@ -68,12 +68,12 @@ class Verdicts(Sequence[Verdict]):
 
     def of(self, sa: IkeSa) -> Verdict:
         """The verdict of a view that is at hand."""
-        verdict = self._known.get(sa.number)
+        verdict = self._known.get(sa.index)
         if verdict is None:
             verdict = _verdict_of_sa(sa, self._worth_asking(sa.features))
-            self._ranks[sa.number] = 1 + verdict.severity.rank * len(Confidence) + verdict.confidence.rank
+            self._ranks[sa.index] = 1 + verdict.severity.rank * len(Confidence) + verdict.confidence.rank
             if len(self) <= KEPT:
-                self._known[sa.number] = verdict
+                self._known[sa.index] = verdict
         return verdict
 
     def _worth_asking(self, features: int) -> Sequence[tuple[Rank, Rule]]:
@@ -83,17 +83,17 @@ class Verdicts(Sequence[Verdict]):
             self._by_features[features] = found
         return found
 
-    def id(self, number: int) -> str:
+    def id(self, index: int) -> str:
         """For counting: which verdict it is, without working it out for what plainly succeeded."""
-        return PLAIN_SUCCESS if number in self._related.plain_successes else self[number].id
+        return PLAIN_SUCCESS if index in self._related.plain_successes else self[index].id
 
-    def rank(self, number: int) -> int:
+    def rank(self, index: int) -> int:
         """For sorting by severity and confidence, the gravest first, without a verdict for what plainly succeeded."""
-        if not self._ranks[number]:
-            if number in self._related.plain_successes:
+        if not self._ranks[index]:
+            if index in self._related.plain_successes:
                 return 1 + Severity.INFORMATION.rank * len(Confidence) + Confidence.STRONG.rank
-            self.of(self._related.sas[number])
-        return self._ranks[number]
+            self.of(self._related.sas[index])
+        return self._ranks[index]
 
 
 class Judgement:
@@ -102,7 +102,7 @@ class Judgement:
     Attributes
     ----------
     of_sa : Verdicts
-        One for each IKE SA, by its number.
+        One for each IKE SA, by its index.
     of_capture : tuple of Finding
         Findings about the capture as a whole.
     verdict : Verdict
@@ -280,12 +280,12 @@ def _verdict_of_capture(related: Related, verdicts: Verdicts, findings: Iterable
     succeeded: dict[HostPair, int] = {}
     for pair, start in plain.values():
         succeeded[pair] = max(succeeded.get(pair, start), start)
-    # A flood makes hundreds of thousands of IKE SAs: five numbers are kept of each, the kind of its verdict by number.
+    # A flood makes hundreds of thousands of IKE SAs: five numbers are kept of each, the kind of its verdict by another.
     kinds: dict[tuple[int, Key], int] = {}
     others = tuple(array("q") for _ in range(5))
-    for number in range(len(related.sas)):
-        if number not in plain:
-            sa = related.sas[number]
+    for index in range(len(related.sas)):
+        if index not in plain:
+            sa = related.sas[index]
             verdict = verdicts.of(sa)
             pair = host_pair_of(sa)
             if verdict.exit_status == 0:
@@ -303,7 +303,7 @@ def _verdict_of_capture(related: Related, verdicts: Verdicts, findings: Iterable
     settled = [_severity_for_capture(verdicts[min(plain)])] if plain else []
     worst = min(chain(standing, settled), default=None)
     if worst is not None:
-        return verdicts[worst[-1]]
+        return verdicts[worst[-1] - 1]
     return min((_as_verdict(f) for f in findings if f.is_verdict), key=_severity_for_capture)
 
 
@@ -322,5 +322,5 @@ def _severity_for_capture(verdict: Verdict) -> Key:
     unsure = verdict.confidence is Confidence.CANNOT_TELL
     fine = verdict.exit_status == 0
     confidence = 0 if fine else verdict.confidence.rank
-    number = -1 if verdict.sa is None else verdict.sa
+    number = 0 if verdict.sa is None else verdict.sa
     return verdict.severity.rank, int(unsure), confidence, _orders().get(verdict.id, 999), number

@@ -125,7 +125,7 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An observation with the rule that made it. ``sa`` is the SA's number, None for the capture as a whole."""
+    """An observation with the rule that made it. ``sa`` is the number of an IKE SA, None for the whole capture."""
 
     rule: str
     id: str

@@ -216,7 +216,7 @@ def test_captures_given_the_other_way_round_are_put_right() -> None:
     """TTL 64 at its own side, less behind routers: the traces themselves say where they were taken."""
     step = "+0.075 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi} x4 at +1 +3 +7 sa 1\n"
     client, server = captured(CLIENT, INIT_C, step, LATE_C), captured(SERVER, INIT_S, LATE_S)
-    if (client.sas_seen[0].side, server.sas_seen[0].side) != ("initiator", "responder"):
+    if (client.analysis.sas[0].side, server.analysis.sas[0].side) != ("initiator", "responder"):
         pytest.fail("the ladders do not show the side")
     found = analyzer.compare(server, client)
     assert found.swapped

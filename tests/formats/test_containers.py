@@ -138,9 +138,9 @@ def test_names(samples: Path, tmp_path: Path) -> None:
     (capture,) = analyzer.read_each(file)
     assert capture.path == f"{file}/inner/name.pcapng"
     assert capture.name == "ticket.zip/inner/name.pcapng"
-    assert capture.is_inside
+    assert capture.analysis.is_inside
     (plain,) = analyzer.read_each(samples / "connected-ok.pcapng")
-    assert (plain.name, plain.is_inside) == ("connected-ok.pcapng", False)
+    assert (plain.name, plain.analysis.is_inside) == ("connected-ok.pcapng", False)
     with pytest.raises(analyzer.InputError, match=r"ticket\.zip: is an archive: .* read the captures in it$"):
         analyzer.read(file)
 

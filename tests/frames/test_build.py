@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 import analyzer
-from analyzer.analysis import Capture
+from analyzer.capture import Capture
 from tests.relate.captures import GOES_ON, INIT, capture, of_packets, raw_packets
 
 

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 import analyzer
-from analyzer.analysis import Capture
+from analyzer.capture import Capture
 
 NAME = "corelight+zeek-spicy-ipsec/ipsec_client.pcap"
 CLIENT, SERVER = "192.168.0.10", "144.76.154.114"

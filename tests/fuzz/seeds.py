@@ -142,7 +142,7 @@ def messages() -> list[bytes]:
     """IKE messages with clear payloads."""
     found: dict[tuple[object, ...], bytes] = {}
     for capture in captures():
-        wire = analyzer.read("seed", stream=io.BytesIO(capture)).wire
+        wire = analyzer.read("seed", stream=io.BytesIO(capture)).analysis.wire
         for data in filter(None, wire.clear):
             found.setdefault((data[16:20], len(data)), data)
     return list(found.values())

@@ -39,7 +39,6 @@ from analyzer.packets.tcp_streams import TcpStreams
 from analyzer.relate.inferred import cipher_suite
 from analyzer.report import comparison_text, validation_text
 from analyzer.report.ladder import notation
-from analyzer.report.text import as_text
 from tests.formats.packed.packers import HEAVY, WAYS
 from tests.fuzz.interleavings import with_and_without_strangers
 
@@ -306,13 +305,13 @@ def fuzz_compare(data: bytes) -> None:
 def fuzz_interleaving(data: bytes) -> None:
     """IKE SAs of one pair of hosts in any order: what strangers say changes nothing of what is said of each of them."""
     together, alone = (analyzer.read("fuzz", stream=io.BytesIO(raw)) for raw in with_and_without_strangers(data))
-    _assert_printable(as_text(together))
-    spis = {f"{sa.spi_i:016x}" for sa in alone.sas_seen}
+    _assert_printable(together.text())
+    spis = {f"{sa.spi_i:016x}" for sa in alone.analysis.sas}
     assert _told_of(together, spis) == _told_of(alone, spis)
     # An ICMP error or a lone fragment is of one IKE SA at most.
     for frames in (
-        [e.frame for sa in together.sas_seen for e in sa.icmp],
-        [f for sa in together.sas_seen for f, *_ in sa.orphans],
+        [e.frame for sa in together.analysis.sas for e in sa.icmp],
+        [f for sa in together.analysis.sas for f, *_ in sa.orphans],
     ):
         assert len(frames) == len(set(frames))
 
@@ -323,7 +322,7 @@ def _told_of(capture: analyzer.Capture, spis: set[str]) -> list[object]:
     about = [[row for row in report[part] if row["sa"] in spis] for part in ("findings", "not_assessed")]
     owned = [
         (spi, [error.frame for error in sa.icmp], sa.orphans)
-        for sa in capture.sas_seen
+        for sa in capture.analysis.sas
         if (spi := f"{sa.spi_i:016x}") in spis
     ]
     return [*about, owned, [sa for sa in report["sas"] if sa["spi_i"] in spis]]
@@ -331,17 +330,17 @@ def _told_of(capture: analyzer.Capture, spis: set[str]) -> list[object]:
 
 def check(capture: analyzer.Capture) -> None:
     """What holds for every capture, whatever its bytes: no exception, texts that print, frames that exist."""
-    text, report = as_text(capture), json.loads(json.dumps(capture.report()))
+    text, report = capture.text(), json.loads(json.dumps(capture.report()))
     _assert_printable(text)
-    packets = capture.wire.census.packets
+    packets = capture.analysis.wire.census.packets
     assert report["capture"]["packets"] == packets
     assert capture.verdict.exit_status in (0, 1, 3)
-    assert all(1 <= frame <= packets for finding in capture.found for frame in finding.frames)
-    assert all(part.isprintable() for finding in capture.found for part in (finding.title, finding.detail))
+    assert all(1 <= frame <= packets for finding in capture.analysis.findings for frame in finding.frames)
+    assert all(part.isprintable() for finding in capture.analysis.findings for part in (finding.title, finding.detail))
     validation = analyzer.validate(capture)
     assert validation.exit_status in (0, 1, 3)
-    json.loads(validation_text.as_json(capture, validation))
-    _assert_printable(validation_text.as_text(capture, validation))
+    json.loads(validation_text.as_json(capture.analysis, validation))
+    _assert_printable(validation_text.as_text(capture.analysis, validation))
     analyzer.compare(capture, capture)
 
 

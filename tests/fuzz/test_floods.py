@@ -19,9 +19,8 @@ from analyzer.ike.message import IKE
 from analyzer.packets import other_traffic, slow_path
 from analyzer.packets.other_traffic import read_response
 from analyzer.packets.reassembly import Reassembler
-from analyzer.report import json_report
+from analyzer.report import listing
 from analyzer.report.json_report import as_json
-from analyzer.report.text import as_text
 from sample_pcaps.lab import pcapng_writer
 from tests.fuzz import hostile
 from tests.fuzz.crowds import interleaved_and_icmp_errors, interleaved_and_orphans
@@ -115,7 +114,7 @@ def test_bytes_of_messages_beyond_a_number_are_not_kept(monkeypatch):
     monkeypatch.setattr("analyzer.ike.message_queue.MAX_BYTES", 5_000)
     message = ike(first=VENDOR, body=payload(0, bytes(1000)))
     capture = read_in_two(pcap([ip(udp(message))] * 12), pcap([ip(udp(message))] * 12)[24:])
-    assert sum(map(len, capture.wire.clear)) == 12 * 1032
+    assert sum(map(len, capture.analysis.wire.clear)) == 12 * 1032
     assert [note.id for note in capture.notes] == ["analysis-limit"]
 
 
@@ -126,13 +125,13 @@ def read_in_two(first: bytes, second: bytes) -> analyzer.Capture:
 
     stream = io.BytesIO(first + second)
     with open_capture("flood.pcap", stream=stream, chunk_bytes=len(first)) as reader:
-        return _analysed(reader, "flood.pcap", [], None)
+        return analyzer.Capture(_analysed(reader, "flood.pcap", "flood.pcap", [], None))
 
 
 def test_fragments_without_their_first_are_kept_up_to_a_number(monkeypatch):
     monkeypatch.setattr(slow_path, "MAX_ORPHAN_FRAGMENTS", 50)
     capture = read(pcap([ip(udp(ike()))]) + hostile.orphans_in_pieces(3000)[24:])
-    assert not (capture.wire.packets.fragment_offset > 0).any()  # 1,000 in each datagram: not one of them fits
+    assert not (capture.analysis.wire.packets.fragment_offset > 0).any()  # 1,000 in each datagram: not one of them fits
     assert any("3 incomplete datagrams were given up" in note.detail for note in capture.notes)
 
 
@@ -150,12 +149,12 @@ def test_open_datagrams_are_bounded_in_number_and_bytes():
 def test_icmp_errors_beyond_a_number_are_told(monkeypatch):
     monkeypatch.setattr(slow_path, "MAX_ICMP", 5)
     capture = read(hostile.icmp_flood(20))
-    assert len(capture.wire.icmp) == 5
+    assert len(capture.analysis.wire.icmp) == 5
     assert "15 ICMP errors beyond the first 5 were not analysed." in [note.detail for note in capture.notes]
 
 
 def test_the_json_report_lists_ike_sas_up_to_a_number_and_that_of_the_verdict(monkeypatch):
-    monkeypatch.setattr(json_report, "MAX_SAS", 10)
+    monkeypatch.setattr(listing, "MAX_SAS", 10)
     report = read(hostile.many_sas(30)).report()
     assert len(report["sas"]) == 10
     assert "analysis-limit" in report["capture"]["quality"]
@@ -166,19 +165,19 @@ def test_the_json_report_lists_ike_sas_up_to_a_number_and_that_of_the_verdict(mo
 def test_the_json_report_in_parts_is_the_report():
     for flood in (hostile.auth_sas, hostile.empty_records):
         capture = read(flood(40))
-        assert as_json(capture) == json.dumps(capture.report(), separators=(", ", ": "))
+        assert as_json(capture.analysis) == json.dumps(capture.report(), separators=(", ", ": "))
 
 
 def test_payloads_of_a_message_are_bounded():
     capture = read(hostile.vendor_ids(16_000))
-    assert len(capture.wire.payload_type) == chain.MAX_PAYLOADS
+    assert len(capture.analysis.wire.payload_type) == chain.MAX_PAYLOADS
     message = IKE(ike(first=VENDOR, body=payload(VENDOR) * 16_000))
     assert len(message.payloads) <= chain.MAX_PAYLOADS
     assert message.malformed
 
 
 def test_bystanders_are_bounded():
-    assert len(read(hostile.pings(other_traffic.MAX_PACKETS + 50)).wire.echoes) == other_traffic.MAX_PACKETS
+    assert len(read(hostile.pings(other_traffic.MAX_PACKETS + 50)).analysis.wire.echoes) == other_traffic.MAX_PACKETS
 
 
 @pytest.mark.parametrize("name", [b"\xc0\x0c", b"\1a\xc0\x0c", b"\xc0\x0e\xc0\x0c", b"\x3f" * 70])
@@ -190,11 +189,11 @@ def test_names_that_point_at_themselves_end(name):
 def test_a_length_of_four_gigabytes_makes_no_more_fragments_than_a_datagram_has():
     """15,500,689 of them were counted, and listed, for a file of 324 bytes (of tcpdump's tests)."""
     capture = read(hostile.lengths_beyond(1))
-    (message,) = capture.sas_seen[0].messages
+    (message,) = capture.analysis.sas[0].messages
     # A first fragment of 80 bytes carries 60; UDP's length field ends at 65,535 (RFC 768).
     assert message.first_fragment_length == 20 + 8 + 28 + 24
     assert message.ip_pieces == 65_535 // 60 + 1
-    assert len(as_text(capture)) < 10_000
+    assert len(capture.text()) < 10_000
 
 
 # -- names that try to break out --------------------------------------------------------------------------------------
@@ -217,16 +216,16 @@ def evil_capture() -> bytes:
 
 def test_names_of_a_capture_break_out_of_no_text():
     capture = analyzer.read(EVIL, stream=io.BytesIO(evil_capture()))
-    assert capture.interfaces[0].filter
+    assert capture.analysis.interfaces[0].filter
     check(capture)
     text = capture.text()
     assert "\x1b" not in text
     assert "\r" not in text
     assert "\u202e" not in text
-    assert as_json(capture).isprintable()
-    for interface in capture.interfaces:
+    assert as_json(capture.analysis).isprintable()
+    for interface in capture.analysis.interfaces:
         assert (interface.name + interface.description + interface.filter).isprintable()
-    assert all(row.name.isprintable() for row in capture.wire.names)
+    assert all(row.name.isprintable() for row in capture.analysis.wire.names)
 
 
 def test_every_link_to_a_frame_is_a_number():
@@ -248,7 +247,7 @@ def test_messages_of_one_ike_sa_beyond_a_number_are_not_looked_into(monkeypatch)
     monkeypatch.setattr(collect, "MAX_OF_SA", 10)
     monkeypatch.setattr("analyzer.relate.build.MAX_OF_SA", 10)
     capture = read(hostile.one_sa(25))
-    assert [len(sa.messages) for sa in capture.sas_seen] == [10]
+    assert [len(sa.messages) for sa in capture.analysis.sas] == [10]
     # The frames list them all the same.
     assert len(capture.messages) == 25
     assert [note.detail for note in capture.notes] == ["15 IKE messages were not analysed: 10 of one IKE SA are."]

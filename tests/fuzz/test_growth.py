@@ -41,7 +41,7 @@ def texts(raw: bytes) -> None:
     capture = read(raw)
     capture.text()
     capture.report()
-    validation_text.as_text(capture, analyzer.validate(capture))
+    validation_text.as_text(capture.analysis, analyzer.validate(capture))
     comparison_text.as_text(analyzer.compare(capture, read(raw)))
 
 
@@ -53,7 +53,7 @@ def frames(raw: bytes) -> None:
 
 def plot(raw: bytes) -> None:
     capture = read(raw)
-    if len(capture.sas_seen):
+    if len(capture.analysis.sas):
         plt.close(capture.plot())
 
 

@@ -26,7 +26,7 @@ def everything(name: str, raw: bytes) -> None:
     """What the command makes of a file."""
     for capture in analyzer.read_each(name, stream=io.BytesIO(raw), sha256=True):
         capture.text()
-        "".join(json_parts(capture))
+        "".join(json_parts(capture.analysis))
         analyzer.validate(capture)
 
 

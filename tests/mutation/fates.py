@@ -54,7 +54,7 @@ class Known:
     def is_told(self, capture: analyzer.Capture) -> bool:
         """Verdict, exit status and the verdicts of the IKE SAs are such as an expert could honestly give."""
         exits = self.truth["exit"] if isinstance(self.truth["exit"], list) else [self.truth["exit"]]
-        of_sas = Counter(verdict.id for verdict in capture.judgement.of_sa)
+        of_sas = Counter(verdict.id for verdict in capture.analysis.judgement.of_sa)
         return (
             capture.verdict.id in self.truth["verdict"]
             and capture.verdict.exit_status in exits
@@ -77,10 +77,12 @@ def is_fine(holds: Callable[[], bool]) -> bool:
 
 def anew(capture: analyzer.Capture, *without: str) -> analyzer.Capture:
     """The same capture, not yet judged (and without what else is named); of the class as it is imported now."""
-    fresh = object.__new__(analyzer.Capture)
+    from analyzer.analysis import Analysis
+
+    fresh = object.__new__(Analysis)
     left_out = {"judgement", *without}
-    vars(fresh).update({name: value for name, value in vars(capture).items() if name not in left_out})
-    return fresh
+    vars(fresh).update({name: value for name, value in vars(capture.analysis).items() if name not in left_out})
+    return analyzer.Capture(fresh)
 
 
 def once(read: Callable[[Case], analyzer.Capture], *without: str) -> Callable[[Case], analyzer.Capture]:

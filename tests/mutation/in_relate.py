@@ -38,7 +38,14 @@ TESTS = ROOT / "tests" / "relate"
 
 #: What is built on `relate`, and so has to be imported anew to see a fault in it.
 _DEPENDENT = (
-    *("analyzer.relate", "analyzer.rules", "analyzer.analysis", "analyzer.report.", "analyzer.frames"),
+    *(
+        "analyzer.relate",
+        "analyzer.rules",
+        "analyzer.analysis",
+        "analyzer.capture",
+        "analyzer.report.",
+        "analyzer.frames",
+    ),
     *("analyzer.comparison", "analyzer.validation", "tests.rules.claims", "tests.relate"),
 )
 
@@ -86,5 +93,5 @@ def _said(capture: analyzer.Capture) -> str:
 
 def _says(capture: analyzer.Capture) -> str:
     """As text: the classes of a fault's process are others than those from before the fork."""
-    judgement = capture.judgement
+    judgement = capture.analysis.judgement
     return repr((judgement.verdict, judgement.of_sa, judgement.findings, judgement.not_assessed))

@@ -46,7 +46,14 @@ FOLDER = ROOT / "analyzer" / "rules"
 RULE_MODULES = {rule.check.__module__.rpartition(".")[2] for rule in engine.all_rules()}
 
 #: What has to be imported anew to see a fault in a rule.
-_DEPENDENT = ("analyzer.rules", "analyzer.analysis", "analyzer.report.", "tests.rules.claims")
+_DEPENDENT = (
+    "analyzer.rules",
+    "analyzer.analysis",
+    "analyzer.capture",
+    "analyzer.frames",
+    "analyzer.report.",
+    "tests.rules.claims",
+)
 
 
 def prepare(module: str, known: Sequence[Known]) -> None:
@@ -124,5 +131,5 @@ def _said(rule: Rule, capture: analyzer.Capture) -> list[Any]:
 
 def _says(rule: Rule, capture: analyzer.Capture) -> list[Any]:
     if rule.scope == "capture":
-        return [engine._finding(rule, None, seen) for seen in rule.check(capture.related)]
-    return [engine._assess(sa, (rule,)) for sa in capture.sas_seen]
+        return [engine._finding(rule, None, seen) for seen in rule.check(capture.analysis.related)]
+    return [engine._assess(sa, (rule,)) for sa in capture.analysis.sas]

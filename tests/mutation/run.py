@@ -77,7 +77,7 @@ def prepared() -> list[Known]:
     for scenario, entry in manifest.load().items():
         for point, truth in entry["captures"].items():
             capture = analyzer.read(manifest.CAPTURES / f"{scenario}.{point}.pcapng")
-            _ = capture.related
+            _ = capture.analysis.related
             one = Known(anew(capture), truth)
             if one.is_told(anew(one.capture)):
                 known.append(one)

@@ -12,7 +12,7 @@ SIX = "C = 2001:db8::2  S = 2001:db8:7::1  W = 2001:db8:9::80  M = ff02::2\n"
 
 
 def one_way(*steps: str, hosts: str = HOSTS) -> int:
-    return capture(*steps, hosts=hosts).related.capture.one_way_tcp
+    return capture(*steps, hosts=hosts).analysis.related.capture.one_way_tcp
 
 
 @pytest.mark.parametrize("hosts", [HOSTS, SIX])
@@ -50,13 +50,13 @@ def test_hosts_are_bounded(monkeypatch):
 
 def test_a_later_fragment_has_no_flags():
     (packet,) = raw_packets("+0 C:40000 > W:443 TCP ACK\n", hosts=HOSTS)
-    assert of_packets([packet]).related.capture.one_way_tcp == 1
-    assert of_packets([(packet[0], with_ip(packet[1], flags=0x0001))]).related.capture.one_way_tcp == 0
+    assert of_packets([packet]).analysis.related.capture.one_way_tcp == 1
+    assert of_packets([(packet[0], with_ip(packet[1], flags=0x0001))]).analysis.related.capture.one_way_tcp == 0
 
 
 def test_flags_that_were_not_captured():
     # 20 + 13 bytes are in front of them. The byte behind a cut packet is the next record's: here 0x10, which is ACK.
     ((time, packet),) = raw_packets("+0 C:40000 > W:443 TCP ACK\n", hosts=HOSTS)
     later = (time // 10**9 // 256 * 256 + 256 + 0x10) * 10**9
-    assert of_packets([(time, packet[:34]), (later, packet[:33])]).related.capture.one_way_tcp == 1
-    assert of_packets([(time, packet[:33]), (later, packet[:33])]).related.capture.one_way_tcp == 0
+    assert of_packets([(time, packet[:34]), (later, packet[:33])]).analysis.related.capture.one_way_tcp == 1
+    assert of_packets([(time, packet[:33]), (later, packet[:33])]).analysis.related.capture.one_way_tcp == 0

@@ -106,6 +106,6 @@ def test_places() -> None:
     times = np.array([0, 3, 2, 4]) * SECOND
     order.add(11, times)
     places = order.places(np.array([11, 12, 13, 13, 14]), np.array([0, 3, 2, 2, 4]) * SECOND)
-    assert [places.of(frame) for frame in (10, 11, 12, 13, 14)] == [10, 11, 13, 12, 14]
+    assert [places(frame) for frame in (10, 11, 12, 13, 14)] == [10, 11, 13, 12, 14]
     nothing = np.zeros(0, np.int64)
-    assert Places(nothing, nothing).of(7) == 7
+    assert Places(nothing, nothing)(7) == 7

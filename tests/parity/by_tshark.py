@@ -11,7 +11,7 @@ from typing import Any
 
 import pyshark
 
-from analyzer.analysis import Capture
+from analyzer.capture import Capture
 
 #: Seconds for one run of tshark; the slowest takes one.
 TIME_LIMIT = 120
@@ -48,7 +48,7 @@ class Ours:
 
 def by_analyzer(capture: Capture) -> list[Ours]:
     """The rows of the messages frame."""
-    frame, table = capture.messages, capture.wire.messages
+    frame, table = capture.messages, capture.analysis.wire.messages
     columns = [frame[name].tolist() for name in ("frame", "spi_i", "spi_r", "exchange", "message_id")]
     columns += [table.flags.tolist(), frame["length"].tolist(), frame["notifies"].tolist()]
     seen = [Seen(*values) for values in zip(*columns, strict=True)]

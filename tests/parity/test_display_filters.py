@@ -25,7 +25,9 @@ def selected(tshark: Path, file: Path, display_filter: str) -> list[int]:
 def test_the_filter_of_the_verdict_selects_its_frames(tshark: Path, samples: Path, name: str) -> None:
     file = samples / f"{name}.pcapng"
     capture = analyzer.read(file)
-    (found,) = [f for f in capture.found if (f.rule, f.title) == (capture.verdict.rule, capture.verdict.text)][:1]
+    (found,) = [
+        f for f in capture.analysis.findings if (f.rule, f.title) == (capture.verdict.rule, capture.verdict.text)
+    ][:1]
     assert f"Wireshark: {found.filter}" in capture.text()
     assert selected(tshark, file, found.filter) == sorted(found.frames)
 

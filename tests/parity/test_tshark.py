@@ -19,7 +19,7 @@ from pathlib import Path
 import pytest
 
 import analyzer
-from analyzer.analysis import Capture
+from analyzer.capture import Capture
 from analyzer.errors import InputError
 from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make
@@ -169,7 +169,7 @@ def asked_together(tshark: Path, captures: dict[str, Path], joined: Path) -> dic
     for capture, path in captures.items():
         mine = read(path)
         assert mine is not None
-        end = begin + mine.wire.census.packets
+        end = begin + mine.analysis.wire.census.packets
         result[capture] = [replace(seen, frame=seen.frame - begin) for seen in theirs if begin < seen.frame <= end]
         begin = end
     assert sum(map(len, result.values())) == len(theirs)

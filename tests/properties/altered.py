@@ -7,8 +7,7 @@ import struct
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from analyzer import analysis
-from analyzer.analysis import Capture
+import analyzer
 from analyzer.formats import open_capture
 from analyzer.ike.collect import Collector
 from analyzer.ike.tables import Wire
@@ -56,8 +55,8 @@ def pcapng(records: Iterable[Record], links: Sequence[int]) -> bytes:
     return b"".join(blocks)
 
 
-def read(capture: bytes) -> Capture:
-    return analysis.read("capture", stream=io.BytesIO(capture))
+def read(capture: bytes) -> analyzer.Capture:
+    return analyzer.read("capture", stream=io.BytesIO(capture))
 
 
 def read_in_pieces(capture: bytes, chunk_bytes: int) -> Wire:

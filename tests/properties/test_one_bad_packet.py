@@ -17,8 +17,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import analyzer
 from analyzer import analysis
-from analyzer.analysis import Capture
+from analyzer.capture import Capture
 from analyzer.formats import open_capture
 from analyzer.report.ladder.notation import parse
 from analyzer.rules.model import Confidence, Severity
@@ -39,7 +40,7 @@ def told(capture: Capture) -> tuple[Any, ...]:
     verdict = capture.verdict
     found = [
         (f.rule, f.severity.value, f.confidence.value, unnumbered(f.title), unnumbered(f.detail), len(f.frames))
-        for f in capture.found
+        for f in capture.analysis.findings
     ]
     return verdict.id, verdict.confidence, unnumbered(verdict.text), sorted(found)
 
@@ -101,7 +102,7 @@ def test_frames_keep_their_numbers(samples: Path) -> None:
     capture = read(pcapng(swapped(records, 14), links))
     assert capture.messages["frame"].tolist() == [11, 12, 13, 14, 16, 15, 17, 18, 19, 20, 21, 24, 25, 26]
     assert capture.packets["frame"].is_monotonic_increasing
-    assert all(list(found.frames) == sorted(found.frames) for found in capture.found)
+    assert all(list(found.frames) == sorted(found.frames) for found in capture.analysis.findings)
 
 
 def test_a_clock_set_back_by_an_hour_moves_nothing(samples: Path) -> None:
@@ -126,8 +127,8 @@ def test_a_false_date_in_a_case(case: Any) -> None:
     at = len(case.name) * 7 % len(records)
     capture = read(pcapng([*records[:at], replace(records[at], time=5 * SECOND), *records[at + 1 :]], links))
     assert [note.frame for note in capture.notes if note.id == "capture-damaged"] == [at + 1]
-    first, last = capture.wire.census.first_time, capture.wire.census.last_time
-    assert whole.wire.census.first_time <= first <= last <= whole.wire.census.last_time
+    first, last = capture.analysis.wire.census.first_time, capture.analysis.wire.census.last_time
+    assert whole.analysis.wire.census.first_time <= first <= last <= whole.analysis.wire.census.last_time
     assert not re.search(r"\d{8}\.\d s|-\d+\.\d s|1970", capture.text())
     before, now = whole.verdict, capture.verdict
     if 0 < at < len(records) - 2:
@@ -155,7 +156,7 @@ def test_a_crafted_frame_among_arp_hides_nothing(samples: Path) -> None:
 
 def report(raw: bytes, chunk_bytes: int) -> str:
     with open_capture("x", stream=io.BytesIO(raw), chunk_bytes=chunk_bytes) as reader:
-        capture = analysis._analysed(reader, "x", [], None)
+        capture = analyzer.Capture(analysis._analysed(reader, "x", "x", [], None))
     return json.dumps([capture.report(), [str(note) for note in capture.notes]], sort_keys=True)
 
 

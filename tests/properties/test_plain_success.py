@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.analysis import Capture
+from analyzer.capture import Capture
 from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make
 from tests.bench import dense
@@ -30,18 +30,22 @@ def gateway() -> tuple[tuple[Record, ...], tuple[int, ...]]:
 
 def contradicted(capture: Capture) -> list[int]:
     """Plain successes of which the rules say something else."""
-    verdicts = {sa.number: capture.judgement.of_sa.of(sa) for sa in capture.sas_seen}
-    return [n for n in capture.related.plain_successes if verdicts[n].id != "connected-ok" or verdicts[n].exit_status]
+    verdicts = {sa.index: capture.analysis.judgement.of_sa.of(sa) for sa in capture.analysis.sas}
+    return [
+        n
+        for n in capture.analysis.related.plain_successes
+        if verdicts[n].id != "connected-ok" or verdicts[n].exit_status
+    ]
 
 
 def test_most_of_a_healthy_gateway_is_plain_and_the_rules_agree():
     records, links = gateway()
     capture = read(pcapng(records, links))
-    established = [v.id for v in capture.judgement.of_sa].count("connected-ok")
+    established = [v.id for v in capture.analysis.judgement.of_sa].count("connected-ok")
     assert contradicted(capture) == []
     # Nothing of it is odd: every success here is a plain one, and there are failures too.
-    assert established == len(capture.related.plain_successes) > len(capture.sas_seen) // 2
-    assert established < len(capture.sas_seen)
+    assert established == len(capture.analysis.related.plain_successes) > len(capture.analysis.sas) // 2
+    assert established < len(capture.analysis.sas)
 
 
 @settings(max_examples=60)

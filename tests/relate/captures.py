@@ -8,7 +8,7 @@ from collections.abc import Iterable
 from typing import Any
 
 import analyzer
-from analyzer.analysis import Capture
+from analyzer.capture import Capture
 from analyzer.relate.sa import IkeSa
 from analyzer.report.ladder.notation import parse
 from sample_pcaps.lab.maker import make, make_packets
@@ -36,7 +36,7 @@ def capture(*steps: str, hosts: str = HOSTS, **options: Any) -> Capture:
 
 def only_sa(*steps: str, hosts: str = HOSTS, **options: Any) -> IkeSa:
     """The one IKE SA of a ladder."""
-    (sa,) = capture(*steps, hosts=hosts, **options).sas_seen
+    (sa,) = capture(*steps, hosts=hosts, **options).analysis.sas
     return sa
 
 

@@ -12,8 +12,8 @@ from tests.relate.captures import INIT, capture
 def many() -> IkeSas:
     """Three IKE SAs, not kept."""
     seen = capture(*(f"+{i} C:500 > S:500 IKE_SA_INIT request sa {i + 1}\n" for i in range(3)))
-    related = seen.related
-    return IkeSas(seen.wire, related.table, related.capture, duplicate_of(seen.wire))
+    related = seen.analysis.related
+    return IkeSas(seen.analysis.wire, related.table, related.capture, duplicate_of(seen.analysis.wire))
 
 
 def test_as_a_sequence():
@@ -30,8 +30,8 @@ def test_each_is_made_anew():
 
 
 def test_a_capture_without_ike_has_none():
-    assert len(capture("+0 C:40000 > S:9 UDP\n").related.sas) == 0
-    assert capture(INIT).related.plain_successes == {}
+    assert len(capture("+0 C:40000 > S:9 UDP\n").analysis.related.sas) == 0
+    assert capture(INIT).analysis.related.plain_successes == {}
 
 
 def test_an_ike_sa_made_by_rekeying_has_no_init_of_its_own():
@@ -42,6 +42,6 @@ def test_an_ike_sa_made_by_rekeying_has_no_init_of_its_own():
         "+9.10 C:500 > S:500 INFORMATIONAL request 57 SK{} sa 2 mid 0\n"
         "+9.15 C:500 < S:500 INFORMATIONAL response 57 SK{} sa 2 mid 0\n",
     )
-    old, new = cap.sas_seen
+    old, new = cap.analysis.sas
     assert (old.rekeyed, new.rekeyed) == (False, True)
     assert new.init is None

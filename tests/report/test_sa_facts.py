@@ -20,7 +20,7 @@ SAMPLES = Path(__file__).resolve().parents[2] / "sample_pcaps"
 @pytest.fixture(scope="module")
 def sa() -> IkeSa:
     """A Windows client behind a NAT, 3,440 bytes of IKE_AUTH in IP fragments of a 1,500-byte link (see MANIFEST)."""
-    (sa,) = analyzer.read(SAMPLES / "809-fragments-lost.pcapng").sas_seen
+    (sa,) = analyzer.read(SAMPLES / "809-fragments-lost.pcapng").analysis.sas
     return sa
 
 

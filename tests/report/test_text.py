@@ -11,10 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import analyzer
+from analyzer.report.document import MAX_SAS
 from analyzer.report.ladder.notation import parse
 from analyzer.report.ladder.of_sa import ladder_of
 from analyzer.report.ladder.values import Line, split_numbers
-from analyzer.report.text import MAX_SAS, WIDTH, as_text
+from analyzer.report.text import WIDTH, as_text
 from analyzer.rules.model import Finding, Severity
 from sample_pcaps.lab.maker import make
 from tests.relate.captures import GOES_ON, HOSTS, INIT, capture
@@ -73,14 +74,14 @@ class TestReference:
 
 def commands(cap: analyzer.Capture) -> list[str]:
     """Lines of remedies that are to be pasted."""
-    remedies = [remedy for finding in cap.found for remedy in finding.remedies]
+    remedies = [remedy for finding in cap.analysis.findings for remedy in finding.remedies]
     return [line.strip() for remedy in remedies for line in remedy.split("\n") if line.startswith("  ")]
 
 
 def decisive(cap: analyzer.Capture) -> Finding | None:
     """The finding that is the verdict."""
     verdict = cap.verdict
-    found = [f for f in cap.found if (f.rule, f.sa, f.title) == (verdict.rule, verdict.sa, verdict.text)]
+    found = [f for f in cap.analysis.findings if (f.rule, f.sa, f.title) == (verdict.rule, verdict.sa, verdict.text)]
     assert len(found) <= 1
     return found[0] if found else None
 
@@ -124,7 +125,7 @@ class TestSamples:
         cap = analyzer.read(samples / f"{name}.pcapng")
         text = flat(cap.text())
         assert text.count(flat(cap.verdict_text)) == 1
-        for finding in cap.found:
+        for finding in cap.analysis.findings:
             assert text.count(flat(finding.title)) == 1
             assert not finding.detail.strip() or text.count(flat(finding.detail)) <= 1
             for remedy in finding.remedies:
@@ -139,7 +140,7 @@ class TestSamples:
         first = decisive(cap)
         assert first is not None and first.id in found["VERDICT"]
         assert first.rule not in others
-        for finding in cap.found:
+        for finding in cap.analysis.findings:
             if finding is first:
                 continue
             heading = f"{finding.rule} {finding.severity.value}, {finding.confidence.value} {finding.id} "
@@ -170,7 +171,7 @@ class TestSamples:
     @pytest.mark.parametrize("name", SAMPLES)
     def test_what_is_printed_of_each_ike_sa_is_a_ladder(self, samples: Path, name):
         cap = analyzer.read(samples / f"{name}.pcapng")
-        (sa,) = cap.sas_seen
+        (sa,) = cap.analysis.sas
         text = cap.text()
         ladder = text[text.index("\n  C = ") : text.index("\nALSO FOUND")]
         assert parse(ladder) == ladder_of(sa)
@@ -278,26 +279,30 @@ class TestManyIkeSas:
         return capture(*steps, GOES_ON)
 
     def test_some_are_shown_and_the_others_counted(self):
-        text = as_text(self.many(5), max_sas=3)
+        text = as_text(self.many(5).analysis, max_sas=3)
         assert len(re.findall(r"^IKE SA \d", text, re.MULTILINE)) == 3
         told = r"^2 more IKE SAs \(2 [a-z-]+\) are not shown: --json lists them \(up to 10,000\)\.$"
         assert re.search(told, text, re.MULTILINE)
-        assert re.search(r"^1 more IKE SA \(1 [a-z-]+\) is not shown", as_text(self.many(5), max_sas=4), re.MULTILINE)
-        assert "not shown" not in as_text(self.many(5), max_sas=5)
+        assert re.search(
+            r"^1 more IKE SA \(1 [a-z-]+\) is not shown", as_text(self.many(5).analysis, max_sas=4), re.MULTILINE
+        )
+        assert "not shown" not in as_text(self.many(5).analysis, max_sas=5)
 
     def test_few_are_shown_when_nobody_says_how_many(self):
         text = self.many(30).text()
         assert len(re.findall(r"^IKE SA \d", text, re.MULTILINE)) == MAX_SAS <= 5
 
     def test_of_very_many_the_verdicts_are_not_counted(self, monkeypatch):
-        monkeypatch.setattr("analyzer.report.text._TALLIED", 1)
-        assert "\n2 more IKE SAs are not shown: --json lists them (up to 10,000).\n" in as_text(self.many(5), max_sas=3)
+        monkeypatch.setattr("analyzer.report.document.TALLIED", 1)
+        assert "\n2 more IKE SAs are not shown: --json lists them (up to 10,000).\n" in as_text(
+            self.many(5).analysis, max_sas=3
+        )
 
     def test_the_gravest_are_shown(self):
         cap = capture(self.GOOD, self.BAD, GOES_ON, hosts=self.THREE)
-        assert "IKE SA 6 " in as_text(cap, max_sas=1)
-        assert "IKE SA 1 " not in as_text(cap, max_sas=1)
-        assert "5 more IKE SAs (5 cannot-tell) are not shown" in as_text(cap, max_sas=1)
+        assert "IKE SA 6 " in as_text(cap.analysis, max_sas=1)
+        assert "IKE SA 1 " not in as_text(cap.analysis, max_sas=1)
+        assert "5 more IKE SAs (5 cannot-tell) are not shown" in as_text(cap.analysis, max_sas=1)
 
     def test_the_one_that_decides_is_shown(self):
         """Failures that a later success makes past are graver than it, and do not decide."""
@@ -309,7 +314,7 @@ class TestManyIkeSas:
         )
         cap = capture(failed, later, esp, GOES_ON)
         assert cap.verdict.id == "connected-ok"
-        text = as_text(cap, max_sas=2)
+        text = as_text(cap.analysis, max_sas=2)
         assert "IKE SA 5 " in text and "\n3 more IKE SAs (3 no-response-ike-sa-init) are not shown" in text
         assert "OK001" not in text  # it is the verdict
 

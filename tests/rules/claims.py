@@ -21,14 +21,14 @@ _BEST_RANK = {rule.code: rule.best_rank for rule in all_rules()}
 def rule_says_what_the_case_expects(case: Case) -> None:
     capture = capture_of(case)
     said = _said(capture)
-    own = [f for f in capture.found if f.rule == case.rule]
+    own = [f for f in capture.analysis.findings if f.rule == case.rule]
     if case.kind == "fires":
         _, severity, confidence = case.expect.split()
         assert len(own) == case.count, said
         assert (own[0].severity, own[0].confidence) == (Severity(severity), Confidence(confidence)), said
     else:
         assert own == [], said
-    reasons = [n.because for n in capture.judgement.not_assessed if n.rule == case.rule]
+    reasons = [n.because for n in capture.analysis.judgement.not_assessed if n.rule == case.rule]
     if case.kind == "not":
         piece = case.expect.partition(":")[2].strip()
         assert any(piece in reason for reason in reasons), said
@@ -60,11 +60,11 @@ def nothing_else_is_blamed(case: Case) -> None:
     declared = {case.rule, *case.also} if case.kind == "fires" else set(case.also)
     blamed = {
         f.rule
-        for f in capture.found
+        for f in capture.analysis.findings
         if f.severity is Severity.BLOCKING and f.confidence.rank < Confidence.POSSIBLE.rank and f.rule not in declared
     }
     assert not blamed, _said(capture)
-    assert set(case.also) <= {f.rule for f in capture.found}, f"declared, but not said\n{_said(capture)}"
+    assert set(case.also) <= {f.rule for f in capture.analysis.findings}, f"declared, but not said\n{_said(capture)}"
 
 
 def packets_that_the_capture_holds_twice_change_nothing(case: Case) -> None:
@@ -75,10 +75,11 @@ def packets_that_the_capture_holds_twice_change_nothing(case: Case) -> None:
 def verdict_is_the_gravest_finding(case: Case) -> None:
     """Design.md section 4: severity, then confidence, then the order of the catalogue; shortcuts change nothing."""
     capture = capture_of(case)
-    for sa in capture.sas_seen:
-        verdict = capture.judgement.of_sa[sa.number]
-        assert capture.judgement.verdict_among(sa, [f for f in capture.found if f.sa == sa.number]) == verdict
-        deciding = [f for f in capture.found if f.sa == sa.number and f.is_verdict]
+    for sa in capture.analysis.sas:
+        verdict = capture.analysis.judgement.of_sa[sa.index]
+        own = [f for f in capture.analysis.findings if f.sa == sa.number]
+        assert capture.analysis.judgement.verdict_among(sa, own) == verdict
+        deciding = [f for f in own if f.is_verdict]
         if not deciding:
             assert (verdict.id, verdict.exit_status) == ("cannot-tell", 3)
             continue
@@ -100,26 +101,26 @@ def findings_come_gravest_first(case: Case) -> None:
             f.sa is not None,
             f.sa or 0,
         )
-        for f in capture.found
+        for f in capture.analysis.findings
     ]
     assert ranks == sorted(ranks), _said(capture)
 
 
 def no_rule_is_surer_than_it_says_it_can_be(case: Case) -> None:
     """The engine does not run rules that cannot outdo what it has found: their ceiling must be true."""
-    for finding in capture_of(case).found:
+    for finding in capture_of(case).analysis.findings:
         assert finding.rank >= _BEST_RANK[finding.rule], finding
 
 
 def frames_are_frames_of_the_capture(case: Case) -> None:
     capture = capture_of(case)
-    for finding in capture.found:
+    for finding in capture.analysis.findings:
         assert list(finding.frames) == sorted(set(finding.frames))
-        assert set(finding.frames) <= set(range(1, capture.related.capture.packets + 1))
+        assert set(finding.frames) <= set(range(1, capture.analysis.related.capture.packets + 1))
 
 
 def texts_are_whole_sentences(case: Case) -> None:
-    for finding in capture_of(case).found:
+    for finding in capture_of(case).analysis.findings:
         for text in (finding.title, finding.detail):
             assert text == "" or text.endswith((".", ")", "?", "!")), f"{finding.rule}: {text!r}"
             assert "  " not in text and text == text.strip() and text.isprintable(), f"{finding.rule}: {text!r}"
@@ -129,7 +130,7 @@ def texts_are_whole_sentences(case: Case) -> None:
 
 def what_is_wrong_comes_with_a_remedy(case: Case) -> None:
     """RTX001 says only that no rule knows why."""
-    for finding in capture_of(case).found:
+    for finding in capture_of(case).analysis.findings:
         assert finding.remedies or finding.severity is Severity.INFORMATION or finding.rule == "RTX001", finding
 
 
@@ -160,8 +161,10 @@ def failed_claims(case: Case) -> list[str]:
 
 def _said(capture: analyzer.Capture) -> str:
     lines = [f"{capture.verdict.id} {capture.verdict.confidence.value}: {capture.verdict.text}"]
-    lines += [f"{f.rule} {f.severity.value} {f.confidence.value} {f.frames}: {f.title}" for f in capture.found]
-    lines += [f"{n.rule} not assessed: {n.because}" for n in capture.judgement.not_assessed]
+    lines += [
+        f"{f.rule} {f.severity.value} {f.confidence.value} {f.frames}: {f.title}" for f in capture.analysis.findings
+    ]
+    lines += [f"{n.rule} not assessed: {n.because}" for n in capture.analysis.judgement.not_assessed]
     return "\n".join(lines)
 
 
@@ -172,5 +175,5 @@ def _hold(findings: list[Finding], attribute: str, piece: str) -> bool:
 
 def _judgements(capture: analyzer.Capture) -> tuple[list[tuple[Any, ...]], list[Any], str]:
     # That packets are there twice is what CAP007 says.
-    findings = [(f.rule, f.sa, f.severity, f.confidence) for f in capture.found if f.rule != "CAP007"]
-    return findings, list(capture.judgement.not_assessed), capture.verdict.id
+    findings = [(f.rule, f.sa, f.severity, f.confidence) for f in capture.analysis.findings if f.rule != "CAP007"]
+    return findings, list(capture.analysis.judgement.not_assessed), capture.verdict.id

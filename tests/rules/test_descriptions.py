@@ -19,7 +19,7 @@ def _found() -> dict[str, list[Finding]]:
     """All findings in all cases, by rule."""
     found: dict[str, list[Finding]] = {rule.code: [] for rule in all_rules()}
     for case in CASES:
-        for finding in capture_of(case).found:
+        for finding in capture_of(case).analysis.findings:
             found[finding.rule].append(finding)
     return found
 

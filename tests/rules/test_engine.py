@@ -219,17 +219,17 @@ def test_order_of_the_catalogue_breaks_ties() -> None:
 
 def test_verdict_says_which_sa_and_which_frames() -> None:
     said = verdict(established(0, 1, "T"), refused(9, 2))
-    assert (said.sa, said.rule, said.frames) == (1, "NEG001", (7, 8))
+    assert (said.sa, said.rule, said.frames) == (2, "NEG001", (7, 8))
 
 
 def test_of_several_successes_the_first_is_told() -> None:
     """However sure each is: the first has no ESP or liveness check behind it."""
     said = verdict(accepted(0, 1, "T"), established(9, 2))
-    assert (said.id, said.confidence, said.sa) == ("connected-ok", Confidence.POSSIBLE, 0)
+    assert (said.id, said.confidence, said.sa) == ("connected-ok", Confidence.POSSIBLE, 1)
 
 
 def test_a_verdict_that_is_asked_for_twice_is_the_same() -> None:
-    judgement = read(silent(0, 1), refused(9, 2)).judgement
+    judgement = read(silent(0, 1), refused(9, 2)).analysis.judgement
     assert judgement.of_sa[1] is judgement.of_sa[1]
     assert list(judgement.of_sa[:]) == [judgement.of_sa[0], judgement.of_sa[1]]
 
@@ -244,24 +244,24 @@ def test_a_verdict_that_is_asked_for_twice_is_the_same() -> None:
 )
 def test_ranks_are_those_of_the_verdicts(parts: tuple[str, ...], asked_before: bool) -> None:
     """By severity, then confidence."""
-    verdicts = read(*parts).judgement.of_sa
+    verdicts = read(*parts).analysis.judgement.of_sa
     expected = [
         1 + list(Severity).index(v.severity) * len(Confidence) + list(Confidence).index(v.confidence) for v in verdicts
     ]
-    again = verdicts if asked_before else read(*parts).judgement.of_sa
+    again = verdicts if asked_before else read(*parts).analysis.judgement.of_sa
     assert [again.rank(number) for number in range(len(again))] == expected
     assert len(set(expected)) == len(expected)
 
 
 def test_a_plain_success_is_one() -> None:
-    assert set(read(refused(0, 1, "T"), established(9, 2)).related.plain_successes) == {1}
+    assert set(read(refused(0, 1, "T"), established(9, 2)).analysis.related.plain_successes) == {1}
 
 
 def test_what_is_not_assessed_is_told_of_each_sa() -> None:
     requests = "+0 C:500 > S:500 IKE_SA_INIT request sa 1\n+9 C:500 > S:500 IKE_SA_INIT request sa 2\n"
     ladder = HOSTS + "snaplen 128\n" + requests
-    missing = analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).judgement.not_assessed
-    assert {n.sa for n in missing if n.rule == "FRG003"} == {0, 1}
+    missing = analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).analysis.judgement.not_assessed
+    assert {n.sa for n in missing if n.rule == "FRG003"} == {1, 2}
 
 
 ANSWERED = "+0.000 C:500 > S:500 IKE_SA_INIT request\n+0.030 C:500 < S:500 IKE_SA_INIT response\n"
@@ -295,15 +295,15 @@ ANSWERED = "+0.000 C:500 > S:500 IKE_SA_INIT request\n+0.030 C:500 < S:500 IKE_S
 )
 def test_what_cannot_be_told_is_said_in_words(ladder: str, piece: str) -> None:
     capture = analyzer.read("ladder", stream=BytesIO(make(parse(HOSTS + ladder))))
-    (sa,) = capture.sas_seen
-    said = capture.judgement.verdict_among(sa, ())
+    (sa,) = capture.analysis.sas
+    said = capture.analysis.judgement.verdict_among(sa, ())
     assert (said.id, said.severity, said.exit_status) == ("cannot-tell", Severity.INFORMATION, 3)
     assert piece in said.text
 
 
 def test_findings_come_gravest_first() -> None:
     ladder = HOSTS + deaf(0, 1) + silent(9, 2, "T") + refused(19, 3)
-    found = analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).found
+    found = analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).analysis.findings
     assert [f.severity for f in found] == sorted((f.severity for f in found), key=list(Severity).index)
     assert [f.rule for f in found][:2] == ["NEG001", "NET001"]
 
@@ -321,13 +321,13 @@ def test_exit_status_of_a_capture(parts: list[str], status: int) -> None:
 
 def test_what_is_not_assessed_names_rule_sa_and_reason() -> None:
     ladder = HOSTS + established(0, 1) + refused(9, 2)
-    lacking = analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).judgement.not_assessed
-    assert {(n.rule, n.sa) for n in lacking} == {("FRG004", 1), ("FRG006", 1)}
+    lacking = analyzer.read("ladder", stream=BytesIO(make(parse(ladder)))).analysis.judgement.not_assessed
+    assert {(n.rule, n.sa) for n in lacking} == {("FRG004", 2), ("FRG006", 2)}
     assert all("only an error" in n.because for n in lacking)
 
 
 def test_rules_of_ikev2_are_not_asked_about_ikev1() -> None:
     ladder = HOSTS + "+0.000 C:500 > S:500 IKEv1 Main Mode request\n+0.030 C:500 < S:500 IKEv1 Main Mode response\n"
     capture = analyzer.read("ladder", stream=BytesIO(make(parse(ladder))))
-    assert {f.rule for f in capture.found} == {"VER001"}
-    assert capture.judgement.not_assessed == ()
+    assert {f.rule for f in capture.analysis.findings} == {"VER001"}
+    assert capture.analysis.judgement.not_assessed == ()

@@ -14,7 +14,6 @@ from typing import Any
 import pytest
 
 import analyzer
-from analyzer.report.json_report import as_dict
 from sample_pcaps.lab.live import manifest, scenario
 from sample_pcaps.lab.live.compare import differences
 from sample_pcaps.lab.live.manifest import CAPTURES, load
@@ -31,7 +30,7 @@ ALLOWED = [ipaddress.ip_network(network) for network in (*DOCUMENTATION, *OWN_LI
 def test_the_analyzer_says_what_is_true(name, point):
     capture = analyzer.read(CAPTURES / f"{name}.{point}.pcapng")
     truth = ENTRIES[name]["captures"][point]
-    assert differences(truth, as_dict(capture), capture.verdict.exit_status) == []
+    assert differences(truth, capture.report(), capture.verdict.exit_status) == []
 
 
 PAIRS = [name for name, entry in ENTRIES.items() if "cause" in entry and {"client", "server"} <= set(entry["captures"])]

@@ -27,7 +27,7 @@ _TCP, _UDP = 6, 17
 
 @dataclass(frozen=True, slots=True)
 class Attribution:
-    """What belongs to each IKE SA, by its number.
+    """What belongs to each IKE SA, by its index.
 
     Attributes
     ----------

@@ -19,7 +19,7 @@ class LastHeard(Mapping[tuple[str, int], int]):
     Examples
     --------
     >>> import analyzer
-    >>> heard = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").related.capture.last_heard
+    >>> heard = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").analysis.related.capture.last_heard
     >>> len(heard), ("192.0.2.99", 500) in heard, ("no address", 500) in heard
     (3, False, False)
     """

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from analyzer.columns import MISSING, Ints
+from analyzer.ike.from_columns import ike_of
 from analyzer.ike.message_columns import MALFORMED, TRUNCATED, WHOLE
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import Packets
@@ -310,9 +311,7 @@ class Message:
         rows = slice(first, first + t.payload_count[self.row])
         return zip(t.payload_type[rows], t.payload_offset[rows], t.payload_length[rows], strict=True)
 
-    def parsed(self) -> IKE | None:
-        """The message taken apart; None when its payloads are encrypted and nothing more than the header is clear."""
-        from analyzer.ike.message import IKE
-
-        data = self._t.wire.clear[self.row]
-        return IKE(data, wire_length=int(self._t.wire.messages.wire[self.row])) if data else None
+    @property
+    def ike(self) -> IKE:
+        """The message taken apart, as far as it can be read without keys (:mod:`analyzer.ike.from_columns`)."""
+        return ike_of(self._t.wire, self.row)

@@ -124,66 +124,66 @@ class Neighbourhood:
         )
         self._made: dict[int, Neighbour] = {}
 
-    def of(self, number: int) -> tuple[Neighbour, ...]:
+    def of(self, index: int) -> tuple[Neighbour, ...]:
         """Neighbours of one IKE SA, in the order of their start.
 
         Those between the same two hosts come first, up to half of the bound; the others are the nearest in time.
         """
+        return tuple(map(self._neighbour, self._chosen(index)))
+
+    def siblings_of(self, index: int) -> tuple[Neighbour, ...]:
+        """Those of the neighbours that are between the same two hosts; none are made where there is no other."""
+        if self._ways[0].is_alone(index):
+            return ()
+        ends = self._initiator[index], self._responder[index]
+        chosen = [i for i in self._chosen(index) if (self._initiator[i], self._responder[i]) == ends]
+        return tuple(map(self._neighbour, chosen))
+
+    def _chosen(self, index: int) -> list[int]:
         same_pair, *others = self._ways
         half = MAX_NEIGHBOURS // 2
-        chosen = self._nearest(number, same_pair.around(number, half), half)
-        rest = dict.fromkeys([i for way in others for i in way.around(number, MAX_NEIGHBOURS)])
+        chosen = self._nearest(index, same_pair.around(index, half), half)
+        rest = dict.fromkeys([i for way in others for i in way.around(index, MAX_NEIGHBOURS)])
         for i in chosen:
             rest.pop(i, None)
-        chosen += self._nearest(number, list(rest), MAX_NEIGHBOURS - len(chosen))
-        return tuple([self._neighbour(i) for i in sorted(chosen, key=self._start.data.__getitem__)])
+        chosen += self._nearest(index, list(rest), MAX_NEIGHBOURS - len(chosen))
+        return sorted(chosen, key=self._start.data.__getitem__)
 
-    def siblings_of(self, number: int) -> tuple[Neighbour, ...]:
-        """Those of the neighbours that are between the same two hosts; none are made where there is no other."""
-        if self._ways[0].is_alone(number):
-            return ()
-        initiator, responder = self._initiator[number], self._responder[number]
-        return tuple(
-            n
-            for n in self.of(number)
-            if self._responder[n.number] == responder and self._initiator[n.number] == initiator
-        )
-
-    def _nearest(self, number: int, candidates: list[int], count: int) -> list[int]:
+    def _nearest(self, index: int, candidates: list[int], count: int) -> list[int]:
         """The nearest in time to the start of an SA among others, at most ``count``."""
         start = self._start.data
-        moment = start[number]
+        moment = start[index]
         return sorted(candidates, key=lambda i: abs(start[i] - moment))[:count]
 
-    def _neighbour(self, number: int) -> Neighbour:
-        made = self._made.get(number)
+    def _neighbour(self, index: int) -> Neighbour:
+        made = self._made.get(index)
         if made is None:
             if len(self._made) >= _KEPT:
                 self._made.clear()
-            made = self._made[number] = self._make(number)
+            made = self._made[index] = self._make(index)
         return made
 
-    def _make(self, number: int) -> Neighbour:
-        text, messages, row = self._wire.addresses.text, self._wire.messages, int(self._first[number])
-        answered_at = int(self._init_answered[number])
+    def _make(self, index: int) -> Neighbour:
+        text, messages, row = self._wire.addresses.text, self._wire.messages, int(self._first[index])
+        answered_at = int(self._init_answered[index])
         return Neighbour(
-            number=number,
+            number=index + 1,
             spi_i=int(messages.spi_i[row]),
-            start=int(self._start[number]),
-            start_earliest=int(self._start_earliest[number]),
-            end=int(self._end[number]),
-            initiator=text(int(self._initiator[number])),
-            initiator_port=int(self._ports[0][number]),
-            responder=text(int(self._responder[number])),
+            start=int(self._start[index]),
+            start_earliest=int(self._start_earliest[index]),
+            end=int(self._end[index]),
+            initiator=text(int(self._initiator[index])),
+            initiator_port=int(self._ports[0][index]),
+            responder=text(int(self._responder[index])),
             first_frame=int(messages.frame[row]),
-            answered=bool(self._answered[number]),
-            auth_sent=bool(self._auth_sent[number]),
-            auth_answered=bool(self._auth_answered[number]),
-            asked=bool(self._asked[number]),
-            responder_port=int(self._ports[1][number]),
+            answered=bool(self._answered[index]),
+            auth_sent=bool(self._auth_sent[index]),
+            auth_answered=bool(self._auth_answered[index]),
+            asked=bool(self._asked[index]),
+            responder_port=int(self._ports[1][index]),
             init_answered=None if answered_at == _LATEST else answered_at,
-            heard_on_4500=bool(self._heard_on_4500[number]),
-            over_tcp=bool(self._over_tcp[number]),
+            heard_on_4500=bool(self._heard_on_4500[index]),
+            over_tcp=bool(self._over_tcp[index]),
         )
 
 
@@ -214,14 +214,14 @@ class _Way:
         self._place = np.full(len(start), MISSING, dtype=np.int64)
         self._place[order] = np.arange(len(order))
 
-    def is_alone(self, number: int) -> bool:
+    def is_alone(self, index: int) -> bool:
         """No other SA shares it with this one."""
-        place = self._place[number]
+        place = self._place[index]
         return bool(place == MISSING or self._upper[place] - self._lower[place] == 1)
 
-    def around(self, number: int, count: int) -> list[int]:
+    def around(self, index: int, count: int) -> list[int]:
         """The SAs that share it with this one, at most ``count`` before and ``count`` after it in time."""
-        place = int(self._place[number])
+        place = int(self._place[index])
         if place == MISSING:
             return []
         lower = max(int(self._lower[place]), place - count)

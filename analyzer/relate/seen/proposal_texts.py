@@ -19,8 +19,7 @@ def proposal_texts(messages: Iterable[Message]) -> tuple[str, ...]:
     from analyzer.ike.proposals import proposal_text
 
     for message in messages:
-        parsed = message.parsed()
-        for payload in parsed.payloads if parsed is not None else ():
+        for payload in message.ike.payloads:
             if isinstance(payload, SA):
                 return tuple(proposal_text(p) for p in payload.proposals)
     return ()

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from functools import partial
 from typing import TYPE_CHECKING
 
 from analyzer.ike.registry import name, numbers
 from analyzer.packets.tables import EspFlow, IcmpRow
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt
-from analyzer.relate.seen.message import Message
 from analyzer.report.ladder.model import (
     Encrypted,
     Esp,
@@ -27,6 +27,8 @@ from analyzer.report.ladder.model import Message as What
 from analyzer.report.ladder.words import EXCHANGES, ICMP_NAMES
 
 if TYPE_CHECKING:
+    from analyzer.ike.message import IKE
+    from analyzer.ike.payloads import Notify
     from analyzer.packets.icmp import IcmpError
 
 #: Steps printed; of a long session the first ones tell how it was set up.
@@ -63,9 +65,10 @@ def ladder_of(sa: IkeSa, *, max_steps: int = MAX_STEPS) -> Ladder:
     """
     zero = sa.start
     hosts = _hosts(sa)
-    steps = [*_messages(sa, hosts, zero), *_esp(sa, zero), *_icmp(sa, hosts, zero)]
-    steps.sort(key=lambda step: step.time)
-    shown = steps[:max_steps]
+    planned = [*_messages(sa, hosts, zero), *((step.time, step) for step in (*_esp(sa, zero), *_icmp(sa, hosts, zero)))]
+    planned.sort(key=lambda plan: plan[0])
+    # Messages are read only where they are shown.
+    shown = [step if isinstance(step, Step) else step() for _, step in planned[:max_steps]]
     named = {name for step in shown for name in (step.sender, step.receiver)}
     shown_hosts = {_CLIENT: sa.initiator, _SERVER: sa.responder}
     shown_hosts |= {key: address for address, key in hosts.items() if key in named}
@@ -111,29 +114,38 @@ def _address(sa: IkeSa, index: int) -> str:
     return sa.messages[0].address_text(index)
 
 
-def _messages(sa: IkeSa, hosts: Mapping[str, str], zero: int) -> Iterable[Step]:
+#: When a step is, and how it is made.
+Plan = tuple[int, Step | Callable[[], Step]]
+
+
+def _messages(sa: IkeSa, hosts: Mapping[str, str], zero: int) -> Iterable[Plan]:
+    for attempts, outcome, is_response in _sendings(sa):
+        # Clocks jump: in the ladder the first sending is the earliest.
+        time = _shown(min(a.time for a in attempts) - zero)
+        yield time, partial(_step, hosts, time, attempts, outcome, is_response=is_response)
+
+
+def _sendings(sa: IkeSa) -> Iterable[tuple[Sequence[Attempt], str, bool]]:
+    """The sendings of each message, what became of it, and whether it is a response."""
     if sa.version < 2:
         for message in sa.messages:
-            yield _step(hosts, zero, (Attempt((message,)),), "", is_response=message.src != sa.initiator)
+            yield (Attempt((message,)),), "", message.src != sa.initiator
         return
     for exchange in sa.exchanges:
         if exchange.requests:
-            outcome = _OUTCOMES.get(exchange.outcome, "")
-            yield _step(hosts, zero, exchange.requests, outcome, is_response=False)
+            yield exchange.requests, _OUTCOMES.get(exchange.outcome, ""), False
         if exchange.responses:
-            outcome = "response-only" if not exchange.requests else ""
-            yield _step(hosts, zero, exchange.responses, outcome, is_response=True)
+            yield exchange.responses, "response-only" if not exchange.requests else "", True
 
 
-def _step(hosts: Mapping[str, str], zero: int, attempts: Sequence[Attempt], outcome: str, *, is_response: bool) -> Step:
+def _step(hosts: Mapping[str, str], time: int, attempts: Sequence[Attempt], outcome: str, *, is_response: bool) -> Step:
     """One line: all sendings of one message."""
     attempt = max(attempts, key=lambda a: (a.complete, a.length))
     first = attempt.messages[0]
     sender, receiver = hosts[first.src], hosts[first.dst]
-    # Clocks jump: in the ladder the first sending is the earliest.
     begin, *again = sorted(a.time for a in attempts)
     return Step(
-        time=_shown(begin - zero),
+        time=time,
         sender=sender,
         receiver=receiver,
         sport=first.sport,
@@ -151,62 +163,63 @@ def _shown(time: int) -> int:
 
 
 def _what(attempt: Attempt, *, is_response: bool) -> What:
+    """What was sent: its header and payloads as dpkt's classes read them, how it was cut as the tables count it."""
     first = attempt.messages[0]
+    ike = first.ike
     cut = attempt.is_ip_fragmented
     missing = tuple(range(first.ip_fragments + 1, first.ip_pieces + 1))
     # Of a set of SKF messages another one may be cut more than the first.
     sizes = first.ip_sizes[: first.ip_pieces] if first.ip_pieces == attempt.ip_fragments and not missing else ()
     return What(
-        exchange=_exchange(first),
+        exchange=_exchange(ike),
         direction="response" if is_response else "request",
-        length=attempt.length,
-        contents=_contents(first),
-        encrypted=_encrypted(attempt),
-        mid=first.message_id if first.version == 2 and first.message_id > 1 else None,
+        length=attempt.length if len(attempt.messages) > 1 else ike.length,
+        contents=tuple(_contents(ike)),
+        encrypted=_encrypted(attempt, ike),
+        mid=ike.message_id if ike.major == 2 and ike.message_id > 1 else None,
         ip_fragments=IpFragments(attempt.ip_fragments, sizes) if cut else None,
         lost=missing,
         tcp=first.over_tcp,
     )
 
 
-def _exchange(message: Message) -> str:
-    if message.version == 1:
-        return _IKEV1_NAMES.get(message.exchange, f"exchange {message.exchange}")
-    known = name("exchange", message.exchange)
-    return known if known in EXCHANGES else f"exchange {message.exchange}"
+def _exchange(ike: IKE) -> str:
+    if ike.major == 1:
+        return _IKEV1_NAMES.get(ike.exchange, f"exchange {ike.exchange}")
+    known = name("exchange", ike.exchange)
+    return known if known in EXCHANGES else f"exchange {ike.exchange}"
 
 
-def _contents(message: Message) -> tuple[Payload, ...]:
-    if message.version == 1:
-        return ()
-    found: list[Payload] = []
-    notifies = iter(message.notifies)
-    for kind in message.payloads:
-        if kind == numbers.N:
-            number = next(notifies, None)
-            if number is not None:
-                found.append(Payload("N", (_notify(number),)))
-        elif kind in _SHOWN:
-            found.append(Payload(_SHOWN[kind]))
-    return tuple(found)
+def _contents(ike: IKE) -> Iterable[Payload]:
+    from analyzer.ike.payloads import Notify
+
+    for payload in ike.payloads if ike.major == 2 else ():
+        if isinstance(payload, Notify):
+            yield Payload("N", (_notify(payload),))
+        elif payload.payload_type in _SHOWN:
+            yield Payload(_SHOWN[payload.payload_type])
 
 
 _SHOWN = {numbers.SA: "SA", numbers.KE: "KE", numbers.NONCE: "No", numbers.CERTREQ: "CERTREQ"}
 
 
-def _notify(number: int) -> str:
-    known = name("notify", number)
-    return known if known.isupper() or "_" in known else f"notify {number}"
+def _notify(notify: Notify) -> str:
+    return notify.name if notify.name.isupper() or "_" in notify.name else f"notify {notify.type}"
 
 
-def _encrypted(attempt: Attempt) -> Encrypted | None:
-    inner = attempt.inner_payload
-    total = attempt.skf_total
-    if inner is None and not total:
+def _encrypted(attempt: Attempt, ike: IKE) -> Encrypted | None:
+    """SK or SKF; which payload comes first inside is said by fragment 1 only (RFC 7383 section 2.5)."""
+    if ike.inner_payload is None:
         return None
-    shown = None if inner is None else _inner_name(inner)
-    numbers_seen = tuple(sorted({m.skf_number for m in attempt.messages})) if total else ()
-    return Encrypted(inner=shown, numbers=numbers_seen, total=total)
+    fragment = ike.fragment
+    if fragment is None:
+        return Encrypted(inner=_inner_name(ike.inner_payload))
+    begins = next((m.ike.inner_payload for m in attempt.messages if m.skf_number == 1), None)
+    return Encrypted(
+        inner=None if begins is None else _inner_name(begins),
+        numbers=tuple(sorted({m.skf_number for m in attempt.messages})),
+        total=fragment.total,
+    )
 
 
 def _inner_name(inner: int) -> str:

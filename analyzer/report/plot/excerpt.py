@@ -6,15 +6,12 @@ farther behind.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
-
 import numpy as np
 
+from analyzer.analysis import Analysis
 from analyzer.columns import Ints
+from analyzer.frames.of_analysis import Frames
 from analyzer.report.plot.marks import PlotSource
-
-if TYPE_CHECKING:
-    from analyzer.analysis import Capture
 
 #: IKE messages of a plot, and packets.
 MOST_DRAWN = 10_000
@@ -22,23 +19,22 @@ MOST_DRAWN = 10_000
 
 def drawn_part(capture: PlotSource) -> tuple[PlotSource, str]:
     """The part of a capture that is drawn, the whole unless it is large, and a few words on what part that is."""
-    if not hasattr(capture, "between"):  # mere frames
+    if not isinstance(capture, Frames):  # whatever else has them
         return capture, ""
-    whole = cast("Capture", capture)
-    wire = whole.wire
+    wire = capture.analysis.wire
     if max(len(wire.messages.frame), len(wire.packets.frame)) <= MOST_DRAWN:
         return capture, ""
-    first = _first_frame(whole)
+    first = _first_frame(capture.analysis)
     beyond = min(_beyond(wire.messages.frame, first), _beyond(wire.packets.frame, first))
     told = f"only frames {max(first, 1):,} to {beyond - 1:,}, of {wire.census.packets:,}, drawn"
-    return whole.between(first, beyond), told
+    return Frames(capture.analysis.between(first, beyond)), told
 
 
-def _first_frame(capture: Capture) -> int:
+def _first_frame(analysis: Analysis) -> int:
     """With which frame the part begins: as a rule the very first one."""
-    frames = np.sort(capture.wire.messages.frame)
-    if capture.verdict.sa is not None and len(frames) > MOST_DRAWN:
-        frame = capture.sas_seen[capture.verdict.sa].messages[0].frame
+    frames = np.sort(analysis.wire.messages.frame)
+    if analysis.verdict.sa is not None and len(frames) > MOST_DRAWN:
+        frame = analysis.sa(analysis.verdict.sa).messages[0].frame
         if frame >= frames[MOST_DRAWN]:
             return int(frame)
     return 0

@@ -52,7 +52,7 @@ def plot(
     mtu : int, optional
         An MTU that you know of, in bytes, drawn as a line.
     sa : int, optional
-        Draw only this IKE SA, and only its stretch of time.
+        Draw only the IKE SA of this number (from 1), and only its stretch of time.
 
     Returns
     -------

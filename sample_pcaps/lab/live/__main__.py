@@ -23,7 +23,6 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import analyzer
-from analyzer.report.json_report import as_dict
 from sample_pcaps.lab.live import compare, manifest, requirements, scenario
 from sample_pcaps.lab.live.run import Result, prepare, run
 from sample_pcaps.lab.live.shell import LabError
@@ -121,7 +120,7 @@ def _agrees(name: str, result: Result, out: Path) -> bool:
     agrees = True
     for point, truth in entry.get("captures", {}).items():
         capture = analyzer.read(out / f"{name}.{point}.pcapng")
-        for line in compare.differences(truth, as_dict(capture), capture.verdict.exit_status, lasting=True):
+        for line in compare.differences(truth, capture.report(), capture.verdict.exit_status, lasting=True):
             print(f"DIFFERS  {name}.{point}: {line}", flush=True)
             agrees = False
     return agrees

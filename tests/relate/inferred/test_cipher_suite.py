@@ -109,7 +109,7 @@ def test_what_the_responder_chose(words, suite):
     ids=["request only", "cookie", "cut by the capture", "starts late", "ikev1"],
 )
 def test_what_the_trace_does_not_show(steps, hosts):
-    assert agreed_suite(capture(*steps, hosts=hosts).sas_seen[0].messages) is None
+    assert agreed_suite(capture(*steps, hosts=hosts).analysis.sas[0].messages) is None
 
 
 @pytest.mark.parametrize(

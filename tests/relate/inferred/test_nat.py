@@ -38,7 +38,7 @@ def test_the_hash(spi_r, address, expected):
 def test_a_real_client_behind_a_nat(shared_captures: Path):
     # By hand: the request's hashes are those of 192.168.0.10 and 144.76.154.114, port 500; so is the response's source.
     # Its destination hash (6d34e239...) is not that of 192.168.0.10 (c8173753...): the server saw another address.
-    (sa,) = analyzer.read(shared_captures / "dev/corelight+zeek-spicy-ipsec/ipsec_client.pcap").sas_seen
+    (sa,) = analyzer.read(shared_captures / "dev/corelight+zeek-spicy-ipsec/ipsec_client.pcap").analysis.sas
     assert (sa.nat_i, sa.nat_r) == ("yes", "no")
 
 

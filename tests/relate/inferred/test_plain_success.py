@@ -28,5 +28,5 @@ LOGIN = (
     ],
 )
 def test_what_is_odd_is_left_to_the_rules(more: str) -> None:
-    assert list(capture(*LOGIN, "\n+60 C:40000 > S:9 UDP\n").related.plain_successes) == [0]
-    assert 0 not in capture(*LOGIN, more, "+60 C:40000 > S:9 UDP\n").related.plain_successes
+    assert list(capture(*LOGIN, "\n+60 C:40000 > S:9 UDP\n").analysis.related.plain_successes) == [0]
+    assert 0 not in capture(*LOGIN, more, "+60 C:40000 > S:9 UDP\n").analysis.related.plain_successes

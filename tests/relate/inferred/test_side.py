@@ -15,7 +15,7 @@ from tests.relate.captures import DETECTION, HOSTS, INIT, capture, of_packets, o
 
 
 def side_of(packets, **options):
-    (sa,) = of_packets(packets, **options).sas_seen
+    (sa,) = of_packets(packets, **options).analysis.sas
     return sa.side
 
 
@@ -64,7 +64,7 @@ class TestTtl:
 
     def test_of_a_real_client(self, shared_captures: Path):
         # tshark: TTL 128 from the client, 54 from the server.
-        (sa,) = analyzer.read(shared_captures / "dev/corelight+zeek-spicy-ipsec/ipsec_client.pcap").sas_seen
+        (sa,) = analyzer.read(shared_captures / "dev/corelight+zeek-spicy-ipsec/ipsec_client.pcap").analysis.sas
         assert sa.side == "initiator"
         assert "have passed no router" in sa.side_evidence
 
@@ -79,7 +79,7 @@ ENDS = {"client": "initiator", "server": "responder"}
 def test_of_real_daemons(file: Path):
     """The lab's captures are named after the host on which tcpdump ran: that side, or unknown, and never another."""
     own = ENDS[file.stem.rpartition(".")[2]]
-    assert {sa.side for sa in analyzer.read(file).sas_seen} <= {own, "unknown"}
+    assert {sa.side for sa in analyzer.read(file).analysis.sas} <= {own, "unknown"}
 
 
 class TestNatHashes:
@@ -138,7 +138,7 @@ class TestDirection:
         packets = with_ttls(*ttls, INIT)
         file = tmp_path / "any.pcap"
         file.write_bytes(cooked(packets, {self.CLIENT: client, self.SERVER: server}))
-        (sa,) = analyzer.read(file).sas_seen
+        (sa,) = analyzer.read(file).analysis.sas
         assert sa.side == side, sa.side_evidence
 
     def test_of_fragments_that_a_router_forwards(self, tmp_path):
@@ -151,7 +151,7 @@ class TestDirection:
                 parts.append(one[24:])
         file = tmp_path / "any.pcap"
         file.write_bytes(b"".join(parts))
-        (sa,) = analyzer.read(file).sas_seen
+        (sa,) = analyzer.read(file).analysis.sas
         assert sa.side == "middle", sa.side_evidence
 
     def test_of_a_client_that_hears_nothing(self):
@@ -180,7 +180,7 @@ class TestCompany:
     def test_third_hosts(self, other, side):
         hosts = HOSTS + "W = 192.0.2.80  X = 192.0.2.81\n"
         cap = capture(self.REQUEST, other, hosts=hosts)
-        assert cap.sas_seen[0].side == side, cap.sas_seen[0].side_evidence
+        assert cap.analysis.sas[0].side == side, cap.analysis.sas[0].side_evidence
 
 
 class TestTiming:
@@ -193,7 +193,7 @@ class TestTiming:
             f"+{answer / 1000} C:500 < S:500 IKE_SA_INIT response\n"
             f"+{request_ / 1000} C:500 > S:500 IKE_AUTH request 400\n"
         )
-        (sa,) = of_packets((t, with_ip(p, ttl=64)) for t, p in raw_packets(steps)).sas_seen
+        (sa,) = of_packets((t, with_ip(p, ttl=64)) for t, p in raw_packets(steps)).analysis.sas
         assert sa.side == "unknown"
         assert "too little to go by: answers take" in sa.side_evidence
 

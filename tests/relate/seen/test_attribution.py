@@ -25,7 +25,7 @@ def seen(*packets: bytes) -> list[tuple[list[int], dict[int, list[int]], list[in
     """Of each IKE SA the frames of its ICMP errors, those by the frame that they quote, and of its lone fragments."""
     capture = analyzer.read("made.pcap", stream=io.BytesIO(pcap(packets)))
     told = []
-    for sa in capture.sas_seen:
+    for sa in capture.analysis.sas:
         frame = {m.row: m.frame for m in sa.messages}
         about = {frame[row]: [error.frame for error in errors] for row, errors in sa.icmp_by_message.items()}
         told.append(([error.frame for error in sa.icmp], about, [f for f, _, _ in sa.orphans]))
@@ -121,11 +121,11 @@ class TestLoneFragments:
 )
 def test_nothing_is_told_twice_and_nothing_is_lost(make):
     capture = analyzer.read("made.pcap", stream=io.BytesIO(make(40)))
-    errors = [error.frame for sa in capture.sas_seen for error in sa.icmp]
-    assert sorted(errors) == [error.frame for error in capture.wire.icmp]
-    p = capture.wire.packets
-    lone = p.frame[(p.fragment_offset > 0) & ~np.isin(p.datagram, capture.wire.messages.datagram)].tolist()
-    assert sorted(frame for sa in capture.sas_seen for frame, _, _ in sa.orphans) == lone
+    errors = [error.frame for sa in capture.analysis.sas for error in sa.icmp]
+    assert sorted(errors) == [error.frame for error in capture.analysis.wire.icmp]
+    p = capture.analysis.wire.packets
+    lone = p.frame[(p.fragment_offset > 0) & ~np.isin(p.datagram, capture.analysis.wire.messages.datagram)].tolist()
+    assert sorted(frame for sa in capture.analysis.sas for frame, _, _ in sa.orphans) == lone
 
 
 moments = st.lists(st.tuples(st.integers(0, 2), st.integers(0, 1), st.integers(0, 4)), max_size=12)
@@ -151,7 +151,7 @@ def test_icmp_goes_to_the_ike_sa_that_it_quotes():
         "+5 C:500 > S:500 IKE_SA_INIT request sa 2\n",
         "+6 C < S ICMP port-unreachable quoting +0.000\n",
     )
-    assert [[i.frame for i in sa.icmp] for sa in seen.sas_seen] == [[3], []]
+    assert [[i.frame for i in sa.icmp] for sa in seen.analysis.sas] == [[3], []]
 
 
 def test_icmp_without_an_spi_goes_by_its_time():
@@ -163,7 +163,7 @@ def test_icmp_without_an_spi_goes_by_its_time():
         "+6 C < S ICMP port-unreachable quoting +5.000 size 56\n",
         "+7 C < S ICMP port-unreachable quoting +5.000\n",
     )
-    assert [[i.frame for i in sa.icmp] for sa in seen.sas_seen] == [[2], [4, 5]]
+    assert [[i.frame for i in sa.icmp] for sa in seen.analysis.sas] == [[2], [4, 5]]
 
 
 def test_icmp_about_an_unknown_ike_sa_goes_by_its_time():
@@ -174,5 +174,5 @@ def test_icmp_about_an_unknown_ike_sa_goes_by_its_time():
     time, error = packets[1]
     at = 20 + 8 + 20 + 8  # IP, ICMP, quoted IP, quoted UDP
     packets[1] = time, error[:at] + b"\x77" * 8 + error[at + 8 :]
-    (sa,) = of_packets(packets).sas_seen
+    (sa,) = of_packets(packets).analysis.sas
     assert [i.frame for i in sa.icmp] == [2]

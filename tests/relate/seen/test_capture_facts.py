@@ -21,7 +21,7 @@ def test_when_each_port_was_last_heard():
         "+9  C:4500 > S:4500  IKE_AUTH request 400 SK{IDi}\n",
         "+10 C:500  > S:500   IKE_SA_INIT  request sa 2\n",
     )
-    facts = seen.related.capture
+    facts = seen.analysis.related.capture
     zero = facts.first
     assert {key: (when - zero) // SECOND for key, when in facts.last_heard.items()} == {
         ("10.0.0.2", 500): 10,
@@ -39,8 +39,8 @@ def test_tcp_is_no_udp():
         "+0.1  C:50100 > S:4500  IKE_SA_INIT  request   tcp\n",
         "+0.2  C:50100 < S:4500  IKE_SA_INIT  response  tcp\n",
     )
-    assert seen.related.capture.heard_on_4500 == frozenset()
-    assert seen.related.capture.last_heard == {}
+    assert seen.analysis.related.capture.heard_on_4500 == frozenset()
+    assert seen.analysis.related.capture.last_heard == {}
 
 
 def test_tcp_handshakes_with_the_ports_of_ike_in_tcp():
@@ -52,7 +52,7 @@ def test_tcp_handshakes_with_the_ports_of_ike_in_tcp():
         "+1.01 C:50101 < S:443   TCP SYN-ACK\n",
         "+2    C:50102 > S:80    TCP SYN\n",
     )
-    tries = seen.related.capture.tcp_tries
+    tries = seen.analysis.related.capture.tcp_tries
     assert list(tries) == [("10.0.0.2", "203.0.113.7")]
     assert [(r.frame, r.is_answer, r.is_reset) for r in tries["10.0.0.2", "203.0.113.7"]] == [
         (1, False, False),
@@ -63,7 +63,7 @@ def test_tcp_handshakes_with_the_ports_of_ike_in_tcp():
 
 
 def test_an_empty_capture_has_none_of_it():
-    facts = of_packets([]).related.capture
+    facts = of_packets([]).analysis.related.capture
     assert (facts.last_heard, facts.tcp_tries, facts.heard_on_4500) == ({}, {}, frozenset())
 
 
@@ -79,11 +79,11 @@ def test_an_empty_capture_has_none_of_it():
     ],
 )
 def test_a_filter_on_ports_hides_later_fragments(filter_: str, hides: bool) -> None:
-    facts = replace(capture(INIT).related.capture, capture_filter=filter_)
+    facts = replace(capture(INIT).analysis.related.capture, capture_filter=filter_)
     assert facts.filter_hides_fragments == hides
     assert (filter_ in facts.why_fragments_are_hidden) == (hides or not filter_)
 
 
 def test_one_later_fragment_of_any_flow_shows_that_none_is_hidden():
-    facts = capture(INIT, "+0.1 C:4500 > S:4500 IKE_AUTH request 3000 SK ip-fragments 3\n").related.capture
+    facts = capture(INIT, "+0.1 C:4500 > S:4500 IKE_AUTH request 3000 SK ip-fragments 3\n").analysis.related.capture
     assert (facts.later_fragments, facts.hides_later_fragments, facts.why_fragments_are_hidden) == (2, False, "")

@@ -20,10 +20,10 @@ STEPS = (
 
 def test_payloads_and_notifies_of_each_message():
     cap = capture(*STEPS)
-    messages = [Message(cap.related.table, row) for row in range(6)]
+    messages = [Message(cap.analysis.related.table, row) for row in range(6)]
     for kind in (numbers.SA, numbers.KE, numbers.N, numbers.SK, numbers.CERT):
-        assert having_payload(cap.wire, kind).tolist() == [kind in m.payloads for m in messages]
+        assert having_payload(cap.analysis.wire, kind).tolist() == [kind in m.payloads for m in messages]
     for kind in (numbers.COOKIE, numbers.IKEV2_FRAGMENTATION_SUPPORTED, numbers.NO_PROPOSAL_CHOSEN):
-        assert having_notify(cap.wire, kind).tolist() == [kind in m.notifies for m in messages]
+        assert having_notify(cap.analysis.wire, kind).tolist() == [kind in m.notifies for m in messages]
     assert [m.announces_fragmentation for m in messages] == [True, False, True, False, False, False]
     assert [m.takes_part for m in messages] == [True, False, True, True, False, False]

@@ -18,7 +18,7 @@ AUTH = "+0.1 C:500 > S:500 IKE_AUTH request 400\n"
 
 
 def attempts(cap) -> int:
-    (sa,) = cap.sas_seen
+    (sa,) = cap.analysis.sas
     return exchange(sa, numbers.IKE_AUTH).attempts
 
 
@@ -42,31 +42,31 @@ class TestCopies:
     def test_they_are_counted(self):
         cap = capture(INIT, AUTH.replace("\n", " dup\n"), GOES_ON)
         assert attempts(cap) == 1
-        assert cap.related.capture.duplicates == 1
+        assert cap.analysis.related.capture.duplicates == 1
         assert len(cap.messages) == 4  # the frame holds what the capture holds
 
     def test_of_an_ip_fragmented_message(self):
         cap = capture(INIT, "+0.1 C:500 > S:500 IKE_AUTH request 3468 x2 at +1 dup\n", GOES_ON)
         assert attempts(cap) == 2
-        (sa,) = cap.sas_seen
+        (sa,) = cap.analysis.sas
         assert exchange(sa, numbers.IKE_AUTH).request.ip_fragments == 3
 
     def test_of_skf_messages(self):
         cap = capture(INIT, "+0.1 C:500 > S:500 IKE_AUTH request 1500 SKF 1-3/3 dup\n", GOES_ON)
-        (sa,) = cap.sas_seen
+        (sa,) = cap.analysis.sas
         auth = exchange(sa, numbers.IKE_AUTH)
         assert (auth.attempts, len(auth.request.messages), auth.request.length) == (1, 3, 1500)
 
     def test_of_a_response(self):
         cap = capture(INIT, AUTH, "+0.2 C:500 < S:500 IKE_AUTH response 300 dup\n")
-        (sa,) = cap.sas_seen
+        (sa,) = cap.analysis.sas
         assert len(exchange(sa, numbers.IKE_AUTH).responses) == 1
 
     def test_three_times_the_same(self):
         (*init, (time, packet)) = raw_packets(INIT, AUTH)
         cap = of_packets([*init, *((time + i * 2_000_000, packet) for i in range(3))])
         assert attempts(cap) == 1
-        assert cap.related.capture.duplicates == 2
+        assert cap.analysis.related.capture.duplicates == 2
 
 
 class TestBehindARouter:
@@ -112,7 +112,7 @@ class TestFragments:
             for time, packet in self.packets()
             for i in range(copies + 1)
         ]
-        (sa,) = of_packets(sorted(made, key=lambda p: p[0])).sas_seen
+        (sa,) = of_packets(sorted(made, key=lambda p: p[0])).analysis.sas
         auth = exchange(sa, numbers.IKE_AUTH)
         assert (auth.attempts, auth.request.ip_fragments, auth.request.complete) == (2, 3, True)
 
@@ -122,22 +122,22 @@ class TestFragments:
             made.append((time, packet))
             if packet[6] & 0x20 or packet[7]:  # a fragment
                 made.append((time + 2_000, packet))
-        (sa,) = of_packets(sorted(made, key=lambda p: p[0])).sas_seen
+        (sa,) = of_packets(sorted(made, key=lambda p: p[0])).analysis.sas
         assert exchange(sa, numbers.IKE_AUTH).attempts == 2
 
     def test_of_a_message_that_is_there_in_part(self):
         # The later fragments were lost; the first is there twice, once on each side of a router.
         made = [(t, p) for t, p in self.packets() if int.from_bytes(p[6:8], "big") & 0x1FFF == 0]
         made += [(t + 200_000, with_ip(p, ttl=63)) for t, p in made]
-        (sa,) = of_packets(sorted(made, key=lambda p: p[0])).sas_seen
+        (sa,) = of_packets(sorted(made, key=lambda p: p[0])).analysis.sas
         auth = exchange(sa, numbers.IKE_AUTH)
         assert (auth.attempts, auth.request.complete) == (2, False)
 
     def test_of_fragments_whose_first_one_was_lost(self):
         made = [(t, p) for t, p in self.packets() if int.from_bytes(p[6:8], "big") & 0x1FFF or not p[6] & 0x20]
-        once = of_packets(made).sas_seen[0].orphans
+        once = of_packets(made).analysis.sas[0].orphans
         made += [(t + 2_000, p) for t, p in made]
-        assert of_packets(sorted(made, key=lambda p: p[0])).sas_seen[0].orphans == tuple(
+        assert of_packets(sorted(made, key=lambda p: p[0])).analysis.sas[0].orphans == tuple(
             # Only the frame numbers are others.
             (twice, src, dst)
             for (_, src, dst), twice in zip(once, (5, 7, 9, 11), strict=True)
@@ -150,7 +150,7 @@ class TestOrder:
         once = raw_packets(INIT, "+0.1 C:500 > S:500 IKE_AUTH request 400 x2 at +1.0\n")
         cap = of_packets([*once, *((time + 20_000, packet) for time, packet in once)])
         assert attempts(cap) == 2
-        assert cap.related.capture.duplicates == 4
+        assert cap.analysis.related.capture.duplicates == 4
 
 
 PLAYED = raw_packets(
@@ -169,8 +169,8 @@ def test_copies_never_change_what_was_sent(copies_of):
     made = list(PLAYED)
     for (time, packet), some in zip(PLAYED, copies_of, strict=True):
         made += [(time + delay, with_ip(packet, ttl=packet[8] - hops)) for delay, hops in some]
-    (sa,) = of_packets(sorted(made, key=lambda p: p[0])).sas_seen
-    (once,) = of_packets(PLAYED).sas_seen
+    (sa,) = of_packets(sorted(made, key=lambda p: p[0])).analysis.sas
+    (once,) = of_packets(PLAYED).analysis.sas
     assert [_shape(e) for e in sa.exchanges] == [_shape(e) for e in once.exchanges]
 
 
@@ -182,7 +182,7 @@ def _shape(e):
 def test_why_they_are_copies():
     (*init, (time, packet)) = raw_packets(INIT, AUTH)
     cap = of_packets([*init, (time, packet), (time + 1_000, packet), (time + 9_000_000, with_ip(packet, ttl=63))])
-    seen = count_duplicates(cap.related.table.wire, cap.related.duplicate_of)
+    seen = count_duplicates(cap.analysis.related.table.wire, cap.analysis.related.duplicate_of)
     assert (seen.messages, seen.same_identification, seen.routed, seen.other_interface) == (2, 2, 1, 0)
     assert (seen.fragments, seen.frames) == (0, (4, 5))
 
@@ -226,13 +226,13 @@ class TestSendings:
             "+0.001 C:500 < S:500 IKE_SA_INIT response N(COOKIE)\n"
             "+0.002 C:500 > S:500 IKE_SA_INIT request N(COOKIE)\n"
         )
-        assert cap.related.capture.duplicates == 0
-        assert [e.attempts for e in cap.sas_seen[0].exchanges] == [1, 1]
+        assert cap.analysis.related.capture.duplicates == 0
+        assert [e.attempts for e in cap.analysis.sas[0].exchanges] == [1, 1]
 
     def test_the_same_bytes_in_two_ike_sas_cannot_be(self):
         # Two daemons of one client at the same moment: other SPIs (domain.md 4.2).
         cap = capture(
             "+0.0000 C:500 > S:500 IKE_SA_INIT request sa 1\n+0.0001 C:500 > S:500 IKE_SA_INIT request sa 2\n"
         )
-        assert cap.related.capture.duplicates == 0
-        assert len(cap.sas_seen) == 2
+        assert cap.analysis.related.capture.duplicates == 0
+        assert len(cap.analysis.sas) == 2

@@ -24,7 +24,7 @@ def esp(at: float, out: int, back: int, number: int, client: str = "C", port: in
 
 
 def counts(cap) -> list[tuple[int, int]]:
-    return [(sa.esp_i_to_r, sa.esp_r_to_i) for sa in cap.sas_seen]
+    return [(sa.esp_i_to_r, sa.esp_r_to_i) for sa in cap.analysis.sas]
 
 
 def test_both_directions_are_counted_apart():

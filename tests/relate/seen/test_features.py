@@ -40,7 +40,7 @@ def test_a_known_mtu_is_a_feature_of_sizes() -> None:
 
 
 def no_rule_without_its_feature(capture: analyzer.Capture) -> None:
-    for sa in capture.sas_seen:
+    for sa in capture.analysis.sas:
         for rule in all_rules():
             if rule.features is None or rule.features & sa.features or sa.version not in rule.versions:
                 continue

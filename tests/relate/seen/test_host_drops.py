@@ -19,7 +19,7 @@ def test_a_drop_recorded_of_the_copy_counts_for_the_message():
     """pktmon sees the packet at an upper component, and its end at a lower one (domain.md 8.5)."""
     (time, request), (later, again) = raw_packets("+0 C:500 > S:500 IKE_SA_INIT request x2 at +1\n")
     records = [(time, request, False), (time + 3000, request, True), (later, again, False)]
-    (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).sas_seen
+    (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).analysis.sas
     first, second = sa.messages
     assert (sa.dropped, first.row in sa.dropped, second.row in sa.dropped) == ({first.row: (2,)}, True, False)
 
@@ -27,12 +27,12 @@ def test_a_drop_recorded_of_the_copy_counts_for_the_message():
 def test_a_dropped_ip_fragment_counts_for_its_message():
     packets = raw_packets("+0 C:4500 > S:4500 IKE_AUTH request 3000 SK{IDi} ip-fragments 3\n")
     records = [(time, data, i == 1) for i, (time, data) in enumerate(packets)]
-    (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).sas_seen
+    (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).analysis.sas
     assert list(sa.dropped.values()) == [(2,)]
 
 
 def test_what_is_said_of_the_message_and_of_its_copy_counts_together():
     ((time, request),) = raw_packets("+0 C:500 > S:500 IKE_SA_INIT request\n")
     records = [(time, request, True), (time + 3000, request, True)]
-    (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).sas_seen
+    (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).analysis.sas
     assert list(sa.dropped.values()) == [(1, 2)]

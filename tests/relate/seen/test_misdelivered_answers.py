@@ -9,11 +9,11 @@ HOSTS = "A = 10.0.0.2  B = 10.0.0.3  S = 203.0.113.7\nsa 1 spi 0000000000000abc\
 
 
 def of(*steps: str):
-    return capture(*steps, hosts=HOSTS).related.capture.misdelivered_answers
+    return capture(*steps, hosts=HOSTS).analysis.related.capture.misdelivered_answers
 
 
 def test_answers_to_who_asked_are_none():
-    assert capture(INIT).related.capture.misdelivered_answers == ()
+    assert capture(INIT).analysis.related.capture.misdelivered_answers == ()
 
 
 def test_an_answer_to_the_neighbour():
@@ -38,7 +38,7 @@ def test_the_neighbour_is_a_client_of_another_gateway():
         "+0.0 A:500 > S:500 IKE_SA_INIT request\n+0.0 B:500 > T:500 IKE_SA_INIT request sa 2\n"
         "+0.1 B:500 < S:500 IKE_SA_INIT response\n"
     )
-    (stray,) = capture(steps, hosts=hosts).related.capture.misdelivered_answers
+    (stray,) = capture(steps, hosts=hosts).analysis.related.capture.misdelivered_answers
     assert not stray.asks_itself
 
 
@@ -60,8 +60,8 @@ def test_a_request_under_two_addresses():
     answer = bytearray(second[1])
     answer[16:20] = bytes([198, 51, 100, 1])
     cap = of_packets([first, (first[0] + 50_000, bytes(behind)), (second[0], bytes(answer))])
-    assert len(cap.sas_seen[0].messages) == 2
-    assert cap.related.capture.misdelivered_answers == ()
+    assert len(cap.analysis.sas[0].messages) == 2
+    assert cap.analysis.related.capture.misdelivered_answers == ()
 
 
 def test_a_flood_is_bounded(monkeypatch):

@@ -305,8 +305,8 @@ def test_packets_without_a_time_show_no_waiting():
     blocks = [block(0x0A0D0D0A, struct.pack("<IHHq", 0x1A2B3C4D, 1, 0, -1)), block(1, struct.pack("<HHI", 1, 0, 0))]
     blocks += [block(3, struct.pack("<I", wire) + data) for _, data, wire in make_packets(ladder)]
     cap = analyzer.read("simple.pcapng", stream=io.BytesIO(b"".join(blocks)))
-    assert cap.related.capture.ike_messages == 5
-    assert [e.outcome for e in cap.sas_seen[0].exchanges] == ["answered", "open at end of capture"]
+    assert cap.analysis.related.capture.ike_messages == 5
+    assert [e.outcome for e in cap.analysis.sas[0].exchanges] == ["answered", "open at end of capture"]
     assert cap.verdict.exit_status == 3
     assert cap.text()
     assert cap.report()["sas"][0]["start"] is None

@@ -13,7 +13,7 @@ SECOND = 10**9
 
 
 def sweep(*sizes: tuple[int, bool], until: str = "+600 C:40000 > S:9 UDP\n", **options: Any) -> PingSweep:
-    return capture(INIT, pings(*sizes, **options), until).related.capture.ping_sweeps[C, S]
+    return capture(INIT, pings(*sizes, **options), until).analysis.related.capture.ping_sweeps[C, S]
 
 
 def bracket(sizes: PingSweep) -> tuple[int | None, int | None]:
@@ -40,7 +40,7 @@ def test_a_smaller_size_that_was_lost_is_bad_luck():
 
 
 def test_without_df_nothing_is_measured():
-    assert capture(INIT, pings((1400, True), df=False)).related.capture.ping_sweeps == {}
+    assert capture(INIT, pings((1400, True), df=False)).analysis.related.capture.ping_sweeps == {}
 
 
 def test_what_the_end_of_the_capture_left_open_is_not_lost():

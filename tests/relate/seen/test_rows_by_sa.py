@@ -13,5 +13,5 @@ def test_an_attempt_with_a_new_spi_is_another_ike_sa():
         "+10 C:500 > S:500 IKE_SA_INIT request sa 3\n",
         GOES_ON,
     )
-    assert [sa.retransmits for sa in cap.sas_seen] == [0, 0, 0]
-    assert [sa.number for sa in cap.sas_seen] == [0, 1, 2]
+    assert [sa.retransmits for sa in cap.analysis.sas] == [0, 0, 0]
+    assert [sa.number for sa in cap.analysis.sas] == [1, 2, 3]

@@ -9,7 +9,7 @@ MANY = HOSTS.strip() + "  T = 198.51.100.1\n"
 
 
 def of(*steps: str, hosts: str = MANY) -> dict[str, SegmentSizes]:
-    return dict(capture(*steps, hosts=hosts).related.capture.segment_sizes)
+    return dict(capture(*steps, hosts=hosts).analysis.related.capture.segment_sizes)
 
 
 def test_of_a_host_the_most_frequent_and_of_each_server_the_smallest():

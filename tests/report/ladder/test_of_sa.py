@@ -25,14 +25,14 @@ def drawn(*steps: str, hosts: str = HOSTS) -> list[str]:
 class TestSamples:
     @pytest.mark.parametrize("name", SAMPLES)
     def test_what_is_drawn_can_be_read(self, samples: Path, name):
-        for sa in analyzer.read(samples / f"{name}.pcapng").sas_seen:
+        for sa in analyzer.read(samples / f"{name}.pcapng").analysis.sas:
             ladder = ladder_of(sa)
             assert parse(render(ladder)) == ladder
 
     @pytest.mark.parametrize("name", sorted(set(SAMPLES) - {"filtered-capture"}))
     def test_it_is_the_ladder_that_the_capture_was_made_from(self, samples: Path, name):
         written = parse((samples / f"{name}.ladder").read_text(encoding="utf-8"))
-        (sa,) = analyzer.read(samples / f"{name}.pcapng").sas_seen
+        (sa,) = analyzer.read(samples / f"{name}.pcapng").analysis.sas
         ladder = ladder_of(sa)
 
         def told(steps: tuple[Step, ...], kind: type) -> list[tuple[object, ...]]:
@@ -56,7 +56,7 @@ class TestSamples:
                 )
 
     def test_the_reference(self, shared_captures: Path):
-        (sa,) = analyzer.read(shared_captures / "dev/corelight+zeek-spicy-ipsec/ipsec_client.pcap").sas_seen
+        (sa,) = analyzer.read(shared_captures / "dev/corelight+zeek-spicy-ipsec/ipsec_client.pcap").analysis.sas
         auth = ladder_of(sa).steps[-1]
         assert isinstance(auth.what, Message) and auth.what.ip_fragments is not None
         assert (auth.what.ip_fragments.count, auth.what.ip_fragments.sizes) == (3, (1460, 1460, 620))
@@ -135,7 +135,7 @@ class TestLines:
     def test_a_clock_that_jumps_back(self):
         """Sent again one second later, by a clock that was set back two: frames keep their order, times are sorted."""
         (first, *rest) = raw_packets("+0 C:500 > S:500 IKE_SA_INIT request x3 at +1 +2\n")
-        (sa,) = of_packets([first, *((time - 3 * 10**9, data) for time, data in rest)]).sas_seen
+        (sa,) = of_packets([first, *((time - 3 * 10**9, data) for time, data in rest)]).analysis.sas
         (step,) = ladder_of(sa).steps
         assert step.repeats == (10**9, 2 * 10**9) and step.frames == (1, 2, 3)
         assert parse(render(ladder_of(sa))) == ladder_of(sa)

@@ -47,7 +47,7 @@ def test_a_part_begins_with_the_ike_sa_of_the_verdict(monkeypatch):
     raw = hostile.ikev1_flood(20) + hostile.repeats(4)[24:]
     capture = read(raw)
     assert capture.verdict.sa is not None
-    assert capture.sas_seen[capture.verdict.sa].messages[0].frame == 21
+    assert capture.analysis.sa(capture.verdict.sa).messages[0].frame == 21
     part, told = drawn_part(capture)
     assert part.messages["frame"].tolist() == [21, 22, 23, 24]
     assert told == "only frames 21 to 24, of 24, drawn"
@@ -59,5 +59,5 @@ def test_any_part_can_be_drawn_and_tells_what_it_is(monkeypatch, name):
     capture = read(hostile.FLOODS[name](40))
     figure = plot(capture)
     words = " ".join(text.get_text() for text in figure.texts)
-    many = max(len(capture.wire.messages.frame), len(capture.wire.packets.frame)) > 8
+    many = max(len(capture.analysis.wire.messages.frame), len(capture.analysis.wire.packets.frame)) > 8
     assert ("only frames" in words) == many

@@ -28,7 +28,7 @@ LARGE = "+0.075 C:4500 > S:4500 IKE_AUTH request 3468 SK"
 
 def first_sa(steps: str, options: str = "") -> IkeSa:
     capture = analyzer.read("ladder", stream=BytesIO(make(parse(f"{HOSTS}{options}\n{steps}"))))
-    return capture.sas_seen[0]
+    return capture.analysis.sas[0]
 
 
 def test_names_are_those_of_the_tests() -> None:

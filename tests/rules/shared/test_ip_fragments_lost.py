@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import struct
 
-from analyzer.analysis import Capture
+from analyzer.capture import Capture
 from analyzer.ike.registry import numbers
 from analyzer.rules.model import Finding
 from analyzer.rules.shared.ip_fragments_lost import is_split
@@ -28,7 +28,7 @@ def with_cisco_fragments(payload: bytes) -> Capture:
 
 
 def said(capture: Capture) -> list[Finding]:
-    return [f for f in capture.found if f.rule == "FRG012"]
+    return [f for f in capture.analysis.findings if f.rule == "FRG012"]
 
 
 def test_payload_132_is_ciscos_own_fragmentation():

@@ -143,7 +143,7 @@ def test_a_quote_of_a_later_fragment_is_less_sure():
     (last,) = [i for i, (_, data) in enumerate(packets) if data[9] == 1]
     later = next(data for _, data in packets if data[9] == 17 and int.from_bytes(data[6:8], "big") & 0x1FFF)
     packets[last] = packets[last][0], packets[last][1][:28] + later[:28]
-    sa = of_packets(packets).sas_seen[0]
+    sa = of_packets(packets).analysis.sas[0]
     (found,) = refused(sa, ADMIN_PROHIBITED)
     seen = observed(sa, found, "S says no", "", ())
     assert seen.confidence is Confidence.STRONG
@@ -154,7 +154,7 @@ def test_a_quote_of_the_addresses_alone():
     packets = raw_packets(REQUESTS, "+3.5 C < S ICMP port-unreachable quoting +0\n", hosts=HOSTS)
     time, error = packets[-1]
     packets[-1] = time, error[: 20 + 8 + 20]
-    (sa,) = of_packets(packets).sas_seen
+    (sa,) = of_packets(packets).analysis.sas
     (found,) = refused(sa, PORT_UNREACHABLE)
     seen = observed(sa, found, "S says no", "", ())
     assert seen.confidence is Confidence.STRONG

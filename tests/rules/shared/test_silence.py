@@ -16,7 +16,7 @@ AUTH = "+0.1 C:4500 > S:4500 IKE_AUTH request 400 SK{IDi} x3 at +1 +3\n"
 
 def reported(*steps: str, kind: int = numbers.IKE_SA_INIT, hosts: str = "C = 10.0.0.2  S = 203.0.113.7\n"):
     seen = capture(*steps, GOES_ON, hosts=hosts)
-    sa = seen.sas_seen[0]
+    sa = seen.analysis.sas[0]
     return [r.frame for r in silence.reports(sa, exchange(sa, kind))]
 
 
@@ -47,7 +47,7 @@ class TestReports:
         time, error = packets[1]
         at = 20 + 8 + 20 + 8  # IP, ICMP, quoted IP, quoted UDP
         packets[1] = time, error[:at] + b"\x77" * 8 + error[at + 8 :]
-        (sa,) = of_packets(packets).sas_seen
+        (sa,) = of_packets(packets).analysis.sas
         assert silence.reports(sa, exchange(sa, numbers.IKE_SA_INIT)) == ()
 
     def test_about_tcp_of_the_same_numbers(self):
@@ -56,7 +56,7 @@ class TestReports:
         (at,) = [i for i, (_, data) in enumerate(packets) if data[9] == 1]
         time, error = packets[at]
         packets[at] = time, error[: 28 + 9] + b"\x06" + error[28 + 10 :]
-        (sa,) = of_packets(packets).sas_seen
+        (sa,) = of_packets(packets).analysis.sas
         assert silence.reports(sa, exchange(sa, numbers.IKE_AUTH)) == ()
 
     @pytest.mark.parametrize("cut", [True, False])
@@ -69,7 +69,7 @@ class TestReports:
         time, error = packets[last]
         packets[last] = time, error[:28] + fragments[0][:28]
         kept = packets if cut else [packets[0], packets[1], *raw_packets(INIT, AUTH)[2:], packets[last]]
-        sas = of_packets(sorted(kept, key=lambda p: p[0])).sas_seen
+        sas = of_packets(sorted(kept, key=lambda p: p[0])).analysis.sas
         reports = silence.reports(sas[0], exchange(sas[0], numbers.IKE_AUTH))
         assert bool(reports) is cut
 
@@ -83,7 +83,7 @@ class TestReports:
             packets[at] = time, error[: 28 + 9] + b"\x06" + error[28 + 10 :]
         else:
             packets[at] = time, error[:56] + b"\x77" * 8 + error[64:]
-        sa = of_packets(packets).sas_seen[0]
+        sa = of_packets(packets).analysis.sas[0]
         assert [r.frame for r in silence.reports(sa, exchange(sa, numbers.IKE_SA_INIT))] == [4]
 
     def test_a_quote_that_ends_before_the_ports(self):
@@ -91,7 +91,7 @@ class TestReports:
         packets = raw_packets(INIT_REQUESTS, "+0.5 C < S ICMP port-unreachable quoting +0\n")
         at = next(i for i, (_, data) in enumerate(packets) if data[9] == 1)
         packets[at] = packets[at][0], packets[at][1][: 20 + 8 + 20]
-        (sa,) = of_packets(packets).sas_seen
+        (sa,) = of_packets(packets).analysis.sas
         assert len(silence.reports(sa, exchange(sa, numbers.IKE_SA_INIT))) == 1
 
 
@@ -119,7 +119,7 @@ def test_explained_by_a_drop_or_a_refusal_but_not_by_size():
     ],
 )
 def test_answered_meanwhile(other, found):
-    sas = capture(INIT_REQUESTS, other, GOES_ON).sas_seen
+    sas = capture(INIT_REQUESTS, other, GOES_ON).analysis.sas
     (sa,) = [s for s in sas if s.retransmits]
     assert silence.is_one_of_many(sa, exchange(sa, numbers.IKE_SA_INIT)) is found
 
@@ -136,7 +136,7 @@ def test_answered_meanwhile(other, found):
 )
 def test_only_500_is_silent(beside, found):
     """4500 is heard in the time of the requests (or answered IKE_SA_INIT at any time), 500 never."""
-    sas = capture(INIT_REQUESTS, beside, GOES_ON).sas_seen
+    sas = capture(INIT_REQUESTS, beside, GOES_ON).analysis.sas
     (sa,) = [s for s in sas if s.retransmits]
     assert silence.only_500_is_silent(sa, exchange(sa, numbers.IKE_SA_INIT)) is found
 
@@ -171,7 +171,7 @@ def test_unanswered_leaves_out_what_is_answered_in_part():
 )
 def test_answered_meanwhile_at_the_edges(start, answered, found):
     other = f"{start} C:600 > S:500 IKE_SA_INIT request sa 2\n{answered} C:600 < S:500 IKE_SA_INIT response sa 2\n"
-    sas = capture(INIT_REQUESTS, other, GOES_ON).sas_seen
+    sas = capture(INIT_REQUESTS, other, GOES_ON).analysis.sas
     (sa,) = [s for s in sas if s.retransmits]
     assert bool(silence.answered_meanwhile(sa, exchange(sa, numbers.IKE_SA_INIT))) is found
 
@@ -248,7 +248,7 @@ def test_is_last():
     ],
 )
 def test_begun_on_4500(other, found):
-    sas = capture(INIT_REQUESTS, f"-9 {other}", GOES_ON).sas_seen
+    sas = capture(INIT_REQUESTS, f"-9 {other}", GOES_ON).analysis.sas
     (sa,) = [s for s in sas if s.spi_i == max(sas, key=lambda s: s.start).spi_i]
     assert bool(silence.begun_on_4500(sa)) is found
 

@@ -22,7 +22,7 @@ INIT = "+0.000 C:500 > S:500 IKE_SA_INIT request\n+0.030 C:500 < S:500 IKE_SA_IN
 
 def first_sa(steps: str, hosts: str = HOSTS) -> IkeSa:
     capture = analyzer.read("ladder", stream=BytesIO(make(parse(hosts + steps))))
-    return capture.sas_seen[0]
+    return capture.analysis.sas[0]
 
 
 def last_exchange(steps: str, hosts: str = HOSTS) -> Any:

@@ -1,0 +1,300 @@
+"""The document between findings and outputs: what a report for people says, as plain values, in the order of reading.
+
+It decides which IKE SAs are shown, what is folded (IKE SAs of which nothing new is read, the same finding again, long
+ladders), and that each remedy is told once. An output prints it and chooses nothing. What a report for machines lists
+is :mod:`analyzer.report.listing`.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from analyzer.analysis import Analysis
+from analyzer.formats.records import Note
+from analyzer.relate.sa import IkeSa
+from analyzer.report.ladder.model import Ladder
+from analyzer.report.ladder.of_sa import ladder_of, steps_left_out
+from analyzer.report.sa_facts import facts
+from analyzer.rules.model import Confidence, Finding, NotAssessed, Severity, Verdict
+
+#: IKE SAs shown with ladder and findings: of twenty times the same nothing is read.
+MAX_SAS = 5
+#: Of so many more it is told which verdicts they have.
+TALLIED = 2_000
+
+#: How much is told of a finding: that it is the verdict once more, one line, or all that is known.
+Depth = Literal["as the verdict", "brief", "whole"]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """The capture: its name and file, what is in it, and from when to when it goes (ns; below 0 without any time)."""
+
+    name: str
+    path: str
+    format: str
+    sha256: str | None
+    packets: int
+    ike_messages: int
+    sas: int
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
+class ShownSa:
+    """One IKE SA: who talks, how far it came, what is known of it, and its ladder.
+
+    ``says_verdict``: the verdict is not the one above, and is to be told. ``left_out``: further steps of the ladder.
+    """
+
+    number: int
+    spi_i: int
+    spi_r: int | None
+    version: int
+    start: int
+    initiator: str
+    responder: str
+    reached: str
+    verdict: Verdict
+    says_verdict: bool
+    facts: tuple[str, ...]
+    ladder: Ladder
+    left_out: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotShown:
+    """The other IKE SAs: how many, and how many of each verdict, the most frequent first (empty: not counted)."""
+
+    count: int
+    verdicts: tuple[tuple[str, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AlsoFound:
+    """A finding besides the verdict, said once for all IKE SAs that have it.
+
+    Attributes
+    ----------
+    finding : Finding
+        The first of them.
+    sas : tuple of int
+        Numbers of the IKE SAs that have it; empty where only one IKE SA is shown, or the capture as a whole is meant.
+    frames : tuple of int
+        Where to look, of all of them.
+    depth : Depth
+        How much of it is told.
+    remedies : tuple of str
+        Those that were not told before.
+    """
+
+    finding: Finding
+    sas: tuple[int, ...]
+    frames: tuple[int, ...]
+    depth: Depth
+    remedies: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unassessed:
+    """Rules that could not be applied for one reason."""
+
+    rules: tuple[str, ...]
+    because: str
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """The whole report of one capture.
+
+    Attributes
+    ----------
+    header : Header
+        The capture itself.
+    verdict : Verdict
+        The answer. ``sa``: the IKE SA that it is about, where there are several.
+    decisive : Finding or None
+        What the verdict rests on, with its remedies; None where no rule made it.
+    sas : tuple of ShownSa
+        In the order of appearance: all of a few; of many the one that decides and the gravest.
+    not_shown : NotShown
+        The others.
+    also_found : tuple of AlsoFound
+        The gravest first.
+    unassessed : tuple of Unassessed
+        What could not be assessed of the IKE SAs shown, and why.
+    notes : tuple of Note
+        What is odd about the file.
+    """
+
+    header: Header
+    verdict: Verdict
+    sa: int | None
+    decisive: Finding | None
+    sas: tuple[ShownSa, ...]
+    not_shown: NotShown
+    also_found: tuple[AlsoFound, ...]
+    unassessed: tuple[Unassessed, ...]
+    notes: tuple[Note, ...]
+
+    @property
+    def is_healthy(self) -> bool:
+        """The connection stands: nobody asks why, or what to do."""
+        return self.verdict.exit_status == 0
+
+    @property
+    def cannot_tell(self) -> bool:
+        """Another trace is needed."""
+        return self.verdict.exit_status == 3
+
+
+def document_of(analysis: Analysis, *, max_sas: int = MAX_SAS) -> Document:
+    """Choose what is told of a capture.
+
+    Parameters
+    ----------
+    analysis : Analysis
+        Of the capture.
+    max_sas : int
+        IKE SAs shown.
+
+    Returns
+    -------
+    Document
+        Text from the capture in it is escaped.
+
+    Examples
+    --------
+    >>> from analyzer.analysis import analyse
+    >>> document = document_of(analyse("sample_pcaps/809-fragments-lost.pcapng"))
+    >>> document.verdict.id, [sa.number for sa in document.sas], document.not_shown.count
+    ('ike-auth-ip-fragments-lost-upstream', [1], 0)
+    """
+    verdict = analysis.verdict
+    shown = _worth_showing(analysis, max_sas)
+    findings, not_assessed = analysis.judgement.of(shown)
+    decisive = next(
+        (f for f in findings if (f.rule, f.sa, f.title) == (verdict.rule, verdict.sa, verdict.text)),
+        None,
+    )
+    many = len(shown) > 1
+    others = [f for f in findings if f is not decisive]
+    return Document(
+        header=header_of(analysis),
+        verdict=verdict,
+        sa=verdict.sa if len(analysis.sas) > 1 else None,
+        decisive=decisive,
+        sas=tuple([_shown(sa, analysis, many=many) for sa in shown]),
+        not_shown=_not_shown(analysis, shown),
+        also_found=tuple(_also_found(others, decisive, many=many, advise=verdict.exit_status != 0)),
+        unassessed=_unassessed(not_assessed),
+        notes=analysis.notes,
+    )
+
+
+def header_of(analysis: Analysis) -> Header:
+    """What is told of the capture itself, in every output."""
+    known = analysis.related.capture
+    return Header(
+        name=analysis.name,
+        path=analysis.path,
+        format=analysis.format,
+        sha256=analysis.sha256,
+        packets=known.packets,
+        ike_messages=known.ike_messages,
+        sas=len(analysis.sas),
+        first=known.first,
+        last=known.last,
+    )
+
+
+def _worth_showing(analysis: Analysis, most: int) -> list[IkeSa]:
+    """The SAs to show, in the order of appearance: all of a few; of many the one that decides and the gravest."""
+    sas = analysis.sas
+    if len(sas) <= most:
+        return list(sas)
+    verdicts = analysis.judgement.of_sa
+    gravest = sorted(range(len(sas)), key=lambda index: (index + 1 != analysis.verdict.sa, verdicts.rank(index)))
+    return [sas[index] for index in sorted(gravest[:most])]
+
+
+def _shown(sa: IkeSa, analysis: Analysis, *, many: bool) -> ShownSa:
+    verdict = analysis.judgement.of_sa[sa.index]
+    return ShownSa(
+        number=sa.number,
+        spi_i=sa.spi_i,
+        spi_r=sa.spi_r,
+        version=sa.version,
+        start=sa.start,
+        initiator=sa.initiator,
+        responder=sa.responder,
+        reached=sa.reached,
+        verdict=verdict,
+        says_verdict=many or verdict != analysis.verdict,
+        # A connection that stands needs no plan.
+        facts=tuple(facts(sa, plans=verdict.exit_status != 0)),
+        ladder=ladder_of(sa),
+        left_out=steps_left_out(sa),
+    )
+
+
+def _not_shown(analysis: Analysis, shown: Sequence[IkeSa]) -> NotShown:
+    indices = {sa.index for sa in shown}
+    rest = [index for index in range(len(analysis.sas)) if index not in indices]
+    ids = Counter(map(analysis.judgement.of_sa.id, rest)) if len(rest) <= TALLIED else Counter[str]()
+    return NotShown(len(rest), tuple(ids.most_common()))
+
+
+def _also_found(
+    findings: Sequence[Finding], decisive: Finding | None, *, many: bool, advise: bool
+) -> Iterator[AlsoFound]:
+    """What else was found; what was given already, a remedy or the evidence of a failure, is not repeated."""
+    told = set(decisive.remedies if decisive is not None else ())
+    for brief, same in _folded(findings, decisive):
+        first = same[0]
+        remedies = [] if brief or not advise else [remedy for remedy in first.remedies if remedy not in told]
+        told.update(remedies)
+        depth: Depth = "brief" if brief or len(same) > 1 else "whole"
+        yield AlsoFound(
+            finding=first,
+            sas=tuple(sorted({finding.sa for finding in same if finding.sa is not None})) if many else (),
+            frames=tuple(sorted({frame for finding in same for frame in finding.frames})),
+            depth="as the verdict" if decisive is not None and first.title == decisive.title else depth,
+            remedies=tuple(remedies),
+        )
+
+
+def _folded(findings: Sequence[Finding], decisive: Finding | None) -> Iterator[tuple[bool, list[Finding]]]:
+    """Findings that say the same of several IKE SAs together, and whether a line is enough for them."""
+    shown: dict[int | None, set[int]] = defaultdict(set)
+    if decisive is not None:
+        shown[decisive.sa].update(decisive.frames)
+    folded: dict[tuple[bool, tuple[object, ...]], list[Finding]] = {}
+    for finding in findings:
+        # The same packets once more, seen by a more general rule: one sentence is enough.
+        again = bool(finding.frames) and shown[finding.sa].issuperset(finding.frames)
+        brief = again or _is_remark(finding)
+        if not brief:
+            shown[finding.sa].update(finding.frames)
+        what = (finding.rule, finding.severity, finding.confidence, finding.title)
+        folded.setdefault((brief, what), []).append(finding)
+    for (brief, _), same in folded.items():
+        yield brief, same
+
+
+def _is_remark(finding: Finding) -> bool:
+    """Neither a failure nor a reason why the trace cannot tell of one."""
+    informs = finding.severity is Severity.INFORMATION
+    return informs and not (finding.is_verdict and finding.confidence is Confidence.CANNOT_TELL)
+
+
+def _unassessed(not_assessed: Sequence[NotAssessed]) -> tuple[Unassessed, ...]:
+    """By reason, each rule once."""
+    reasons: dict[str, dict[str, None]] = {}
+    for lacking in not_assessed:
+        reasons.setdefault(lacking.because, {})[lacking.rule] = None
+    return tuple([Unassessed(tuple(rules), because) for because, rules in reasons.items()])

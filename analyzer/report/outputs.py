@@ -1,0 +1,70 @@
+"""The outputs of an analysis, a line each: what the command offers as ``--NAME``, and :meth:`Capture.output` by name.
+
+A new one is a file with a function from :class:`analyzer.analysis.Analysis` to the parts of a text, and a line here.
+It is imported when it is asked for.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False  # as in typing: the command's help reads this file, and imports as little as it can
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+
+    from analyzer.analysis import Analysis
+
+
+class Output:
+    """One output.
+
+    Attributes
+    ----------
+    name, function : str
+        What it is called; ``module:function``, which gives the whole text, its last end of line included, in parts.
+    help : str
+        What the command says of it.
+    between : str
+        Stands between the texts of several captures.
+    """
+
+    def __init__(self, name: str, function: str, help: str = "", between: str = "") -> None:
+        self.name, self.function, self.help, self.between = name, function, help, between
+
+    def parts(self, analysis: Analysis) -> Iterable[str]:
+        """The text, in parts to be written one after another."""
+        from importlib import import_module
+
+        module, _, function = self.function.partition(":")
+        made: Iterator[str] = getattr(import_module(module), function)(analysis)
+        return made
+
+
+#: The first one is what is printed where none is named.
+OUTPUTS = (
+    Output("text", "analyzer.report.text:parts", between="\n" + "=" * 110 + "\n\n"),
+    Output("json", "analyzer.report.json_report:parts", "print one JSON object for each file (ike-analyzer/report/1)"),
+)
+
+
+def output(name: str) -> Output:
+    """The output of a name.
+
+    Raises
+    ------
+    UsageError
+        There is none.
+
+    Examples
+    --------
+    >>> from analyzer.analysis import analyse
+    >>> next(iter(output("text").parts(analyse("sample_pcaps/connected-ok.pcapng")))).split("\\n")[0][:40]
+    'connected-ok.pcapng: 79 packets, 6 IKE m'
+    >>> output("fax")
+    Traceback (most recent call last):
+    analyzer.errors.UsageError: no output 'fax': there are text, json
+    """
+    for one in OUTPUTS:
+        if one.name == name:
+            return one
+    from analyzer.errors import UsageError
+
+    raise UsageError(f"no output {name!r}: there are {', '.join(one.name for one in OUTPUTS)}")
