@@ -6,7 +6,9 @@
 ('ike-auth-ip-fragments-lost-upstream', 'probable')
 
 ``cap.packets``, ``cap.datagrams``, ``cap.messages``, ``cap.exchanges``, ``cap.sas``, ``cap.path_mtu`` and
-``cap.findings`` are pandas frames; ``cap.text()``, ``cap.report()`` and ``cap.plot()`` are the reports.
+``cap.findings`` are pandas frames; ``cap.text()``, ``cap.report()`` and ``cap.plot()`` are the reports. What
+rules see are the objects ``cap.analysis.sas``, what they say ``cap.analysis.findings``; ``cap.message(7)`` is the IKE
+message of frame 7, taken apart.
 """
 
 from __future__ import annotations

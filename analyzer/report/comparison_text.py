@@ -12,6 +12,7 @@ from analyzer.comparison.clock import ClockOffset
 from analyzer.comparison.compare import ComparedSa, Comparison
 from analyzer.ike.registry import name
 from analyzer.printable import encodable
+from analyzer.report.document import gravest
 from analyzer.report.text import wrapped
 from analyzer.report.timestamp import iso, utc
 from analyzer.rules.model import Verdict
@@ -38,9 +39,9 @@ def as_text(comparison: Comparison) -> str:
         lines.append("(given the other way round: by their packets the first was taken at the server)")
     lines += [_clock(c.clock), ""]
     lines += [f"VERDICT  {c.verdict.id}   ({_sure(c.verdict)})", wrapped(c.verdict.text, "  "), ""]
-    shown = sorted(c.sas, key=lambda s: (s.verdict.severity.rank, s.client.number))[:MAX_SAS]
-    for one in sorted(shown, key=lambda s: s.client.number):
-        lines += [*_sa(one), ""]
+    shown = gravest(len(c.sas), MAX_SAS, lambda index: (c.sas[index].verdict.severity.rank,))
+    for index in shown:
+        lines += [*_sa(c.sas[index]), ""]
     if len(c.sas) > len(shown):
         lines += [f"{len(c.sas) - len(shown):,} more IKE SAs are not shown: --json has all of them.", ""]
     for sas, where, other in ((c.only_client, "client", "server"), (c.only_server, "server", "client")):

@@ -8,7 +8,7 @@ is :mod:`analyzer.report.listing`.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -217,9 +217,19 @@ def _worth_showing(analysis: Analysis, most: int) -> list[IkeSa]:
     sas = analysis.sas
     if len(sas) <= most:
         return list(sas)
-    verdicts = analysis.judgement.of_sa
-    gravest = sorted(range(len(sas)), key=lambda index: (index + 1 != analysis.verdict.sa, verdicts.rank(index)))
-    return [sas[index] for index in sorted(gravest[:most])]
+    rank, decides = analysis.judgement.of_sa.rank, analysis.verdict.sa
+    return [sas[index] for index in gravest(len(sas), most, lambda index: (index + 1 != decides, rank(index)))]
+
+
+def gravest(count: int, most: int, gravity: Callable[[int], tuple[int, ...]]) -> list[int]:
+    """Which of several are shown: the gravest ones, in the order of appearance.
+
+    Examples
+    --------
+    >>> gravest(5, 2, lambda index: (3, 1, 2, 0, 4)[index : index + 1])
+    [1, 3]
+    """
+    return sorted(sorted(range(count), key=gravity)[:most])
 
 
 def _shown(sa: IkeSa, analysis: Analysis, *, many: bool) -> ShownSa:

@@ -7,6 +7,7 @@ from typing import Any
 
 from analyzer.analysis import Analysis
 from analyzer.printable import encodable
+from analyzer.report.document import gravest
 from analyzer.report.text import wrapped
 from analyzer.report.timestamp import iso, utc
 from analyzer.validation import Check, CheckedSa, Validation
@@ -41,8 +42,8 @@ def as_text(analysis: Analysis, validation: Validation) -> str:
     RESULT: all checks pass.
     """
     lines = [f"{analysis.name}: the check after the fix", ""]
-    shown = sorted(validation.checked, key=_gravity)[:MAX_SAS]
-    for one in sorted(shown, key=lambda c: c.sa.number):
+    shown = gravest(len(validation.checked), MAX_SAS, lambda index: (_gravity(validation.checked[index]),))
+    for one in map(validation.checked.__getitem__, shown):
         lines.append(f"{one.sa.initiator} > {one.sa.responder}, {utc(one.sa.start)}, SPI {one.sa.spi_i:016x}")
         lines += [_line(check) for check in one.checks]
         lines.append("")
@@ -57,8 +58,8 @@ def as_text(analysis: Analysis, validation: Validation) -> str:
     return "\n".join(lines) + "\n"
 
 
-def _gravity(one: CheckedSa) -> tuple[int, int]:
-    return min((_GRAVITY.index(c.result) for c in one.checks), default=len(_GRAVITY)), one.sa.number
+def _gravity(one: CheckedSa) -> int:
+    return min((_GRAVITY.index(c.result) for c in one.checks), default=len(_GRAVITY))
 
 
 def _line(check: Check) -> str:
