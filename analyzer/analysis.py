@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 from analyzer.errors import InputError, UsageError
 from analyzer.formats import open_capture
 from analyzer.formats.dates import Dates
+from analyzer.formats.pairs import Pair, PairReader
 from analyzer.formats.reading import FileReader
 from analyzer.formats.records import Interface, Note
 from analyzer.ike.collect import Collector
@@ -35,15 +36,18 @@ _MTU_RANGE = range(68, 65536)
 
 
 def analyse(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Iterable[Pair],
     *,
     ports: Iterable[int] = (),
     mtu: int | None = None,
     stream: BinaryIO | None = None,
     sha256: bool = False,
+    link_type: int | None = None,
 ) -> Analysis:
     """Read a capture file and take the IKE out of it; parameters and errors are those of :func:`analyzer.read`."""
     wanted = _checked(ports, mtu)
+    if not isinstance(path, str | os.PathLike):
+        return _analysed(PairReader(path, link_type), "packets", "packets", wanted, mtu)
     with open_capture(path, stream=stream, sha256=sha256) as reader:
         return _analysed(reader, os.fspath(path), os.fspath(path), wanted, mtu)
 
@@ -88,7 +92,7 @@ def _checked_port(port: int) -> int:
     return port
 
 
-def _analysed(reader: FileReader, path: str, file: str, ports: Sequence[int], mtu: int | None) -> Analysis:
+def _analysed(reader: FileReader | PairReader, path: str, file: str, ports: Sequence[int], mtu: int | None) -> Analysis:
     """What a reader gives, analysed; ``file`` is what was named, perhaps an archive that holds it."""
     collector = Collector(Ports(ports))
     dates = Dates()
@@ -110,7 +114,7 @@ def _analysed(reader: FileReader, path: str, file: str, ports: Sequence[int], mt
     )
 
 
-def _collect(reader: FileReader, dates: Dates, collector: Collector) -> None:
+def _collect(reader: FileReader | PairReader, dates: Dates, collector: Collector) -> None:
     """Read all; the last chunk and the reader's buffers are free again before the tables are made of what was found."""
     for chunk in dates.steady(reader.ahead()):
         collector.feed(chunk, reader.interfaces)

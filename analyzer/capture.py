@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from analyzer.analysis import analyse, analyse_each
 from analyzer.errors import InputError
+from analyzer.formats.pairs import Pair
 from analyzer.formats.records import Note
 from analyzer.frames.of_analysis import Frames
 from analyzer.rules.model import Verdict
@@ -24,19 +25,21 @@ if TYPE_CHECKING:
 
 
 def read(
-    path: str | os.PathLike[str],
+    path: str | os.PathLike[str] | Iterable[Pair],
     *,
     ports: Iterable[int] = (),
     mtu: int | None = None,
     stream: BinaryIO | None = None,
     sha256: bool = False,
+    link_type: int | None = None,
 ) -> Capture:
     """Read a capture file and take the IKE out of it.
 
     Parameters
     ----------
-    path : str or path-like
-        A capture of any format that is understood, packed or not; ``"-"`` is standard input.
+    path : str or path-like, or iterable of pairs
+        A capture of any format that is understood, packed or not; ``"-"`` is standard input. Or packets that another
+        program has read: pairs of seconds since the epoch and the bytes of a frame, as the readers of dpkt yield them.
     ports : iterable of int
         Ports on which IKE is looked for, besides 500 and 4500.
     mtu : int, optional
@@ -45,6 +48,9 @@ def read(
         Read this instead; ``path`` is then only the name in reports.
     sha256 : bool
         Also hash the file (the JSON report holds the hash).
+    link_type : int, optional
+        Of pairs: what the frames begin with, by its LINKTYPE number. Unless given, what the ``datalink()`` of a reader
+        of dpkt says, else Ethernet.
 
     Returns
     -------
@@ -55,16 +61,19 @@ def read(
     InputError
         The file cannot be read as a capture; the message is one line.
     UsageError
-        A port or MTU out of range.
+        A port or MTU out of range; or what is given is neither a path nor pairs.
 
     Examples
     --------
-    >>> import analyzer
+    >>> import analyzer, dpkt
     >>> cap = analyzer.read("sample_pcaps/809-fragments-lost.pcapng")
     >>> cap.verdict.id
     'ike-auth-ip-fragments-lost-upstream'
+    >>> with open("sample_pcaps/809-fixed.pcapng", "rb") as file:
+    ...     analyzer.read(dpkt.pcapng.Reader(file)).verdict.id
+    'connected-ok'
     """
-    return Capture(analyse(path, ports=ports, mtu=mtu, stream=stream, sha256=sha256))
+    return Capture(analyse(path, ports=ports, mtu=mtu, stream=stream, sha256=sha256, link_type=link_type))
 
 
 def read_each(

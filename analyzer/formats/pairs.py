@@ -15,6 +15,9 @@ from analyzer.formats.reading import MAX_ROWS
 from analyzer.formats.records import NO_TIME, SLACK, Chunk, Interface, Note
 from analyzer.links.types import ETHERNET
 
+#: Seconds since the epoch, and the bytes of a frame.
+Pair = tuple[float | Decimal, bytes]
+
 #: Bytes of packets after which a chunk is given.
 CHUNK_BYTES = 4 << 20
 
@@ -42,13 +45,16 @@ class PairReader:
     format = "pairs"
     sha256 = None
 
-    def __init__(self, pairs: Iterable[Any], link_type: int | None = None) -> None:
+    def __init__(self, pairs: Iterable[Pair], link_type: int | None = None) -> None:
         if link_type is None:
             datalink = getattr(pairs, "datalink", None)
             link_type = int(datalink()) if callable(datalink) else ETHERNET
         self.interfaces = [Interface(0, link_type)]
         self.notes: list[Note] = []
-        self._pairs = iter(pairs)
+        try:
+            self._pairs = iter(pairs)
+        except TypeError:
+            raise UsageError(f"a path, or pairs of time and frame, are wanted, not {type(pairs).__name__}") from None
 
     def chunks(self) -> Iterator[Chunk]:
         """The packets, some thousands at a time.

@@ -12,6 +12,7 @@ import dpkt
 import numpy as np
 import pytest
 
+import analyzer
 from analyzer.errors import UsageError
 from analyzer.formats import open_capture, pairs
 from analyzer.formats.pairs import PairReader
@@ -86,3 +87,22 @@ def test_what_is_no_pair_is_refused_in_a_line(wrong: Any) -> None:
         UsageError, match=r"packet 2: pairs of seconds and bytes, as dpkt's readers yield them, are wanted"
     ):
         list(reader.chunks())
+
+
+def test_the_verdict_is_that_of_the_file(samples: Path) -> None:
+    """Of every sample that dpkt can read: its reader keeps the first interface only, and no drop of the host."""
+    told = 0
+    for path in sorted(samples.glob("*.pcapng")):
+        whole = analyzer.read(path)
+        if len(whole.analysis.interfaces) == 1 and "host-dropped" not in path.name:
+            with path.open("rb") as file:
+                verdict = analyzer.read(dpkt.pcapng.Reader(file)).verdict
+            assert (verdict.id, verdict.confidence) == (whole.verdict.id, whole.verdict.confidence), path
+            told += 1
+    assert told > 5
+
+
+@pytest.mark.parametrize("wrong", [7, None, b"bytes", [(1, 2)]])
+def test_what_is_neither_a_path_nor_pairs(wrong: Any) -> None:
+    with pytest.raises(UsageError, match="pairs of"):
+        analyzer.read(wrong)
