@@ -105,7 +105,7 @@ def part(module: str) -> str:
 GROUND = {"cached_property", "columns", "errors", "printable", "programs", "signals"}
 #: What each part may import besides itself and the ground. Data flows from left to right; nothing looks back.
 LAYERS = {
-    **{part: set() for part in GROUND},
+    **{part: set() for part in sorted(GROUND)},
     "formats": set(),
     "packets": {"formats"},
     "ike": {"formats", "packets"},
