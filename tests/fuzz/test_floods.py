@@ -245,7 +245,7 @@ def test_a_packet_header_may_claim_any_length():
 
 def test_messages_of_one_ike_sa_beyond_a_number_are_not_looked_into(monkeypatch):
     monkeypatch.setattr(collect, "MAX_OF_SA", 10)
-    monkeypatch.setattr("analyzer.relate.build.MAX_OF_SA", 10)
+    monkeypatch.setattr("analyzer.relate.seen.rows_by_sa.MAX_OF_SA", 10)
     capture = read(hostile.one_sa(25))
     assert [len(sa.messages) for sa in capture.analysis.sas] == [10]
     # The frames list them all the same.
