@@ -37,7 +37,7 @@ def test_a_page_is_complete(rule: Rule) -> None:
     # What a reader cannot look up (references to the developers' notes) is left out.
     assert tuple(heading for heading, _ in page.sections) in (HEADINGS, HEADINGS[:-1])
     assert all(text for _, text in page.sections)
-    assert "domain.md" not in as_text(page)
+    assert "docs/domain/" not in as_text(page)
     assert page.title.endswith(".")
     assert page.example
     assert page.says, "the first case must need no options beside its ladder"

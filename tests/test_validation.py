@@ -149,7 +149,10 @@ def test_silence_that_the_trace_cannot_show_is_no_failure() -> None:
 
 
 def test_an_answer_that_only_leaves_the_server_establishes_nothing_yet() -> None:
-    """strongSwan asks again after 4 s (domain.md 4.3): a trace that ends before that does not show that it arrived."""
+    """strongSwan asks again after 4 s: a trace that ends before that does not show that it arrived.
+
+    Source: docs/domain/retransmission.md.
+    """
     capture = seen("at S\n", ON_ON, SKF, ANSWER, "+0.300 C:40000 > S:9 UDP\n")
     assert capture.verdict.exit_status == 3
     assert results(capture)["established"] == "cannot-tell"

@@ -64,7 +64,7 @@ def _journey(passage: Passage, receiving: CaptureFacts, offset: int, stray: Sequ
         if not receiving.first <= when <= receiving.last:
             return Journey(sent, None, "not covered", count)
         if sent.is_ip_fragmented and ":" in sent.src and receiving.looks_filtered:
-            # A port filter hides all of an IPv6 datagram in fragments (domain.md 5.1).
+            # A port filter hides all of an IPv6 datagram in fragments (docs/domain/ip-fragments.md).
             return Journey(sent, None, "hidden", count)
         if sent.is_ip_fragmented and stray:
             # Later fragments came, from this speaker, and their first one did not.

@@ -1,4 +1,4 @@
-"""Reader of Microsoft Network Monitor captures, 1.x and 2.x (domain.md section 8.6).
+"""Reader of Microsoft Network Monitor captures, 1.x and 2.x (docs/domain/capture-formats.md).
 
 All is little-endian. A 128-byte header names the time of the start and the place of the frame table: the offset of each
 frame, which need not follow one another. A frame is a header (time since the start, wire length, captured length), the

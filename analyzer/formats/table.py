@@ -61,7 +61,10 @@ def magic(*beginnings: bytes) -> Callable[[bytes], bool]:
 
 
 def is_etl(head: bytes) -> bool:
-    """An ETW log starts with a buffer of type "header", whose first event is a system one (domain.md 8.4)."""
+    """An ETW log starts with a buffer of type "header", whose first event is a system one.
+
+    Source: docs/domain/windows-traces.md.
+    """
     if len(head) < 80:
         return False
     (size,) = struct.unpack_from("<I", head)

@@ -1,4 +1,4 @@
-"""Walk the payload chains of many IKE messages at once (RFC 7296 section 3.2, domain.md section 1.2).
+"""Walk the payload chains of many IKE messages at once (RFC 7296 section 3.2, docs/domain/ike-on-the-wire.md).
 
 Every payload starts with ``next payload (1) | flags (1) | length (2, these 4 bytes included)``. The walk takes the k-th
 payload of all messages in one step, so that a flood of messages costs a few array operations per step.

@@ -1,4 +1,7 @@
-"""An IKE message: header, payload chain and whether its bytes add up (RFC 7296 section 3.1, domain.md section 1.1)."""
+"""An IKE message: header, payload chain and whether its bytes add up.
+
+Sources: RFC 7296 section 3.1, docs/domain/ike-on-the-wire.md.
+"""
 
 from __future__ import annotations
 
@@ -62,7 +65,7 @@ class IKE(Structure):
 
     Examples
     --------
-    A gateway that accepts no proposal answers with 36 bytes (domain.md section 4.1):
+    A gateway that accepts no proposal answers with 36 bytes (docs/domain/retransmission.md):
 
     >>> header = bytes.fromhex("1122334455667788" + "00" * 8 + "29202220" + "00000000" + "00000024")
     >>> ike = IKE(header + bytes.fromhex("000000080000000e"))

@@ -1,4 +1,6 @@
-"""Payloads of IKEv2 and the few of IKEv1 that say something, as dpkt classes (RFC 7296 section 3, domain.md 1.2).
+"""Payloads of IKEv2 and the few of IKEv1 that say something, as dpkt classes.
+
+Sources: RFC 7296 section 3, docs/domain/ike-on-the-wire.md.
 
 Unknown payload types, and payloads too short for their own header, survive as a plain :class:`Payload`.
 """

@@ -1,4 +1,4 @@
-"""Proposals, transforms and attributes inside an IKEv2 SA payload (RFC 7296 section 3.3, domain.md section 2.5)."""
+"""Proposals, transforms and attributes inside an IKEv2 SA payload (RFC 7296 section 3.3, docs/domain/numbers.md)."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """An IP datagram in fragments: which fragments came, in which order, at which sizes, and which bytes never did.
 
 Lengths are those of the IP headers, so that a capture cut at 128 bytes per packet reassembles as well as a whole one;
-only ``data`` is then shorter (domain.md sections 5.1, 5.3). The byte ranges are kept merged, so that adding a fragment
+only ``data`` is then shorter (docs/domain/ip-fragments.md). The byte ranges are kept merged, so that adding a fragment
 costs a binary search and at most as many removals as there were insertions before.
 
 Which fragments make up a datagram is for :mod:`analyzer.packets.reassembly` to say.

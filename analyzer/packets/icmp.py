@@ -1,7 +1,7 @@
 """ICMP and ICMPv6 errors: what a router or host said about a packet, and which packet it meant.
 
 The quoted packet is parsed as far as it was quoted and captured: RFC 792 promises its IP header and 8 bytes (the UDP
-header), RFC 4443 as much as fits. Everything but the quoted IP header is optional. Meanings: domain.md section 5.4.
+header), RFC 4443 as much as fits. Everything but the quoted IP header is optional. Meanings: docs/domain/icmp.md.
 """
 
 from __future__ import annotations
@@ -172,7 +172,9 @@ def _quoted(quote: bytes) -> QuotedPacket | None:
 
 
 def _initiator_spi(ports: set[int], payload: bytes) -> bytes | None:
-    """Initiator SPI of a UDP payload, behind the non-ESP marker or not (RFC 7296 section 2.23, domain.md 1.3).
+    """Initiator SPI of a UDP payload, behind the non-ESP marker or not.
+
+    Sources: RFC 7296 section 2.23, docs/domain/ike-on-the-wire.md.
 
     No marker on port 500; on 4500 what has no marker is ESP. On other ports the version octet must be IKE's.
     """

@@ -1,4 +1,6 @@
-"""The framing of IKE and ESP inside TCP (RFC 9329, domain.md section 1.3): one direction's bytes in, messages out.
+"""The framing of IKE and ESP inside TCP: one direction's bytes in, messages out.
+
+Sources: RFC 9329, docs/domain/ike-on-the-wire.md.
 
 The initiator sends ``IKETCP`` once; then both sides send frames: a 16-bit length that counts itself, and four zero
 bytes with an IKE message, or an ESP packet, or the keepalive byte 0xFF. Bytes that the capture lacks (snaplen, lost

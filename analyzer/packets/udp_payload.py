@@ -1,7 +1,8 @@
 """What is in a UDP datagram on an IKE port: IKE, ESP, a NAT keepalive, or something else.
 
 Decided by the non-ESP marker and the sanity of the IKE header, not by the port alone (RFC 7296 section 2.23, RFC 3948
-section 2; domain.md 1.1 and 1.3): a peer may use 4500 from its first message, stay on 500, or be moved by a NAT.
+section 2; docs/domain/ike-on-the-wire.md): a peer may use 4500 from its first message, stay on 500, or be moved by a
+NAT.
 """
 
 from __future__ import annotations

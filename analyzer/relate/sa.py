@@ -252,7 +252,10 @@ class IkeSa:
         return tuple([e for e in self.exchanges if e.outcome == "unanswered"])
 
     def icmp_errors_about(self, role: Role, since: int = 0) -> tuple[IcmpRow, ...]:
-        """ICMP errors from a time on about IKE packets of one side, matched by address and port (domain.md 5.4)."""
+        """ICMP errors from a time on about IKE packets of one side, matched by address and port.
+
+        Source: docs/domain/icmp.md.
+        """
         return tuple([i for i in self._icmp_errors[role] if i.time >= since])
 
     @cached_property

@@ -106,7 +106,7 @@ class Remedy:
     verify : str
         How a new capture shows that it worked; the topic's own words unless the remedy has better ones.
     sources : tuple of str
-        Where it is documented: addresses, RFCs, or sections of ``domain.md``.
+        Where it is documented: addresses, RFCs, or pages of ``docs/domain/``.
     changes : str
         What the lines change, where that is not plain.
     steps : tuple of Step

@@ -101,7 +101,7 @@ def _public(heading: str, text: str) -> str:
     """References without the developers' own notes, which a reader of the page does not have."""
     if heading != "References":
         return text
-    kept = [part.strip().rstrip(".") for part in text.split(";") if "domain.md" not in part]
+    kept = [part.strip().rstrip(".") for part in text.split(";") if "docs/domain/" not in part]
     return "; ".join(kept) + "." if kept else ""
 
 
@@ -274,6 +274,6 @@ def _windows_error(error: windows_errors.WindowsError) -> str:
     title = textwrap.fill(f"Windows error {error.name}: {error.meaning}", 100, subsequent_indent="  ")
     parts = [title, "", "In the trace", fill(error.trace), ""]
     parts += ["Verdicts that it can stand for", *(f"  {titles.get(v, v)}" for v in error.verdicts), ""]
-    source = "; ".join(part.strip() for part in error.source.split(";") if "domain.md" not in part)
+    source = "; ".join(part.strip() for part in error.source.split(";") if "docs/domain/" not in part)
     parts += ["Source of the meaning", fill(source)] if source else []
     return "\n".join(parts) + "\n"

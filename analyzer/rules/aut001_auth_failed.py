@@ -13,7 +13,7 @@ Not to be confused with
 Certain when
     The response is complete; its size and first inner payload are facts, the reason is not in the trace.
 References
-    domain.md section 9 no. 22, 1.4.2; RFC 7296 section 2.21.2.
+    docs/domain/root-causes.md no. 22, docs/domain/encrypted-messages.md no. 2; RFC 7296 section 2.21.2.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames
 
-#: A request without a certificate is smaller (domain.md 1.4.3).
+#: A request without a certificate is smaller (docs/domain/encrypted-messages.md no. 3).
 _WITH_CERTIFICATE = 900
 
 

@@ -16,7 +16,8 @@ Not to be confused with
 Certain when
     The client sends a notify of the size of an error at once. A Delete has other possible reasons.
 References
-    domain.md section 9 no. 23, 1.4.7, 8.1; RFC 7296 section 2.21.2.
+    docs/domain/root-causes.md no. 23, docs/domain/encrypted-messages.md no. 7, docs/domain/windows.md; RFC 7296
+    section 2.21.2.
 """
 
 from __future__ import annotations
@@ -54,7 +55,7 @@ def _rejected(sa: IkeSa, last: Exchange, rejection: Exchange) -> Observation:
     after = (rejection.requests[0].time - answered) / 1e6
     is_notify = sa.authentication.is_error_notify(rejection)
     act = "a short notify, as AUTHENTICATION_FAILED is" if is_notify else "a Delete"
-    # Without the cipher suite nobody knows what a short answer had room for (domain.md 1.4.6).
+    # Without the cipher suite nobody knows what a short answer had room for (docs/domain/encrypted-messages.md no. 6).
     assert last.response is not None
     is_short = last.response.length <= LONG_ANSWER
     may_lack_child = is_short and sa.authentication.cipher_suite is None

@@ -14,7 +14,7 @@ Not to be confused with
 Certain when
     From one side never more than probable; at the server's side the request is seen to arrive and no answer leaves.
 References
-    domain.md section 9 no. 24, 1.4.4; RFC 7296 section 2.16.
+    docs/domain/root-causes.md no. 24, docs/domain/encrypted-messages.md no. 4; RFC 7296 section 2.16.
 """
 
 from __future__ import annotations

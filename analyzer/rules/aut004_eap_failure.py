@@ -13,7 +13,8 @@ Not to be confused with
 Certain when
     An act ends the login: the server's refusal, or the client's notify. What was said inside is encrypted.
 References
-    domain.md section 9 no. 25, 1.4.2, 1.4.4, 8.1; RFC 7296 section 2.16; RFC 3748 section 4.2.
+    docs/domain/root-causes.md no. 25, docs/domain/encrypted-messages.md no. 2, no. 4, docs/domain/windows.md; RFC 7296
+    section 2.16; RFC 3748 section 4.2.
 """
 
 from __future__ import annotations

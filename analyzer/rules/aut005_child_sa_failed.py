@@ -16,7 +16,8 @@ Not to be confused with
 Certain when
     Sizes show that there is no room for it. Which of the reasons it was is encrypted.
 References
-    domain.md section 9 no. 26, 1.4.2; RFC 7296 sections 1.2, 1.4.1, 2.21.2, 3.3, 3.13.
+    docs/domain/root-causes.md no. 26, docs/domain/encrypted-messages.md no. 2; RFC 7296 sections 1.2, 1.4.1, 2.21.2,
+    3.3, 3.13.
 """
 
 from __future__ import annotations

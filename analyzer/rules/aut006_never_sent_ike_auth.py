@@ -13,7 +13,7 @@ Not to be confused with
 Certain when
     Never: it rests on an absence. Probable at the client's side, where IKE_AUTH would be seen leaving.
 References
-    domain.md section 9 no. 48, 5.2, 8.1.
+    docs/domain/root-causes.md no. 48, docs/domain/filtered-captures.md, docs/domain/windows.md.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames, times
 
-#: Seconds within which a client goes on (domain.md section 9 no. 48).
+#: Seconds within which a client goes on (docs/domain/root-causes.md no. 48).
 _WAITED = 5.0
 _BEGINNINGS = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
@@ -115,7 +115,7 @@ def _restarts(sa: IkeSa, response: Attempt) -> int:
 
 
 def _is_hidden(sa: IkeSa, restarts: int) -> bool:
-    """A capture filter may hide the client's next message (domain.md section 5.2)."""
+    """A capture filter may hide the client's next message (docs/domain/filtered-captures.md)."""
     facts = sa.capture
     if not facts.looks_filtered:
         return False

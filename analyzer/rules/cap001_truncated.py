@@ -10,7 +10,7 @@ Not to be confused with
 Certain when
     Each packet record says both lengths.
 References
-    domain.md section 9 no. 43, 8.5.
+    docs/domain/root-causes.md no. 43, docs/domain/windows-traces.md.
 """
 
 from __future__ import annotations

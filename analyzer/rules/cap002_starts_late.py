@@ -10,7 +10,7 @@ Not to be confused with
 Certain when
     The first message has a message ID above 0 or a responder SPI.
 References
-    domain.md section 9 no. 44; RFC 7296 section 2.18.
+    docs/domain/root-causes.md no. 44; RFC 7296 section 2.18.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Not to be confused with
 Certain when
     It is a fact about the trace, and says nothing about the connection.
 References
-    domain.md section 9 no. 46.
+    docs/domain/root-causes.md no. 46.
 """
 
 from __future__ import annotations

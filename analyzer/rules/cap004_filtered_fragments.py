@@ -10,7 +10,7 @@ Not to be confused with
 Certain when
     The file records the capture filter, or nothing in it would have failed such a filter; the finding says which.
 References
-    domain.md section 9 no. 42, 5.2.
+    docs/domain/root-causes.md no. 42, docs/domain/filtered-captures.md.
 """
 
 from __future__ import annotations

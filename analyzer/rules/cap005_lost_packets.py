@@ -11,7 +11,7 @@ Not to be confused with
 Certain when
     The file's own counters say so.
 References
-    domain.md section 9 no. 45.
+    docs/domain/root-causes.md no. 45.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ Not to be confused with
 Certain when
     It is a fact about the trace.
 References
-    domain.md section 9, introduction; RFC 7296 section 2.4.
+    docs/domain/root-causes.md; RFC 7296 section 2.4.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Not to be confused with
 Certain when
     Interface, identification or TTL tell; the same bytes at the same moment leave little doubt either.
 References
-    domain.md section 9 no. 41, 4.2, 8.3, 8.5.
+    docs/domain/root-causes.md no. 41, docs/domain/retransmission.md, docs/domain/windows-traces.md.
 """
 
 from __future__ import annotations

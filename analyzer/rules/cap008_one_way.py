@@ -11,7 +11,7 @@ Not to be confused with
 Certain when
     It is a fact about the trace, and says nothing about the connection.
 References
-    domain.md section 9 no. 1 (caveat), RFC 7296 section 2.6.
+    docs/domain/root-causes.md no. 1 (caveat), RFC 7296 section 2.6.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Not to be confused with
 Certain when
     The sender's TCP handshakes announce segments for an MTU of 1,500.
 References
-    domain.md section 5.7.
+    docs/domain/offload.md.
 """
 
 from __future__ import annotations

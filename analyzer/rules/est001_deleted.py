@@ -13,7 +13,7 @@ Not to be confused with
 Certain when
     The Delete and its sender are facts; that it was for the IKE SA follows from what comes after it; why is encrypted.
 References
-    domain.md section 9 no. 27, 1.4.6; RFC 7296 sections 1.4.1, 2.4, 2.8.
+    docs/domain/root-causes.md no. 27, docs/domain/encrypted-messages.md no. 6; RFC 7296 sections 1.4.1, 2.4, 2.8.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Not to be confused with
 Certain when
     Never: it rests on an absence. Probable with many packets over some time.
 References
-    domain.md section 9 no. 28; RFC 7296 section 2.23; RFC 3948.
+    docs/domain/root-causes.md no. 28; RFC 7296 section 2.23; RFC 3948.
 """
 
 from __future__ import annotations

@@ -12,7 +12,8 @@ Not to be confused with
 Certain when
     Never: it rests on an absence.
 References
-    domain.md section 9 no. 29, section 6; RFC 7296 section 2.4; RFC 3948 section 4; RFC 4555 section 3.5.
+    docs/domain/root-causes.md no. 29, docs/domain/nat.md; RFC 7296 section 2.4; RFC 3948 section 4; RFC 4555
+    section 3.5.
 """
 
 from __future__ import annotations

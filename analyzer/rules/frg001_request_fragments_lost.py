@@ -15,7 +15,7 @@ Certain when
     The responder reports that reassembly timed out (ICMP 11/1, ICMPv6 3/1), or a trace from the other side shows which
     pieces arrive. From the client's side alone it is probable at best.
 References
-    domain.md section 9 no. 8, 5.2; RFC 7383 section 1; RFC 792.
+    docs/domain/root-causes.md no. 8, docs/domain/filtered-captures.md; RFC 7383 section 1; RFC 792.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ Certain when
     The client reports that reassembly timed out. Strong where part of the answer is in the trace, fragments can reach
     the capture, and the client asks again: then the request got through, and the answer did not.
 References
-    domain.md section 9 no. 9; RFC 7383 section 1; RFC 7296 section 2.1.
+    docs/domain/root-causes.md no. 9; RFC 7383 section 1; RFC 7296 section 2.1.
 """
 
 from __future__ import annotations

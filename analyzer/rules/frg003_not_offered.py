@@ -11,7 +11,7 @@ Not to be confused with
 Certain when
     The payload chain was captured to its end.
 References
-    domain.md section 9 no. 10, 3.1, 3.4; RFC 7383 section 2.3.
+    docs/domain/root-causes.md no. 10, docs/domain/ike-fragmentation.md, docs/domain/products.md; RFC 7383 section 2.3.
 """
 
 from __future__ import annotations

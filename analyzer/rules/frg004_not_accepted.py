@@ -10,7 +10,7 @@ Not to be confused with
 Certain when
     Both payload chains were captured to their end.
 References
-    domain.md section 9 no. 11, 3.4; RFC 7383 section 2.3.
+    docs/domain/root-causes.md no. 11, docs/domain/products.md; RFC 7383 section 2.3.
 """
 
 from __future__ import annotations

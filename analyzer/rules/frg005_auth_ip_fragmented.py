@@ -10,7 +10,7 @@ Not to be confused with
 Certain when
     The fragments are in the trace; their number and sizes are then facts, the MTU a range.
 References
-    domain.md 5.1, 5.2; RFC 791; RFC 8200 section 4.5.
+    docs/domain/ip-fragments.md, docs/domain/filtered-captures.md; RFC 791; RFC 8200 section 4.5.
 """
 
 from __future__ import annotations

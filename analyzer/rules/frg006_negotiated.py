@@ -9,7 +9,7 @@ Not to be confused with
 Certain when
     Both notifies, or an SKF message, are in the trace.
 References
-    RFC 7383 sections 2.3, 2.4; domain.md 3.1.
+    RFC 7383 sections 2.3, 2.4; docs/domain/ike-fragmentation.md.
 """
 
 from __future__ import annotations

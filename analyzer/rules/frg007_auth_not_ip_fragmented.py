@@ -9,7 +9,7 @@ Not to be confused with
 Certain when
     The packets are in the trace.
 References
-    domain.md 5.1; RFC 7383 section 2.5.
+    docs/domain/ip-fragments.md; RFC 7383 section 2.5.
 """
 
 from __future__ import annotations

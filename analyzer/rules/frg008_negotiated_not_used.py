@@ -13,7 +13,8 @@ Certain when
     That it was not used is in the packets. That the connection failed for it is as sure as that the IP fragments were
     lost (FRG001, FRG002); a message that was answered all the same is only worth knowing.
 References
-    domain.md section 9 no. 12, 3.1, 3.4; RFC 7383 sections 2.3, 2.4.
+    docs/domain/root-causes.md no. 12, docs/domain/ike-fragmentation.md, docs/domain/products.md; RFC 7383 sections 2.3,
+    2.4.
 """
 
 from __future__ import annotations

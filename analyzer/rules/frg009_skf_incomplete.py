@@ -15,7 +15,7 @@ Certain when
     Part of a set is seen to arrive, at the receiver's side or on the way to it: strong. From the sender's side it rests
     on silence.
 References
-    domain.md section 9 no. 13, 3.1, 3.2; RFC 7383 sections 2.5, 2.6, 4.
+    docs/domain/root-causes.md no. 13, docs/domain/ike-fragmentation.md; RFC 7383 sections 2.5, 2.6, 4.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ from analyzer.rules.shared.advice import Hand, advise
 from analyzer.rules.shared.ip_fragments_lost import LARGE, is_answered_in_vain, repeats_after_answer
 from analyzer.rules.shared.wording import exchange_name, frames, init_frames, octets, offsets, silence_after, times
 
-#: SKF packets up to this many bytes pass wherever anything passes (domain.md section 9 no. 7; Windows sends 626).
+#: SKF packets up to this many bytes pass wherever anything passes (docs/domain/root-causes.md no. 7; Windows sends
+#: 626).
 _SMALL = 640
 #: Nothing else heard from port 4500: up to this size a blocked port is the likelier reason (IPv6's least MTU).
 _LEAST_MTU = 1280

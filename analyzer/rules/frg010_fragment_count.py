@@ -13,7 +13,8 @@ Certain when
     Strong where the server's side sees the whole set arrive again and again and no answer leave. From the client's side
     it is only possible.
 References
-    domain.md section 9 no. 14, 3.1; libreswan pull request 311; strongSwan, strongswan.conf(5), ``max_packet``.
+    docs/domain/root-causes.md no. 14, docs/domain/ike-fragmentation.md; libreswan pull request 311; strongSwan,
+    strongswan.conf(5), ``max_packet``.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ from analyzer.rules.shared.advice import advise
 from analyzer.rules.shared.ip_fragments_lost import LARGE
 from analyzer.rules.shared.wording import exchange_name, frames, init_frames, times
 
-#: What receivers hold, by the number of fragments (domain.md 3.1).
+#: What receivers hold, by the number of fragments (docs/domain/ike-fragmentation.md).
 _LIMITS = (
     (16, "Libreswan before 3.31 (16)"),
     (32, "any Libreswan (32)"),

@@ -13,7 +13,7 @@ Certain when
     The server reports that reassembly timed out, or part of a message is seen to arrive and the rest never does. From
     silence it is probable at best.
 References
-    domain.md section 9 no. 15, 3.1, 3.3; RFC 7383 sections 2.2, 3; RFC 9242 section 1.
+    docs/domain/root-causes.md no. 15, docs/domain/ike-fragmentation.md; RFC 7383 sections 2.2, 3; RFC 9242 section 1.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ Not to be confused with
 Certain when
     The payloads of the message are in the trace to the end.
 References
-    domain.md section 9 no. 35, 3.5, section 7; RFC 7383 section 2.3.
+    docs/domain/root-causes.md no. 35, docs/domain/ike-fragmentation.md, docs/domain/vendor-ids.md; RFC 7383
+    section 2.3.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Not to be confused with
 Certain when
     The fragments are in the trace. Whether a device minds is not: by itself it is only worth knowing.
 References
-    domain.md 3.4 (Azure), 5.1; azure-docs#29476; RFC 791.
+    docs/domain/products.md (Azure), docs/domain/ip-fragments.md; azure-docs#29476; RFC 791.
 """
 
 from __future__ import annotations

@@ -25,7 +25,7 @@ class Severity(Enum):
 
 
 class Confidence(Enum):
-    """How sure (domain.md section 9, evidence ladder).
+    """How sure (docs/verdicts.md).
 
     ``proved``: both ends seen, or an ICMP error that names the reason. ``strong``: positive packet evidence on one
     side. ``probable``: an absence, with every look-alike excluded. ``possible``: an absence that other causes share.

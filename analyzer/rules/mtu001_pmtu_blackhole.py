@@ -16,7 +16,7 @@ Certain when
     A limit of the path is known from acts and the lost packets exceed it, or only the short fragments arrive: strong.
     Silence after large packets alone is no black hole.
 References
-    domain.md section 9 nos. 16 and 13, 5.5, 5.6; RFC 4821 section 1; RFC 8201 section 1.
+    docs/domain/root-causes.md nos. 16 and 13, docs/domain/path-mtu.md; RFC 4821 section 1; RFC 8201 section 1.
 """
 
 from __future__ import annotations

@@ -11,7 +11,8 @@ Not to be confused with
 Certain when
     The router says so itself: proved. Whether it hurt is seen from what was answered.
 References
-    domain.md section 9 no. 17, 5.4; RFC 1191 sections 3, 4, 7; RFC 8201 section 4; RFC 4443 section 3.2.
+    docs/domain/root-causes.md no. 17, docs/domain/icmp.md; RFC 1191 sections 3, 4, 7; RFC 8201 section 4; RFC 4443
+    section 3.2.
 """
 
 from __future__ import annotations

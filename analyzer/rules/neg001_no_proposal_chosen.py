@@ -10,7 +10,7 @@ Not to be confused with
 Certain when
     The response is there; it is not authenticated, so it could be forged. Which algorithm was missing is not in it.
 References
-    domain.md section 9 no. 18, 4.1; RFC 7296 section 2.7.
+    docs/domain/root-causes.md no. 18, docs/domain/retransmission.md; RFC 7296 section 2.7.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Not to be confused with
 Certain when
     It loops three times, or the group was accepted. A client that stops may have begun anew out of this trace's sight.
 References
-    domain.md section 9 no. 20, 4.1; RFC 7296 sections 1.3, 2.7.
+    docs/domain/root-causes.md no. 20, docs/domain/retransmission.md; RFC 7296 sections 1.3, 2.7.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Not to be confused with
 Certain when
     It loops three times, or the cookie was accepted.
 References
-    domain.md section 9 no. 21, 4.1; RFC 7296 section 2.6.
+    docs/domain/root-causes.md no. 21, docs/domain/retransmission.md; RFC 7296 section 2.6.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Certain when
     The new gateway is the one that the client was redirected from, or the gateway names itself. The answer is not
     authenticated, so it could be forged; its nonce speaks against that.
 References
-    domain.md section 9 no. 36; RFC 5685 sections 3, 7.2.
+    docs/domain/root-causes.md no. 36; RFC 5685 sections 3, 7.2.
 """
 
 from __future__ import annotations

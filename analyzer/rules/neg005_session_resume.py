@@ -10,7 +10,7 @@ Not to be confused with
 Certain when
     The answer is there. It is not authenticated.
 References
-    domain.md section 9 no. 38; RFC 5723 sections 4.3.2, 7.1.
+    docs/domain/root-causes.md no. 38; RFC 5723 sections 4.3.2, 7.1.
 """
 
 from __future__ import annotations

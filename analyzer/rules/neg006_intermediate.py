@@ -14,7 +14,8 @@ Certain when
     The short refusal is there, or the trace is from the gateway and shows that the request arrives whole. Silence at
     the client is probable at best.
 References
-    domain.md section 9 no. 37, 1.4.5, 3.3; RFC 9242; RFC 9370.
+    docs/domain/root-causes.md no. 37, docs/domain/encrypted-messages.md no. 5, docs/domain/ike-fragmentation.md;
+    RFC 9242; RFC 9370.
 """
 
 from __future__ import annotations

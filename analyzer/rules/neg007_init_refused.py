@@ -12,7 +12,7 @@ Not to be confused with
 Certain when
     The response is there; it is not authenticated, so it could be forged.
 References
-    RFC 7296 sections 2.21.1, 3.10.1; domain.md 2.3.
+    RFC 7296 sections 2.21.1, 3.10.1; docs/domain/numbers.md.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ Not to be confused with
 Certain when
     Never from silence alone. At the responder's side it is seen that the request arrives and no answer leaves.
 References
-    domain.md section 9 no. 1; RFC 7296 sections 2.1, 2.4.
+    docs/domain/root-causes.md no. 1; RFC 7296 sections 2.1, 2.4.
 """
 
 from __future__ import annotations

@@ -15,7 +15,7 @@ Not to be confused with
 Certain when
     Never from silence alone; probable when the packets are small and repeated.
 References
-    domain.md section 9 no. 7, section 6; RFC 7296 section 2.23.
+    docs/domain/root-causes.md no. 7, docs/domain/nat.md; RFC 7296 section 2.23.
 """
 
 from __future__ import annotations
@@ -35,9 +35,10 @@ from analyzer.rules.shared.wording import exchange_name, frames, init_frames, oc
 _NEXT = (numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE)
 #: Above this a packet may be lost for its size on some path (IPv6's minimum MTU).
 _SMALL = 1280
-#: SKF fragments up to about 600 bytes are small for every path (domain.md section 9 no. 7; Windows was seen at 626).
+#: SKF fragments up to about 600 bytes are small for every path (docs/domain/root-causes.md no. 7; Windows was seen at
+#: 626).
 _SMALL_SKF = 640
-#: Libreswan before 3.31 took no more fragments than this (domain.md 3.1).
+#: Libreswan before 3.31 took no more fragments than this (docs/domain/ike-fragmentation.md).
 _MANY_FRAGMENTS = 16
 
 

@@ -11,7 +11,7 @@ Not to be confused with
 Certain when
     It quotes this message. Whether a service is missing or a firewall rejects, it does not say, and it can be forged.
 References
-    domain.md section 9 no. 3, 5.4; RFC 792; RFC 4443 section 3.1; RFC 7296 section 2.4.
+    docs/domain/root-causes.md no. 3, docs/domain/icmp.md; RFC 792; RFC 4443 section 3.1; RFC 7296 section 2.4.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Not to be confused with
 Certain when
     It quotes this message. It can be forged.
 References
-    domain.md section 9 no. 4, 5.4; RFC 1812 section 5.2.7.1; RFC 4443 section 3.1.
+    docs/domain/root-causes.md no. 4, docs/domain/icmp.md; RFC 1812 section 5.2.7.1; RFC 4443 section 3.1.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Not to be confused with
 Certain when
     It quotes this message. It can be forged.
 References
-    domain.md section 9 no. 5, 5.4; RFC 792; RFC 4443 sections 3.1, 3.3.
+    docs/domain/root-causes.md no. 5, docs/domain/icmp.md; RFC 792; RFC 4443 sections 3.1, 3.3.
 """
 
 from __future__ import annotations

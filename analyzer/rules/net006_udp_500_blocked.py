@@ -11,7 +11,7 @@ Not to be confused with
 Certain when
     Strong where IKE_SA_INIT itself was answered on 4500. Beside an older tunnel the gateway may just refuse new ones.
 References
-    domain.md section 9 no. 6; RFC 7296 section 2.23.
+    docs/domain/root-causes.md no. 6; RFC 7296 section 2.23.
 """
 
 from __future__ import annotations

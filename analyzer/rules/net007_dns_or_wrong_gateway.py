@@ -12,7 +12,7 @@ Not to be confused with
 Certain when
     Never: which name the VPN profile uses is not in the trace, and DNS over HTTPS hides names. Possible at best.
 References
-    domain.md section 9 no. 2; RFC 1035 section 4.1.1; RFC 1918.
+    docs/domain/root-causes.md no. 2; RFC 1035 section 4.1.1; RFC 1918.
 """
 
 from __future__ import annotations

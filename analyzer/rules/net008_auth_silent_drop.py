@@ -13,7 +13,7 @@ Certain when
     Strong at the responder's side, where its silence is seen. From the client's side it is only possible: the path may
     have lost this very packet each time.
 References
-    domain.md section 9 no. 19; RFC 7296 sections 2.4, 2.21.
+    docs/domain/root-causes.md no. 19; RFC 7296 sections 2.4, 2.21.
 """
 
 from __future__ import annotations
@@ -28,9 +28,10 @@ from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
 from analyzer.rules.shared.wording import exchange_name, frames, init_frames, octets, pieces, silence_after, times
 
-#: SKF fragments up to about 600 bytes are small for every path (domain.md section 9 no. 7; Windows was seen at 626).
+#: SKF fragments up to about 600 bytes are small for every path (docs/domain/root-causes.md no. 7; Windows was seen at
+#: 626).
 _SMALL_SKF = 640
-#: Responders count fragments: libreswan took 16, and 32 later (domain.md section 9 no. 14).
+#: Responders count fragments: libreswan took 16, and 32 later (docs/domain/root-causes.md no. 14).
 _MANY = 16
 
 

@@ -14,7 +14,7 @@ Certain when
     Strong at the gateway's side, where its silence is seen. Elsewhere a loss that hits only one of them cannot be told
     from it.
 References
-    domain.md section 9 no. 30, 8.1; RFC 7296 section 2.6.
+    docs/domain/root-causes.md no. 30, docs/domain/windows.md; RFC 7296 section 2.6.
 """
 
 from __future__ import annotations

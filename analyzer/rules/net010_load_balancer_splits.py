@@ -12,7 +12,7 @@ Not to be confused with
 Certain when
     Strong: the notify is an act, though it is not authenticated, and a restart at that moment looks the same.
 References
-    domain.md section 9 no. 31; RFC 7296 sections 1.5, 2.21.4.
+    docs/domain/root-causes.md no. 31; RFC 7296 sections 1.5, 2.21.4.
 """
 
 from __future__ import annotations

@@ -13,7 +13,7 @@ Not to be confused with
 Certain when
     Never from one place. Strong when the trace had run for a while before, or shows who asked.
 References
-    domain.md section 9 no. 32, section 6; RFC 7296 section 2.23.
+    docs/domain/root-causes.md no. 32, docs/domain/nat.md; RFC 7296 section 2.23.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Not to be confused with
 Certain when
     Never from one side. Probable when the request is small and repeated and ESP comes after that.
 References
-    domain.md section 9 no. 33; RFC 3948 section 2.2; RFC 7296 section 2.23.
+    docs/domain/root-causes.md no. 33; RFC 3948 section 2.2; RFC 7296 section 2.23.
 """
 
 from __future__ import annotations

@@ -10,7 +10,7 @@ Not to be confused with
 Certain when
     IKE itself is seen in TCP. A connection on 443 without it may be anything in TLS.
 References
-    domain.md section 9 no. 39; RFC 9329 sections 2, 5.1, 6.
+    docs/domain/root-causes.md no. 39; RFC 9329 sections 2, 5.1, 6.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Not to be confused with
 Certain when
     Every sending was dropped: the record is the strongest evidence there is.
 References
-    domain.md section 9 no. 40, 8.5; draft-ietf-opsawg-pcapng section 4.3.
+    docs/domain/root-causes.md no. 40, docs/domain/windows-traces.md; draft-ietf-opsawg-pcapng section 4.3.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ Not to be confused with
 Certain when
     ESP comes from the responder, or rekeying and liveness checks are answered.
 References
-    domain.md section 9 no. 47, 1.4.6.
+    docs/domain/root-causes.md no. 47, docs/domain/encrypted-messages.md no. 6.
 """
 
 from __future__ import annotations

@@ -11,7 +11,7 @@ Not to be confused with
 Certain when
     That it went unanswered is as sure as the capture is complete; why is not said here.
 References
-    domain.md 4.1, 4.2; RFC 7296 sections 2.1, 2.4.
+    docs/domain/retransmission.md; RFC 7296 sections 2.1, 2.4.
 """
 
 from __future__ import annotations

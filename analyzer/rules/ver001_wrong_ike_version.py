@@ -11,7 +11,7 @@ Certain when
     The version octet is in every header; a refusal of the version is there. Whether IKEv1 was wanted is not in the
     trace, and a silent gateway may just not be there.
 References
-    domain.md section 9 no. 34, 2.6; RFC 7296 section 2.5.
+    docs/domain/root-causes.md no. 34, docs/domain/ike-on-the-wire.md; RFC 7296 section 2.5.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ from analyzer.relate.seen.message import Message
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import frames, times
 
-#: The names under which everybody knows them (domain.md 2.6).
+#: The names under which everybody knows them (docs/domain/ike-on-the-wire.md).
 _MODES = {numbers.V1_IDENTITY_PROTECTION: "Main Mode", numbers.V1_AGGRESSIVE: "Aggressive Mode"}
 #: Sendings without an answer after which silence is more than bad luck.
 _ENOUGH = 3

@@ -2,7 +2,7 @@
 
 ``udp port N``, ``tcp port N``, ``host ADDRESS``, ``icmp``, ``icmp6``, ``arp``, ``ip6 proto 44``, joined by ``or``. As
 in libpcap, a port is looked for only in IPv4 packets at offset 0 and in IPv6 packets without extension header, and
-nothing but an untagged frame matches (domain.md section 5.2).
+nothing but an untagged frame matches (docs/domain/filtered-captures.md).
 """
 
 from __future__ import annotations

@@ -72,7 +72,7 @@ def piece_sizes(length: int, mtu: int, address: str) -> tuple[int, ...]:
     """Return the IP lengths of the packets that carry ``length`` bytes over a link of ``mtu``.
 
     All pieces but the last carry a multiple of eight bytes: the first IPv4 fragment has 20 + 8*floor((M-20)/8)
-    bytes, the first IPv6 fragment 48 + 8*floor((M-48)/8) (domain.md section 5.1).
+    bytes, the first IPv6 fragment 48 + 8*floor((M-48)/8) (docs/domain/ip-fragments.md).
 
     Examples
     --------

@@ -1,6 +1,6 @@
 """Numbers behind the names in a ladder, typed in from the RFCs so that they can judge the analyzer's own tables.
 
-Sources: RFC 7296 sections 3.1 to 3.10, RFC 7383, RFC 2408, domain.md sections 2 and 7.
+Sources: RFC 7296 sections 3.1 to 3.10, RFC 7383, RFC 2408, docs/domain/numbers.md, docs/domain/vendor-ids.md.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ FIRST_STATUS = 16384
 #: Bytes of notify data where a ladder gives none: a cookie (1 to 64, RFC 7296 section 2.6), three hash algorithms.
 DEFAULT_DATA = {16390: 20, 16413: 64, 16431: 6}
 
-#: Vendor IDs by what they hash, or as they are; domain.md section 7.
+#: Vendor IDs by what they hash, or as they are; docs/domain/vendor-ids.md.
 VENDOR_IDS = {
     "MS-NT5-ISAKMPOAKLEY-v9": hashlib.md5(b"MS NT5 ISAKMPOAKLEY").digest() + (9).to_bytes(4, "big"),
     "MS-Negotiation-Discovery-Capable": hashlib.md5(b"MS-Negotiation Discovery Capable").digest(),
@@ -132,7 +132,7 @@ TRANSFORMS: dict[str, tuple[int, int, int]] = {
 #: PRF that goes with an integrity algorithm when a proposal names none.
 PRF_OF_INTEG = {2: 2, 12: 5, 13: 6, 14: 7}
 
-#: Key exchange methods: number, bytes of key data (domain.md section 2.5).
+#: Key exchange methods: number, bytes of key data (docs/domain/numbers.md).
 GROUPS = {
     "modp768": (1, 96),
     "modp1024": (2, 128),

@@ -14,7 +14,7 @@ FIN, SYN, RST, PSH, ACK = 0x01, 0x02, 0x04, 0x08, 0x10
 _TCP_FLAGS = {"SYN": SYN, "SYN-ACK": SYN | ACK, "ACK": ACK, "FIN": FIN | ACK, "RST": RST | ACK, "data": PSH | ACK}
 _RCODES = {None: 0, "SERVFAIL": 2, "NXDOMAIN": 3, "REFUSED": 5}
 
-#: ICMP type and code, then ICMPv6 type and code (RFC 792, 1812, 4443; domain.md section 5.4).
+#: ICMP type and code, then ICMPv6 type and code (RFC 792, 1812, 4443; docs/domain/icmp.md).
 ICMP_TYPES: dict[str, tuple[tuple[int, int] | None, tuple[int, int] | None]] = {
     "net-unreachable": ((3, 0), (1, 0)),
     "host-unreachable": ((3, 1), (1, 3)),

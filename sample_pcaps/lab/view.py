@@ -51,5 +51,5 @@ class View:
         return initial if name == self.at else initial - HOPS
 
     def sets_df(self, name: str) -> bool:
-        """Say whether whole packets leave with DF set: Linux yes, Windows no (domain.md section 5.5)."""
+        """Say whether whole packets leave with DF set: Linux yes, Windows no (docs/domain/path-mtu.md)."""
         return self._hosts[name].os != "windows"

@@ -176,7 +176,7 @@ def test_a_healthy_pair_stays_healthy() -> None:
 
 
 def test_a_filtered_server_capture_proves_nothing() -> None:
-    """A port filter hides later fragments, whether they came or not (domain.md 5.2)."""
+    """A port filter hides later fragments, whether they came or not (docs/domain/filtered-captures.md)."""
     client = captured(
         CLIENT,
         INIT_C,

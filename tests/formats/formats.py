@@ -1,6 +1,7 @@
 """The same packets in every format that is read here: written from the formats' descriptions, without the analyzer.
 
-pcap and pcapng: draft-ietf-opsawg-pcap and -pcapng; snoop: RFC 1761; NetMon and ETL: domain.md 8.4 to 8.6.
+pcap and pcapng: draft-ietf-opsawg-pcap and -pcapng; snoop: RFC 1761; NetMon and ETL: docs/domain/windows-traces.md,
+docs/domain/capture-formats.md.
 """
 
 from __future__ import annotations

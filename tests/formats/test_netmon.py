@@ -1,4 +1,7 @@
-"""The NetMon reader, against files made here from the layout (domain.md 8.6), and against editcap and tshark."""
+"""The NetMon reader, against files made here from the layout, and against editcap and tshark.
+
+Source: docs/domain/capture-formats.md.
+"""
 
 from __future__ import annotations
 
@@ -72,7 +75,7 @@ def ids(notes: list[Note]) -> list[str]:
 
 @pytest.mark.parametrize(("minor", "ids"), [(0, ["time-zone-unknown"]), (2, ["time-zone-unknown"]), (3, [])])
 def test_the_time_zone_is_not_known_before_2_3(minor: int, ids: list[str]) -> None:
-    """domain.md 8.6: the start is local time; from 2.3 on each frame has its time in UTC as well."""
+    """docs/domain/capture-formats.md: the start is local time; from 2.3 on each frame has its time in UTC as well."""
     trailer = struct.pack("<HIQB", 1, 0, 133_444_736_000_000_000, 0)[: (0, 2, 6, 15)[minor]]
     with open_capture("test", stream=io.BytesIO(netmon_file(frame(b"x", trailer=trailer), minor=minor))) as reader:
         assert sum(len(chunk) for chunk in reader.chunks()) == 1
@@ -111,7 +114,7 @@ def test_trailers() -> None:
 
 
 def test_media_types_of_each_frame() -> None:
-    """domain.md 8.6: 0 and 1 Ethernet, 7 to 9 raw IP, 0xE000 and above LINKTYPE numbers."""
+    """docs/domain/capture-formats.md: 0 and 1 Ethernet, 7 to 9 raw IP, 0xE000 and above LINKTYPE numbers."""
     media = {0: 1, 1: 1, 7: 101, 8: 101, 9: 101, 0xE071: 113, 0xE080: 105, 0xE065: 101, 5: -1, 0xE093: -1}
     raw = netmon_file(*(frame(b"x", trailer=struct.pack("<H", each)) for each in media), minor=1)
     found, _ = packets(raw)

@@ -112,7 +112,7 @@ class TestMessages:
         assert cap.messages.nat_t.tolist() == [False, False, True, True, True]
 
     def test_vendor_ids_of_windows(self, cap):
-        # domain.md section 7: MS NT5 ISAKMPOAKLEY, then MS-Negotiation Discovery Capable.
+        # docs/domain/vendor-ids.md: MS NT5 ISAKMPOAKLEY, then MS-Negotiation Discovery Capable.
         first = cap.messages.vendor_ids[0]
         assert len(first) == 4 and all(len(v) >= 32 for v in first)
         assert first[0].startswith("1e2b516905991c7d7c96fcbfb587e461")

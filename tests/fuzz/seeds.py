@@ -78,7 +78,10 @@ def as_snoop(rows: Iterable[tuple[int, bytes, int]]) -> bytes:
 
 
 def as_netmon(rows: Iterable[tuple[int, bytes, int]]) -> bytes:
-    """A Network Monitor 2.1 file: header, frames, and the table of where they begin (domain.md section 8.2)."""
+    """A Network Monitor 2.1 file: header, frames, and the table of where they begin.
+
+    Source: docs/domain/capture-formats.md.
+    """
     at, parts, table = 128, [], []
     for time, data, wire in rows:
         table.append(at)

@@ -159,7 +159,10 @@ def _md5(text: str) -> bytes:
 
 
 def _oe(text: str) -> bytes:
-    """FreeS/WAN's way: "OE", then the MD5 with bit 7 cleared and bit 6 set, 12 bytes in all (domain.md section 7)."""
+    """FreeS/WAN's way: "OE", then the MD5 with bit 7 cleared and bit 6 set, 12 bytes in all.
+
+    Source: docs/domain/vendor-ids.md.
+    """
     return b"OE" + bytes(byte & 0x7F | 0x40 for byte in _md5(text)[:10])
 
 

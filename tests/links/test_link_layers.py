@@ -246,7 +246,7 @@ def test_torn_packets_of_other_traffic_are_nothing_to_tell(tunnel: str) -> None:
 
 @pytest.mark.parametrize("tunnel", TUNNELS)
 def test_a_packet_inside_and_outside_is_one(tunnel: str) -> None:
-    """The tunnel's router sends it on within milliseconds: the same IP ID and bytes (domain.md 4.2)."""
+    """The tunnel's router sends it on within milliseconds: the same IP ID and bytes (docs/domain/retransmission.md)."""
     for name in ("809-fragments-lost", "connected-ok"):
         twice = []
         for time, size, data in packets_of(name):

@@ -38,7 +38,7 @@ def of_ladder(steps: str, hosts: str = HOSTS) -> Wire:
 
 class TestEchoes:
     def test_a_ping_of_1472_bytes_with_df(self):
-        # ``ping -f -l 1472``: 20 of IP and 8 of ICMP header make 1500 (domain.md 5.6).
+        # ``ping -f -l 1472``: 20 of IP and 8 of ICMP header make 1500 (docs/domain/path-mtu.md).
         wire = of_ladder("+0 C > S ICMP echo-request size 1500 df\n+0.02 C < S ICMP echo-reply size 1500\n")
         request, reply = wire.echoes
         assert request == EchoRow(1, request.time, "10.0.0.2", "203.0.113.7", False, request.identifier, 1, 1500, True)

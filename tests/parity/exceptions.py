@@ -33,7 +33,7 @@ class Difference:
 
 CUT_FRAGMENTS = (
     "tshark reassembles no fragments that the capture cut short, and shows the first one by itself; the IP headers say "
-    "that all of them were there (domain.md 5.1), so the message is listed at the frame that completes it"
+    "that all of them were there (docs/domain/ip-fragments.md), so the message is listed at the frame that completes it"
 )
 
 DIFFERENCES = (
@@ -41,14 +41,15 @@ DIFFERENCES = (
         "the-tcpdump-group+tcpdump/isakmp-delete-segfault.pcap",
         (1,),
         "only-tshark",
-        "the version octet is 0xbe, major version 11, and tshark calls the packet malformed; domain.md 1.1 calls only "
+        "the version octet is 0xbe, major version 11, and tshark calls the packet malformed; "
+        "docs/domain/ike-on-the-wire.md calls only "
         "major versions 1 and 2 IKE",
     ),
     Difference(
         "made/tcp",
         (3, 4),
         "only-ours",
-        "tshark leaves TCP encapsulation of IKE (RFC 9329) on port 4500 as plain TCP: domain.md section 0",
+        "tshark leaves TCP encapsulation of IKE (RFC 9329) on port 4500 as plain TCP: docs/domain/README.md",
     ),
     *(
         Difference(capture, frames, what, CUT_FRAGMENTS)

@@ -20,7 +20,7 @@ def test_the_words_stand_in_the_lines_of_the_products_remedy(product: str) -> No
 
 
 def test_strongswan_counts_the_packet_and_of_the_others_nobody_says_so_the_message_is_given() -> None:
-    """domain.md 3.4. On IPv4 and port 4500 a packet of 1,280 bytes holds 1,248 of IKE."""
+    """docs/domain/products.md. On IPv4 and port 4500 a packet of 1,280 bytes holds 1,248 of IKE."""
     told = {
         p: limit_text(p, packet=1280, message=1248) for p in ("strongswan", "fortigate", "juniper-srx", "libreswan")
     }
@@ -33,7 +33,7 @@ def test_strongswan_counts_the_packet_and_of_the_others_nobody_says_so_the_messa
 
 
 def test_settings_keep_to_their_range() -> None:
-    """FortiGate takes 500 at the least, Huawei 200 (domain.md 3.4)."""
+    """FortiGate takes 500 at the least, Huawei 200 (docs/domain/products.md)."""
     assert limit_text("fortigate", packet=508, message=476).endswith(" 500")
     assert limit_text("huawei", packet=200, message=168).endswith(" 200")
 

@@ -281,7 +281,7 @@ class TestScript:
 
 
 class TestSeed:
-    """The remedy that this project began with: domain.md 3.4, row "Windows RRAS server"."""
+    """The remedy that this project began with: docs/domain/products.md, row "Windows RRAS server"."""
 
     LINES = tuple(line for step in catalogue()["rras-fragmentation"].steps for line in step.lines)
 

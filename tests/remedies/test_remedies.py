@@ -36,7 +36,7 @@ STEP = {"syntax": str, "lines": list, "source": str, "where": str, "versions": s
 
 #: A page, a section of the reference, or an RFC.
 ADDRESS = r"https?://[\w.-]+/\S*"
-SOURCE = ADDRESS + r"|domain\.md \d+(\.\d+)?|RFC \d+( section \d+(\.\d+)*)?"
+SOURCE = ADDRESS + r"|docs/domain/[\w-]+\.md|RFC \d+( section \d+(\.\d+)*)?"
 
 #: Products that somebody makes: an entry for one of them can stand for no other.
 BRANDS = {
@@ -46,7 +46,7 @@ BRANDS = {
     *("barracuda", "stormshield", "gcp", "zscaler"),
 }
 
-#: domain.md section 9: what its "Remedy" and "Tell the owner" parts ask for, by number of the root cause.
+#: What the causes of docs/domain/root-causes.md ask for, by number.
 ROOT_CAUSES = {
     1: ("reach-gateway", "open-udp-500", "rate-limit"),
     2: ("dns-name",),
@@ -98,13 +98,14 @@ ROOT_CAUSES = {
     48: ("host-firewall", "client-certificate"),
 }
 
-#: domain.md 3.4, row "Windows RRAS server".
+#: docs/domain/products.md, row "Windows RRAS server".
 RRAS = (
     r"New-ItemProperty -Path 'HKLM:\SYSTEM\CurrentControlSet\Services\RemoteAccess\Parameters\Ikev2\'"
     " -Name EnableServerFragmentation -PropertyType DWORD -Value 1 -Force"
 )
 
-#: What domain.md says in 3.1 (receivers' limits), 3.4 (products), 8.1 (rate limit), 9.1 and 9.2, word by word.
+#: What docs/domain/ says in ike-fragmentation.md (receivers' limits), products.md, windows.md (rate limit),
+#: capturing.md.
 KNOWN = {
     "windows-client-fragmentation": ("1803", "<DisableIKEv2Fragmentation>true"),
     "rras-fragmentation": (RRAS, "off by default", "restart"),
@@ -135,7 +136,8 @@ KNOWN = {
     "not-l2tp-registry": ("AssumeUDPEncapsulationContextOnSendRule", "ProhibitIpSec"),
 }
 
-#: Rows of domain.md 3.4 marked (G) or (?), or whose command is unknown there, and for which no source was found since.
+#: Rows of docs/domain/products.md marked unchecked or doubtful, or whose command is unknown there, and for which no
+#: source was found since.
 DOUBTFUL = (
     *("windows-client-fragment-size", "cisco-asa-fragmentation", "azure-fragmentation", "check-point-fragmentation"),
     *("mikrotik-fragmentation", "aws-fragmentation", "apple-fragmentation"),
@@ -228,7 +230,10 @@ class TestEntries:
 
     @pytest.mark.parametrize("key", [k for k in WRITTEN if WRITTEN[k]["topic"] in ("better-trace", "gateway-trace")])
     def test_no_trace_is_taken_through_a_port_filter(self, key: str) -> None:
-        """domain.md 5.2 and 8.5: a port filter loses the IP fragments beyond the first."""
+        """A port filter loses the IP fragments beyond the first.
+
+        Sources: docs/domain/filtered-captures.md, docs/domain/windows-traces.md.
+        """
         lines = [line for step in catalogue()[key].steps for line in step.lines]
         assert not re.search(r"\bport\b|-p 500", " ".join(lines))
 

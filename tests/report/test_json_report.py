@@ -1,4 +1,4 @@
-"""The JSON report: its contract, the reference case in it, and that the two never part (design section 6)."""
+"""The JSON report: its contract, the reference case in it, and that the two never part (docs/json-report.md)."""
 
 from __future__ import annotations
 

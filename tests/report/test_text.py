@@ -337,7 +337,7 @@ class TestManyIkeSas:
 
 
 class TestSafety:
-    """Names and texts from outside are escaped (design section 7)."""
+    """Names and texts from outside are escaped (docs/architecture.md)."""
 
     def test_the_files_name(self):
         data = make(parse(HOSTS + INIT))

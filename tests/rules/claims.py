@@ -73,7 +73,7 @@ def packets_that_the_capture_holds_twice_change_nothing(case: Case) -> None:
 
 
 def verdict_is_the_gravest_finding(case: Case) -> None:
-    """Design.md section 4: severity, then confidence, then the order of the catalogue; shortcuts change nothing."""
+    """docs/verdicts.md: severity, then confidence, then the order of the catalogue; shortcuts change nothing."""
     capture = capture_of(case)
     for sa in capture.analysis.sas:
         verdict = capture.analysis.judgement.of_sa[sa.index]

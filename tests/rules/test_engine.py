@@ -1,4 +1,4 @@
-"""How rules are found, what each must be, and how verdicts are drawn (design.md section 4)."""
+"""How rules are found, what each must be, and how verdicts are drawn (docs/verdicts.md)."""
 
 from __future__ import annotations
 
@@ -135,7 +135,7 @@ def test_docstring_has_the_five_headings(module: str) -> None:
 @each_module
 def test_docstring_cites_a_source(module: str) -> None:
     text = importlib.import_module(f"analyzer.rules.{module}").__doc__ or ""
-    assert re.search(r"domain\.md|RFC \d{4}", text.partition("References\n")[2])
+    assert re.search(r"docs/domain/|RFC \d{4}", text.partition("References\n")[2])
 
 
 def test_codes_and_ids_are_unique() -> None:

@@ -46,7 +46,7 @@ def test_rank_is_by_severity_then_confidence_then_order() -> None:
     ],
 )
 def test_exit_status(severity: str, confidence: str, status: int) -> None:
-    """Design.md section 6: 0 healthy, 1 a blocking or degrading finding, 3 this capture cannot tell."""
+    """docs/json-report.md: 0 healthy, 1 a blocking or degrading finding, 3 this capture cannot tell."""
     assert Verdict("id", Severity(severity), Confidence(confidence), "text").exit_status == status
 
 

@@ -64,7 +64,7 @@ def test_log_tells_messages_spis_and_repeats():
         (1472, 500, False, [1500], 1),  # no marker on port 500
         (1448, 4500, True, [1500], 1),  # 1448 + 4 + 8 + 40 = 1500
         (1449, 4500, True, [1500], 2),
-        (2508, 4500, False, [996], 3),  # domain.md 9.3: IP 996 + 996 + 588
+        (2508, 4500, False, [996], 3),  # docs/domain/ip-fragments.md: IP 996 + 996 + 588
         (3575, 4500, False, [1500, 1492], 5),  # 1480 again as 1472 + 8, twice, and 627
         (3575, 4500, False, [1280], 3),  # 3587 over 1256
         (2748, 4500, False, [1400], 3),  # 2760: all but the last piece carry a multiple of 8, here 1376

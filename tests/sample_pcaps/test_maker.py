@@ -248,7 +248,7 @@ def test_nat_detection_hashes(nat: bool, at: str) -> None:
     assert seen(response, 12, 20) == nat_hashes(ike(response))[16388]
 
 
-# IP fragmentation: domain.md section 5.1 (first fragment 20 + 8*floor((M-20)/8))
+# IP fragmentation: docs/domain/ip-fragments.md (first fragment 20 + 8*floor((M-20)/8))
 
 
 @pytest.mark.parametrize(

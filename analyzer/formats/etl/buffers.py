@@ -1,4 +1,4 @@
-"""Buffers of an ETW log: a header of 72 bytes, then events up to a saved offset (domain.md 8.4).
+"""Buffers of an ETW log: a header of 72 bytes, then events up to a saved offset (docs/domain/windows-traces.md).
 
 Each processor fills buffers of its own, so events of one moment lie far apart in the file.
 """

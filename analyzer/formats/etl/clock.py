@@ -1,7 +1,7 @@
 """The clock of an ETW log: ticks since boot, 100 ns since 1601, or CPU cycles, to nanoseconds since 1970.
 
-Sources: domain.md 8.3 and 8.4; ``TRACE_LOGFILE_HEADER`` (its ``ReservedFlags`` name the clock). The time at which the
-log was started is that of its first event.
+Sources: docs/domain/windows-traces.md; ``TRACE_LOGFILE_HEADER`` (its ``ReservedFlags`` name the clock). The time at
+which the log was started is that of its first event.
 """
 
 from __future__ import annotations

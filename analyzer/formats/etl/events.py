@@ -1,4 +1,4 @@
-"""Events in a buffer of an ETW log, and the fields of those that a manifest describes (domain.md 8.4).
+"""Events in a buffer of an ETW log, and the fields of those that a manifest describes (docs/domain/windows-traces.md).
 
 All event headers start with eight bytes that tell their type and size; each starts at a multiple of eight. Only modern
 events (``EVENT_HEADER``, 80 bytes, then extended items, then the provider's data) can hold packets; classic, compact,

@@ -1,4 +1,6 @@
-"""The first event of an ETW log tells about the log itself: its clock, what was lost, how it was kept (domain.md 8.4).
+"""The first event of an ETW log tells about the log itself: its clock, what was lost, how it was kept.
+
+Source: docs/domain/windows-traces.md.
 
 A ``SYSTEM_TRACE_HEADER`` of 32 bytes, then the ``TRACE_LOGFILE_HEADER``, whose layout depends on the pointer size of
 the machine that wrote it.

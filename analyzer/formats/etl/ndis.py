@@ -1,4 +1,6 @@
-"""Packets in the events of Windows' own packet capture, ``netsh trace start capture=yes`` (domain.md 8.3).
+"""Packets in the events of Windows' own packet capture, ``netsh trace start capture=yes``.
+
+Source: docs/domain/windows-traces.md.
 
 Provider Microsoft-Windows-NDIS-PacketCapture: 1001 a frame or a piece of one, 1003 the same at a virtual switch (1002
 tells of the radio, and holds no packet). Provider Microsoft-Windows-Ras-NdisWanPacketCapture: 5001 and 5002, what a

@@ -11,7 +11,7 @@ from analyzer.formats.etl.one_copy import Kept
 from analyzer.formats.etl.rows import DROP
 from analyzer.formats.records import Note
 
-#: What would have captured packets (domain.md 8.3, 8.5).
+#: What would have captured packets (docs/domain/windows-traces.md).
 HOW_TO = (
     "capture with: netsh trace start capture=yes report=no maxsize=1024 filemode=single tracefile=C:\\trace.etl"
     ", or: pktmon start --capture --comp nics --pkt-size 0 --file-size 2048 --file-name C:\\trace.etl"

@@ -1,8 +1,9 @@
 """One packet, many sightings: which of pktmon's records of it to keep, and whether the host dropped it.
 
-domain.md 8.5 and 4.2: records of one group and number are one packet. Kept is the one nearest the wire: the first of
-an inbound packet, the last of an outbound one; one that is Ethernet or IP before one in Wi-Fi's own format, which a
-Wi-Fi driver makes of it or has made it from. A drop counts when the packet was not seen again behind it.
+docs/domain/windows-traces.md, docs/domain/retransmission.md: records of one group and number are one packet. Kept is
+the one nearest the wire: the first of an inbound packet, the last of an outbound one; one that is Ethernet or IP before
+one in Wi-Fi's own format, which a Wi-Fi driver makes of it or has made it from. A drop counts when the packet was not
+seen again behind it.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Frames that come in pieces: before Windows 8.1 the packet capture wrote one event for each piece (domain.md 8.3).
+"""Frames that come in pieces: before Windows 8.1 the packet capture wrote one event for each piece.
+
+Source: docs/domain/windows-traces.md.
 
 The pieces of a frame follow each other on one processor and interface; the first and the last are marked.
 """

@@ -1,4 +1,4 @@
-"""Packets in the events of Windows' packet monitor, ``pktmon start --capture`` (domain.md 8.5).
+"""Packets in the events of Windows' packet monitor, ``pktmon start --capture`` (docs/domain/windows-traces.md).
 
 It sees one packet at each component on its way through the host. Event 160 is such a sighting, 170 the record that a
 component dropped the packet; both have one layout. Events 20 tell the components' names, 100 and 110 the filters.

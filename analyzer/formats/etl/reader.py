@@ -1,7 +1,7 @@
 """Reader of ETL, the logs of Event Tracing for Windows, as ``netsh trace`` and ``pktmon`` write them, on any system.
 
 Packets lie in it as events among others, in buffers of several processors, in no order of time. So the file is read
-twice: first to see where packets are, then their bytes, in the order of time (domain.md 8.3 to 8.5).
+twice: first to see where packets are, then their bytes, in the order of time (docs/domain/windows-traces.md).
 
 Frames are numbered in that order. pktmon's several records of one packet count as one frame.
 """
@@ -43,7 +43,7 @@ from analyzer.links.columns import locate_ip
 from analyzer.links.types import IEEE802_11
 
 #: So many bytes are expanded from compressed buffers at most, and beyond the first ones so many for each compressed
-#: byte: real traces come to 6 to 11 (domain.md 8.4; the real trace of the tests).
+#: byte: real traces come to 6 to 11 (docs/domain/windows-traces.md; the real trace of the tests).
 MAX_EXPANDED, MAX_RATIO = 4 << 30, 50
 
 #: More buffers, and more events of whatever kind, are not looked at: a gigabyte has fewer than a tenth of them.

@@ -19,7 +19,8 @@ MAX_OPTIONS = 64
 COMMENT, FLAGS, DROPCOUNT, PACKETID, VERDICT = 1, 2, 4, 5, 7
 
 #: Verdicts that say "dropped here", by verdict type: Linux ``TC_ACT_SHOT`` and ``XDP_DROP``. The latter is what
-#: etl2pcapng writes for a packet that pktmon saw dropped (domain.md 8.5). Others (pass, redirect ...) claim nothing.
+#: etl2pcapng writes for a packet that pktmon saw dropped (docs/domain/windows-traces.md). Others (pass, redirect ...)
+#: claim nothing.
 DROPPED = {1: 2, 2: 1}
 
 

@@ -1,4 +1,4 @@
-"""Registries of numbers: exchange, payload and notify types, transforms, groups, methods (domain.md section 2)."""
+"""Registries of numbers: exchange, payload and notify types, transforms, groups, methods (docs/domain/numbers.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a Vendor ID payload says of its sender: a weak hint of product or capability (domain.md section 7)."""
+"""What a Vendor ID payload says of its sender: a weak hint of product or capability (docs/domain/vendor-ids.md)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Error codes that a Windows client shows its user, and what each leaves in a trace (domain.md 8.1)."""
+"""Error codes that a Windows client shows its user, and what each leaves in a trace (docs/domain/windows.md)."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """IKE_AUTH of one IKE SA as it looks from outside the encryption: rounds, sizes, first inner payloads.
 
 What an answer says is encrypted. Its length, the cipher suite (in the clear in IKE_SA_INIT) and the type of its first
-inner payload say how many bytes it can hold, and that is often enough to tell a refusal from a success (domain.md
-sections 1.4.1 to 1.4.7). Every conclusion from it is an inference.
+inner payload say how many bytes it can hold, and that is often enough to tell a refusal from a success
+(docs/domain/encrypted-messages.md). Every conclusion from it is an inference.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from analyzer.relate.seen.message import Message
 #: ``without-child``: identity and AUTH, but no room for the payloads of a Child SA.
 AuthAnswer = Literal["missing", "refusal", "eap", "eap-result", "grant", "without-child", "other"]
 
-#: With one or two short notifies a message is at most this long in any suite (domain.md 1.4.2).
+#: With one or two short notifies a message is at most this long in any suite (docs/domain/encrypted-messages.md no. 2).
 SHORT_ANSWER = 112
 #: Whatever the suite, a longer message has room for a Child SA: 161 bytes of payloads, AES-CBC, HMAC_SHA2_512_256.
 LONG_ANSWER = 256
@@ -47,7 +47,8 @@ _PRF_LENGTHS = {
 }
 _LEAST_PRF = min(_PRF_LENGTHS.values())
 
-#: Whoever sends a Delete this soon after the answer never let the connection be (domain.md 1.4.6), ns.
+#: Whoever sends a Delete this soon after the answer never let the connection be (docs/domain/encrypted-messages.md
+#: no. 6), ns.
 AT_ONCE = 2_000_000_000
 
 
@@ -196,7 +197,8 @@ class Authentication:
     def rejection(self) -> Exchange | None:
         """The exchange by which either side ended at once what IKE_AUTH had granted; None when nobody did.
 
-        A Delete of the IKE SA by either side, or a short Notify of the initiator (domain.md 1.4.6, 1.4.7).
+        A Delete of the IKE SA by either side, or a short Notify of the initiator (docs/domain/encrypted-messages.md
+        no. 6, no. 7).
         """
         answered = self.answered_at
         if answered is None or self.is_alive or self.outcome not in ("grant", "without-child"):

@@ -85,7 +85,7 @@ class CipherSuite:
 
         Examples
         --------
-        The table of domain.md section 1.4.2: empty, and with one notify of 8 bytes.
+        The table of docs/domain/encrypted-messages.md no. 2: empty, and with one notify of 8 bytes.
 
         >>> gcm, cbc = CipherSuite("AES_GCM_16-256", 8, 1, 16), CipherSuite("AES_CBC-256/HMAC_SHA2_256_128", 16, 16, 16)
         >>> gcm.length(0), gcm.length(8), cbc.length(0), cbc.length(8)
@@ -116,7 +116,8 @@ class CipherSuite:
         return max(inside // self.block * self.block - 1, 0)
 
 
-#: What is met in practice, for sizes where the trace does not show what was agreed (domain.md section 1.4.2).
+#: What is met in practice, for sizes where the trace does not show what was agreed (docs/domain/encrypted-messages.md
+#: no. 2).
 COMMON_SUITES = (
     CipherSuite("AES_GCM_16", 8, 1, 16),
     CipherSuite("AES_CBC/HMAC_SHA1_96", 16, 16, 12),

@@ -2,7 +2,7 @@
 
 The plaintext of a message is its length less IV, padding and ICV, so the number of fragments is exact up to the
 padding. A fragment of IKE is an IP packet of its own: IP header (20, IPv6 40), UDP (8), non-ESP marker on port 4500
-(4), then the IKE message (RFC 7383 section 2.5.1 and appendix B; domain.md sections 3.1, 3.2).
+(4), then the IKE message (RFC 7383 section 2.5.1 and appendix B; docs/domain/ike-fragmentation.md).
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.seen.exchange import Attempt, Exchange, Role
 from analyzer.relate.seen.message import Message
 
-#: IP packet that is assumed where nothing is known: IPv6's least MTU, and strongSwan's own limit (domain.md 3.4).
+#: IP packet that is assumed where nothing is known: IPv6's least MTU, and strongSwan's own limit
+#: (docs/domain/products.md).
 USUAL = 1280
 
 #: Messages of one IKE SA that are planned: an attacker may send any number.
 _MOST_PLANS = 16
 
-#: Fragments, and bytes of the whole message, that receivers hold (domain.md 3.1).
+#: Fragments, and bytes of the whole message, that receivers hold (docs/domain/ike-fragmentation.md).
 _OLD_LIBRESWAN, _LIBRESWAN, _NOBODY, _MAX_PACKET = 16, 32, 64, 10_000
 _UNLESS_RAISED = "unless max_packet is raised in strongswan.conf"
 
@@ -107,7 +108,7 @@ def fragment_count(
     Examples
     --------
     1,936 bytes under AES-GCM-16 are 1,879 to 1,879 of content; packets of 1,280 bytes hold 1,248 of IKE, 1,187 of
-    content (domain.md 3.2):
+    content (docs/domain/ike-fragmentation.md):
 
     >>> fragment_count([COMMON_SUITES[0].content(1936)], 1248, COMMON_SUITES[:1])
     FragmentCount(fewest=2, most=2, full=1248)
@@ -265,7 +266,7 @@ def packet_size(
             return PacketSize(passes, "the largest that this trace shows to pass", is_path=True)
         return PacketSize(upper, "what this trace tells of the path MTU", is_path=True)
     if first_fragment:
-        # Away from the sender a router may have cut them anew (domain.md 5.3).
+        # Away from the sender a router may have cut them anew (docs/domain/ip-fragments.md).
         source = "the sender's own link" if at_sender else "as its IP fragments are here"
         return PacketSize(first_fragment, source, is_path=False)
     return PacketSize(USUAL, "assumed, as the trace does not show the MTU", is_path=False)

@@ -1,4 +1,4 @@
-"""Which side is behind a NAT, from the NAT_DETECTION hashes (RFC 7296 section 2.23; domain.md section 6).
+"""Which side is behind a NAT, from the NAT_DETECTION hashes (RFC 7296 section 2.23; docs/domain/nat.md).
 
 Each IKE_SA_INIT message carries SHA-1(SPIi | SPIr | IP | port) of the addresses as its sender saw them. Compared with
 the addresses in the trace, a mismatch says that something rewrote them between that sender and the capture point, or

@@ -1,4 +1,4 @@
-"""Does the trace hold one direction only? Then silence in the other says nothing (domain.md section 9, no. 1).
+"""Does the trace hold one direction only? Then silence in the other says nothing (docs/domain/root-causes.md no. 1).
 
 A mirror port may copy what one side sends and not what it gets; so does a filter such as ``src host``. A host that is
 not answered looks alike, so more is asked for than silence: an act of one end that only a packet of the other explains.

@@ -1,4 +1,6 @@
-"""Which product each side may be: hints with their evidence, never an identity (domain.md section 7, 4.3).
+"""Which product each side may be: hints with their evidence, never an identity.
+
+Sources: docs/domain/vendor-ids.md, docs/domain/retransmission.md.
 
 What is known of products is data: ``vendor_ids.csv``, ``payload_orders.csv``, ``skf_sizes.csv`` and
 ``retransmit_schedules.csv`` in :mod:`analyzer.ike.registry`. A row that others share, or that nobody has checked
@@ -24,7 +26,7 @@ from analyzer.relate.seen.message import Message
 STRENGTHS = ("vendor-id", "order", "size", "schedule")
 #: Messages of one side that are looked at, and payloads of each: an attacker may send any number.
 _MOST_MESSAGES, _MOST_PAYLOADS = 40, 60
-#: Limits count whole IP datagrams; a full fragment may be a cipher block shorter (domain.md 3.2).
+#: Limits count whole IP datagrams; a full fragment may be a cipher block shorter (docs/domain/ike-fragmentation.md).
 _BLOCK = 16
 _MARKER, _UDP, _IPV4, _IPV6 = 4, 8, 20, 40
 

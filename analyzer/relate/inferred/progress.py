@@ -1,4 +1,4 @@
-"""How far an IKE SA came (domain.md 1.4)."""
+"""How far an IKE SA came (docs/domain/encrypted-messages.md)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ Reached = Literal["init-sent", "init-answered", "auth-sent", "auth-answered", "e
 #: Notify types from here on are status, below are errors (RFC 7296 section 3.10.1).
 _FIRST_STATUS = 16384
 
-#: Seconds after which any known client that has no answer has asked again (strongSwan waits longest: domain.md 4.3).
+#: Seconds after which any known client that has no answer has asked again (strongSwan waits longest:
+#: docs/domain/retransmission.md).
 REPEATS_WITHIN = 4.0
 
 #: Status notifies with which a responder negotiates nothing: asks for a cookie, sends elsewhere, refuses a ticket.
@@ -66,7 +67,7 @@ def reached(
         if alive or (granted and authentication.rejection is None):
             return stands
         return "auth-answered" if answered else "auth-sent"
-    # A port filter hides an IPv6 IKE_AUTH in fragments altogether; ESP tells of it (domain.md 5.2).
+    # A port filter hides an IPv6 IKE_AUTH in fragments altogether; ESP tells of it (docs/domain/filtered-captures.md).
     if alive or rekeyed:
         return stands
     init = [e for e in exchanges if e.exchange in (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)]

@@ -1,4 +1,4 @@
-"""Which known schedule of retransmissions a sender follows: a hint with its distance (domain.md section 4.3).
+"""Which known schedule of retransmissions a sender follows: a hint with its distance (docs/domain/retransmission.md).
 
 People change these settings, and several products share one schedule, so a match never is an identity.
 """
@@ -14,7 +14,8 @@ from analyzer.formats.records import NO_TIME
 from analyzer.ike.registry import rows
 from analyzer.relate.seen.exchange import Exchange
 
-#: A gap may differ from the schedule by this, s, or by this share of it, whichever is more (domain.md 4.3).
+#: A gap may differ from the schedule by this, s, or by this share of it, whichever is more
+#: (docs/domain/retransmission.md).
 _TOLERANCE, _SHARE = 0.1, 0.1
 #: Fewer gaps fit too many schedules.
 FEWEST_GAPS = 2

@@ -111,12 +111,18 @@ class CaptureFacts:
 
     @property
     def hides_later_fragments(self) -> bool:
-        """Nothing proves that IP fragments beyond the first could reach this capture (domain.md 5.2)."""
+        """Nothing proves that IP fragments beyond the first could reach this capture.
+
+        Source: docs/domain/filtered-captures.md.
+        """
         return self.later_fragments == 0
 
     @property
     def filter_hides_fragments(self) -> bool:
-        """The file records a filter that asks for ports and makes no exception for fragments (domain.md 5.1)."""
+        """The file records a filter that asks for ports and makes no exception for fragments.
+
+        Source: docs/domain/ip-fragments.md.
+        """
         asks = bool(_ASKS_FOR_PORTS.search(self.capture_filter))
         return asks and not _PASSES_FRAGMENTS.search(self.capture_filter)
 
@@ -129,8 +135,9 @@ class CaptureFacts:
     def why_fragments_are_hidden(self) -> str:
         """Why IP fragments beyond the first may have been there unseen, as a clause; empty when they would be seen.
 
-        The first that holds of domain.md section 5.2: a later fragment of any flow refutes it; the recorded filter;
-        nothing in the capture that a filter on the ports would reject; and where there is, the way it was saved.
+        The first that holds of docs/domain/filtered-captures.md: a later fragment of any flow refutes it; the recorded
+        filter; nothing in the capture that a filter on the ports would reject; and where there is, the way it was
+        saved.
         """
         if not self.hides_later_fragments:
             return ""

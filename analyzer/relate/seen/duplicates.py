@@ -1,8 +1,8 @@
 """Messages that the capture itself holds more than once: several components, interfaces or mirror ports.
 
-domain.md 4.2: what has the same bytes and comes within a few milliseconds, or with the same IP identification within
-half a second, or with a lower TTL within 0.3 s, was sent once. A retransmission comes 0.3 s later at the earliest and,
-sent anew, under a new identification and with the TTL of the first.
+docs/domain/retransmission.md: what has the same bytes and comes within a few milliseconds, or with the same IP
+identification within half a second, or with a lower TTL within 0.3 s, was sent once. A retransmission comes 0.3 s later
+at the earliest and, sent anew, under a new identification and with the TTL of the first.
 """
 
 from __future__ import annotations

@@ -13,8 +13,8 @@ from analyzer.ike.tables import Wire
 def dropped_messages(wire: Wire, copies: Ints) -> dict[int, tuple[int, ...]]:
     """Messages of which the capturing host dropped a packet itself, by row, with the frames that say so.
 
-    A host that records drops (pktmon) often holds the packet twice, on its way and where it ended (domain.md 8.5): what
-    is said of a copy counts for the message.
+    A host that records drops (pktmon) often holds the packet twice, on its way and where it ended
+    (docs/domain/windows-traces.md): what is said of a copy counts for the message.
     """
     dropped = np.flatnonzero(wire.packets.dropped > 0)
     frames: dict[int, list[int]] = defaultdict(list)

@@ -1,7 +1,7 @@
 """Answers that went to a host which did not ask: what a NAT that mixes up its clients leaves behind.
 
 Some NATs ("IPsec passthrough") keep source port 500 for every client behind them and then cannot tell the answers of
-one from those of another (domain.md section 6 and section 9 no. 32).
+one from those of another (docs/domain/nat.md, docs/domain/root-causes.md no. 32).
 """
 
 from __future__ import annotations

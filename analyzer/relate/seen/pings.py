@@ -1,4 +1,4 @@
-"""Pings with DF, by size: which came back, and which never did (domain.md section 5.6, no. 5).
+"""Pings with DF, by size: which came back, and which never did (docs/domain/path-mtu.md no. 5).
 
 ``ping -f -l N`` (Windows), ``ping -M do -s N`` (Linux), ``ping -D -s N`` (macOS) and mtupath.exe send echo requests of
 growing or shrinking size that no router may fragment; N is 28 bytes less than the IPv4 packet. Over IPv6 no router

@@ -17,7 +17,7 @@ class Host:
 
     ``address`` is its own, ``nat`` the one that the other side sees when a NAT sits between; ``mtu`` is that of its
     link where it differs from the ladder's; ``os`` is ``linux`` (whole packets leave with DF set) or ``windows``
-    (DF clear), domain.md section 5.5.
+    (DF clear), docs/domain/path-mtu.md.
     """
 
     name: str

@@ -1,4 +1,4 @@
-"""The ladder notation: a conversation as text that reports print and tests read (design.md section 5).
+"""The ladder notation: a conversation as text that reports print and tests read.
 
 ::
 

@@ -34,7 +34,7 @@ def bounds(capture: PlotSource, drawn: dict[int, bool], mtu: int | None, sa: int
     """All bounds to draw: Ethernet's 1500, the caller's ``mtu``, first fragments, and the rest of the path MTU frame.
 
     The first fragment of a datagram gives the MTU of its sender's link as a range of eight values, since fragment data
-    is cut to multiples of 8 (domain.md section 5.1); it is not the path MTU.
+    is cut to multiples of 8 (docs/domain/ip-fragments.md); it is not the path MTU.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """One picture of a capture: the size of each IP packet over time, against the MTU.
 
 What it is for: that a person sees within a glance whether large messages were cut into IP fragments, sent again, and
-never answered (domain.md sections 5.1 and 5.6). The parts: ``marks`` reads the frames, ``bounds`` the bounds of the
-MTU, ``axis`` lays out time, ``draw`` draws with ``labels``, ``legend`` and ``style``.
+never answered (docs/domain/ip-fragments.md, docs/domain/path-mtu.md). The parts: ``marks`` reads the frames, ``bounds``
+the bounds of the MTU, ``axis`` lays out time, ``draw`` draws with ``labels``, ``legend`` and ``style``.
 matplotlib and pandas are imported when a plot is asked for, so that importing this module costs nothing; pyplot is
 never imported.
 """

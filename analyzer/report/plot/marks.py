@@ -28,7 +28,8 @@ KINDS = (
 OTHER, ICMP = KINDS.index("other or unknown"), KINDS.index("ICMP")
 _KIND_OF_EXCHANGE = {34: 0, 43: 1, 35: 2, 36: 3, 37: 4}
 _ICMP_PROTOCOLS = (1, 58)
-#: A packet larger than a jumbo frame was joined by the host's offload (domain.md section 5.7): drawn at the upper edge.
+#: A packet larger than a jumbo frame was joined by the host's offload (docs/domain/offload.md): drawn at the upper
+#: edge.
 LARGEST = 9216
 _NO_TIME = np.iinfo(np.int64).min
 

@@ -18,7 +18,7 @@ def of_silence(sa: IkeSa, exchange: Exchange) -> Confidence:
     facts = sa.capture
     if facts.lost_packets or facts.damaged or facts.cut or sa.one_way:
         return Confidence.POSSIBLE
-    # An absence counts in full only where the capture began before the IKE SA did (domain.md section 9).
+    # An absence counts in full only where the capture began before the IKE SA did (docs/domain/root-causes.md).
     if not any(e.requests for e in sa.of(numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)):
         return Confidence.POSSIBLE
     waited = (facts.last - exchange.requests[0].time) / 1e9

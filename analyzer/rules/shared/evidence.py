@@ -59,7 +59,7 @@ def _receives_first_fragments(sa: IkeSa) -> bool:
     """First fragments arrive at their receiver, beside traffic that a filter on the ports would have rejected.
 
     What is missing there is missing on the wire: the file was neither filtered on the ports nor, as at the sender's
-    side, exported without what a display filter hides (domain.md 5.2 rules 3 and 4).
+    side, exported without what a display filter hides (docs/domain/filtered-captures.md rules 3 and 4).
     """
     if sa.capture.looks_filtered or sa.side not in ("initiator", "responder"):
         return False

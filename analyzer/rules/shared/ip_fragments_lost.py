@@ -137,7 +137,8 @@ def of_part(sa: IkeSa, *, at_sender: bool) -> Confidence:
     """Pieces reach this point and others do not: how sure is it that they were lost before it?"""
     if at_sender or sa.capture.lost_packets:
         return Confidence.POSSIBLE
-    # Fragments beyond the first are known to reach the capture, or are only likely to (domain.md 5.2 rule 4).
+    # Fragments beyond the first are known to reach the capture, or are only likely to (docs/domain/filtered-captures.md
+    # rule 4).
     return Confidence.PROBABLE if sa.capture.hides_later_fragments else Confidence.STRONG
 
 

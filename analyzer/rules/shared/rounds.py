@@ -1,4 +1,7 @@
-"""Rounds of IKE_SA_INIT: what the responder demanded before it negotiated, and what came of it (domain.md 4.1)."""
+"""Rounds of IKE_SA_INIT: what the responder demanded before it negotiated, and what came of it.
+
+Source: docs/domain/retransmission.md.
+"""
 
 from __future__ import annotations
 

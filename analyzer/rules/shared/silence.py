@@ -16,7 +16,7 @@ from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.relate.seen.neighbours import Neighbour
 from analyzer.relate.seen.pairing import PATIENCE
 
-#: What an ICMP error says that explains silence, whatever the size of the packet (domain.md 5.4).
+#: What an ICMP error says that explains silence, whatever the size of the packet (docs/domain/icmp.md).
 PORT_UNREACHABLE = frozenset({"port-unreachable"})
 ADMIN_PROHIBITED = frozenset({"admin-prohibited"})
 UNROUTED = frozenset({"unreachable-routing", "ttl-exceeded"})
@@ -85,7 +85,10 @@ def is_last(sa: IkeSa, exchange: Exchange) -> bool:
 
 
 def is_eap_round(sa: IkeSa, exchange: Exchange) -> bool:
-    """An IKE_AUTH request after an answered one: the EAP or RADIUS side is what stalls (domain.md section 9 no. 24)."""
+    """An IKE_AUTH request after an answered one: the EAP or RADIUS side is what stalls.
+
+    Source: docs/domain/root-causes.md no. 24.
+    """
     return exchange.exchange == numbers.IKE_AUTH and any(
         e.sender == "initiator" and e.message_id < exchange.message_id and e.outcome == "answered"
         for e in sa.of(numbers.IKE_AUTH)
@@ -117,7 +120,10 @@ def begun_on_4500(sa: IkeSa) -> tuple[Neighbour, ...]:
 
 
 def only_500_is_silent(sa: IkeSa, exchange: Exchange) -> bool:
-    """UDP 500 was silent all the time, while the same gateway's UDP 4500 was heard (domain.md section 9 no. 6)."""
+    """UDP 500 was silent all the time, while the same gateway's UDP 4500 was heard.
+
+    Source: docs/domain/root-causes.md no. 6.
+    """
     first = exchange.requests[0].messages[0]
     if first.dport == NAT_T_PORT or first.over_tcp or exchange.responses or sa.side == "responder":
         return False

@@ -21,7 +21,7 @@ class Shows:
     Attributes
     ----------
     verdict : tuple of str
-        Ids of domain.md section 9 that an honest expert could give from this capture alone; the best one first.
+        Ids of docs/domain/root-causes.md that an honest expert could give from this capture alone; the best one first.
     why : str
         What in the capture shows it, where it is not plain.
     exit : int

@@ -1,4 +1,7 @@
-"""Packets of netsh traces: pieces of frames, media, directions, truncation (domain.md 8.3; keywords of etl2pcapng)."""
+"""Packets of netsh traces: pieces of frames, media, directions, truncation.
+
+Sources: docs/domain/windows-traces.md; keywords of etl2pcapng.
+"""
 
 from __future__ import annotations
 
@@ -92,7 +95,7 @@ def test_a_filter_layer_is_an_interface_of_its_own() -> None:
     ],
 )
 def test_truncated_frames_are_as_long_as_their_ip_header_says(packet: bytes, wire: int) -> None:
-    """domain.md 8.3: ndiscap does not record truncation."""
+    """docs/domain/windows-traces.md: ndiscap does not record truncation."""
     writer = EtlWriter()
     kind = b"\x86\xdd" if packet[:1] == b"\x60" else b"\x08\x00"
     for link, head in ((ETHERNET, bytes(12) + kind), (WWAN, b"")):
@@ -178,7 +181,7 @@ def test_frames_at_a_virtual_switch(destinations: int) -> None:
 
 
 def test_frames_at_a_virtual_switch_by_the_other_layout() -> None:
-    """domain.md 8.3 has eight bytes for each destination."""
+    """docs/domain/windows-traces.md has eight bytes for each destination."""
     body = struct.pack("<III", 8, 8, 7) + wide("p") + wide("vm") + wide("VMNIC") + struct.pack("<I", 2) + bytes(16)
     body += struct.pack("<I", 5) + b"frame" + struct.pack("<I", 0)
     writer = EtlWriter()

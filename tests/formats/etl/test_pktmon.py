@@ -1,4 +1,7 @@
-"""Packets of pktmon: components, copies, drops, filters (domain.md 8.5, 4.2)."""
+"""Packets of pktmon: components, copies, drops, filters.
+
+Sources: docs/domain/windows-traces.md, docs/domain/retransmission.md.
+"""
 
 from __future__ import annotations
 

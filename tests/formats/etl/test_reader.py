@@ -1,4 +1,4 @@
-"""The reader of ETL, against files made here from the layouts of domain.md 8.3 to 8.5."""
+"""The reader of ETL, against files made here from the layouts of docs/domain/windows-traces.md."""
 
 from __future__ import annotations
 

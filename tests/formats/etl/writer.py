@@ -1,4 +1,5 @@
-"""Writes ETL files from the layouts of domain.md 8.3 to 8.5: what netsh and pktmon leave, with every oddity asked for.
+"""Writes ETL files from the layouts of docs/domain/windows-traces.md: what netsh and pktmon leave, with every oddity
+asked for.
 
 Nothing here uses the analyzer, so a file made here can judge its reader.
 """

@@ -1,4 +1,7 @@
-"""IKE_AUTH from outside the encryption (domain.md 1.4). Sizes: domain.md 1.4.2, strongSwan 5.9.8, or by hand."""
+"""IKE_AUTH from outside the encryption. Sizes: docs/domain/encrypted-messages.md no. 2, strongSwan 5.9.8, or by hand.
+
+Source: docs/domain/encrypted-messages.md.
+"""
 
 from __future__ import annotations
 
@@ -28,7 +31,7 @@ def seen(*steps: str) -> Authentication:
 @pytest.mark.parametrize(
     ("suite", "answer", "expected"),
     [
-        # One notify, and two; the next size up is neither (domain.md 1.4.2).
+        # One notify, and two; the next size up is neither (docs/domain/encrypted-messages.md no. 2).
         (GCM, "65 SK{N}", "refusal"),
         (GCM, "73 SK{N}", "refusal"),
         (GCM, "97 SK{N}", "other"),

@@ -1,4 +1,6 @@
-"""Sizes of protected messages by cipher suite: domain.md sections 1.4.2 and 3.2, RFC 7296 section 3.14."""
+"""Sizes of protected messages by cipher suite: docs/domain/encrypted-messages.md no. 2,
+docs/domain/ike-fragmentation.md, RFC 7296 section 3.14.
+"""
 
 from __future__ import annotations
 
@@ -22,9 +24,10 @@ from tests.relate.captures import HOSTS, capture, only_sa
 GCM, SHA1, SHA256, SHA384, SHA512 = COMMON_SUITES
 TRIPLE = CipherSuite("3DES/HMAC_SHA1_96", 8, 8, 12)
 
-#: Suite -> IKE length when empty, with one and with two notifies of 8 bytes (domain.md section 1.4.2).
+#: Suite -> IKE length when empty, with one and with two notifies of 8 bytes (docs/domain/encrypted-messages.md no. 2).
 SHORT = {GCM: (57, 65, 73), SHA1: (76, 76, 92), SHA256: (80, 80, 96), SHA384: (88, 88, 104), SHA512: (96, 96, 112)}
-#: Suite -> IKE length of a full fragment for IP packets of 576, 1200, 1280, 1400 bytes on port 4500 (domain.md 3.2).
+#: Suite -> IKE length of a full fragment for IP packets of 576, 1200, 1280, 1400 bytes on port 4500
+#: (docs/domain/ike-fragmentation.md).
 FULL = {
     GCM: (544, 1168, 1248, 1368),
     SHA256: (532, 1156, 1236, 1364),

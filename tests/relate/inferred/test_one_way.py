@@ -1,4 +1,4 @@
-"""One direction only, or a host that does not answer? (domain.md section 9 no. 1)."""
+"""One direction only, or a host that does not answer? (docs/domain/root-causes.md no. 1)."""
 
 from __future__ import annotations
 

@@ -1,4 +1,6 @@
-"""Orders of payloads are those of real logs, captures and daemons' sources, named beside each; domain.md section 7."""
+"""Orders of payloads are those of real logs, captures and daemons' sources, named beside each;
+docs/domain/vendor-ids.md.
+"""
 
 from __future__ import annotations
 
@@ -39,13 +41,13 @@ class TestVendorIds:
         assert sa.product_keys("responder") == ("windows-rras",)
 
     def test_no_windows_build_is_named(self) -> None:
-        """Version 9 stands for six releases (domain.md section 7)."""
+        """Version 9 stands for six releases (docs/domain/vendor-ids.md)."""
         text = looks_like(only_sa(request(f"N({DETECTION})", WINDOWS)).products["initiator"])
         assert text.startswith("looks like a Windows client (vendor ID MS NT5 ISAKMPOAKLEY version 9 and 3 more, order")
         assert "10" not in text and "Server" not in text
 
     def test_a_fortigate_tells_its_release(self) -> None:
-        """Twelve bytes of MD5("FORTIGATE"), then release and build (domain.md section 7)."""
+        """Twelve bytes of MD5("FORTIGATE"), then release and build (docs/domain/vendor-ids.md)."""
         text = looks_like(only_sa(request("V(0x8299031757a36082c6a621de00040187)")).products["initiator"])
         assert text == "looks like a FortiGate (vendor ID FORTIGATE release 4, build 391)"
 
@@ -71,7 +73,10 @@ class TestVendorIds:
         assert client(request("V(CISCO-DELETE-REASON FLEXVPN-SUPPORTED)")) == [("cisco-ios", "vendor-id")]
 
     def test_fragmentation_names_nobody(self) -> None:
-        """Cisco, Microsoft's IKEv1 and NCP send it; it is no support of RFC 7383 either (domain.md 3.5)."""
+        """Cisco, Microsoft's IKEv1 and NCP send it; it is no support of RFC 7383 either.
+
+        Source: docs/domain/ike-fragmentation.md.
+        """
         sa = only_sa(request("V(FRAGMENTATION)"))
         assert (sa.products["initiator"], sa.fragmentation_i) == ((), "no")
 
@@ -178,13 +183,13 @@ class TestSizeAndSchedule:
         return client(steps) if direction == ">" else server(steps)
 
     def test_windows_cuts_at_580_bytes_of_ike(self) -> None:
-        """users.md 8: three published sessions; 580 + 4 + 8 + 20 = 612 bytes of IP."""
+        """docs/domain/ike-fragmentation.md: three published sessions; 580 + 4 + 8 + 20 = 612 bytes of IP."""
         assert self.skf(580) == [("windows-client", "size")]
 
     def test_the_same_size_from_a_server_is_no_client(self) -> None:
         assert self.skf(580, direction="<", kind="response") == []
 
-    @pytest.mark.parametrize("length", [1236, 1248])  # domain.md 3.2: limit 1280 under CBC and GCM
+    @pytest.mark.parametrize("length", [1236, 1248])  # docs/domain/ike-fragmentation.md: limit 1280 under CBC and GCM
     def test_strongswan_cuts_at_1280(self, length: int) -> None:
         assert self.skf(length) == [("strongswan", "size")]
 
@@ -206,7 +211,10 @@ class TestSizeAndSchedule:
 
     @pytest.mark.parametrize("vendor_id, product", [("OpenIKED-7.4", "openiked"), ("strongSwan", "strongswan")])
     def test_on_ipv6_1280_bytes_support_what_a_vendor_id_says(self, vendor_id: str, product: str) -> None:
-        """domain.md 3.4: IPv6's least MTU is the limit of many, so it names nobody. 1280 - 40 - 8 - 4 = 1228 of IKE."""
+        """IPv6's least MTU is the limit of many, so it names nobody. 1280 - 40 - 8 - 4 = 1228 of IKE.
+
+        Source: docs/domain/products.md.
+        """
         hosts = "C = 2001:db8::2   S = 2001:db8:1::1\n"
         skf = response(f"N({FRAG})") + "+0.1 C:4500 > S:4500 IKE_AUTH request SKF{IDi} 1-2/2 (1228 300)\n"
 

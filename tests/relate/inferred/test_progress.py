@@ -1,4 +1,4 @@
-"""How far an IKE SA came (domain.md 1.4)."""
+"""How far an IKE SA came (docs/domain/encrypted-messages.md)."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def test_auth_sent_when_of_the_answer_only_a_piece_came():
 
 
 def test_auth_answered_by_a_short_error():
-    # One 8-byte notify under AES-GCM is 65 bytes (domain.md 1.4.2).
+    # One 8-byte notify under AES-GCM is 65 bytes (docs/domain/encrypted-messages.md no. 2).
     assert reached(INIT, AUTH, "+0.2 C:500 < S:500 IKE_AUTH response 65 SK{N}\n", GOES_ON) == "auth-answered"
 
 
@@ -69,7 +69,7 @@ def test_closed():
 
 
 def test_the_initiator_that_rejects_the_servers_answer_never_had_a_connection():
-    # domain.md 1.4.7: a Delete at once after a full answer.
+    # docs/domain/encrypted-messages.md no. 7: a Delete at once after a full answer.
     at_once = "+0.25 C:500 > S:500 INFORMATIONAL request 65 SK{D}\n"
     assert reached(INIT, AUTH, GRANTED, at_once, GOES_ON) == "auth-answered"
 

@@ -1,4 +1,4 @@
-"""Expected schedules are those of the daemons' sources, as domain.md 4.3 lists them."""
+"""Expected schedules are those of the daemons' sources, as docs/domain/retransmission.md lists them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from analyzer.relate.inferred.retransmission_schedule import matching_schedules,
 from analyzer.remedies import products
 from tests.relate.captures import GOES_ON, INIT, exchange, only_sa
 
-#: Offsets from the first sending, domain.md 4.3; gaps are their differences.
+#: Offsets from the first sending, docs/domain/retransmission.md; gaps are their differences.
 STRONGSWAN = (4.0, 11.2, 24.2, 47.5, 89.5)
 ANDROID = (0.5, 1.5, 3.5, 7.5, 15.5)
 #: Libreswan retransmit.c: "DELAY, DELAY*1, DELAY*2, DELAY*4, ..."; 4.10 with 1000 ms was seen at +1 +2 +4 +8.
@@ -55,7 +55,7 @@ def test_the_schedule_of_strongswan_is_4_times_1_point_8_to_the_n() -> None:
         ([4.39, 7.2], ["strongswan"]),
         ([4.5, 7.2], []),  # 12.5 % off
         ([4.0, 8.0], []),  # 11 % off the second gap
-        ([0.59, 1.0], ["android"]),  # 90 ms: below the 100 ms of domain.md 4.3
+        ([0.59, 1.0], ["android"]),  # 90 ms: below the 100 ms of docs/domain/retransmission.md
         ([0.61, 1.0], []),
         ([1.0, 1.0], []),
         ([10.0, 10.0], []),
@@ -83,7 +83,7 @@ def test_the_closest_comes_first_and_says_how_close() -> None:
 
 
 def test_doubtful_schedules_are_no_hints_by_themselves() -> None:
-    """domain.md 4.3: Windows IKEv2 (?), Cisco (G), Apple inferred."""
+    """docs/domain/retransmission.md: Windows IKEv2 is doubtful, Cisco unchecked, Apple inferred."""
     assert {s.product for s in schedules() if s.alone}.isdisjoint({"windows-client", "cisco-ios", "cisco-asa", "apple"})
 
 

@@ -1,4 +1,4 @@
-"""What the capture holds twice was sent once; what was sent twice counts twice (domain.md 4.2)."""
+"""What the capture holds twice was sent once; what was sent twice counts twice (docs/domain/retransmission.md)."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ class TestBehindARouter:
         assert attempts(cap) == 1
 
     def test_a_retransmission_comes_later(self):
-        # After 0.3 s (domain.md 4.2) the lower TTL is another way of a packet sent anew.
+        # After 0.3 s (docs/domain/retransmission.md) the lower TTL is another way of a packet sent anew.
         (*init, (time, packet)) = raw_packets(INIT, AUTH)
         packet = with_ip(packet, ident=0, flags=0x4000)
         assert attempts(of_packets([*init, (time, packet), (time + 300_000_000, with_ip(packet, ttl=63))])) == 2
@@ -230,7 +230,7 @@ class TestSendings:
         assert [e.attempts for e in cap.analysis.sas[0].exchanges] == [1, 1]
 
     def test_the_same_bytes_in_two_ike_sas_cannot_be(self):
-        # Two daemons of one client at the same moment: other SPIs (domain.md 4.2).
+        # Two daemons of one client at the same moment: other SPIs (docs/domain/retransmission.md).
         cap = capture(
             "+0.0000 C:500 > S:500 IKE_SA_INIT request sa 1\n+0.0001 C:500 > S:500 IKE_SA_INIT request sa 2\n"
         )

@@ -49,7 +49,7 @@ def test_a_cut_message_whose_kept_part_holds_the_notify_says_yes():
     "refusal", ["N(NO_PROPOSAL_CHOSEN)", "N(INVALID_KE_PAYLOAD 19)", "N(COOKIE)", "N(INVALID_SYNTAX)"]
 )
 def test_an_answer_that_only_refuses_or_demands_says_nothing(refusal):
-    # domain.md section 9, rule 11: evaluate only full responses.
+    # docs/domain/root-causes.md no. 11: evaluate only full responses.
     init = f"+0 C:500 > S:500 IKE_SA_INIT request {OFFER}\n+0.1 C:500 < S:500 IKE_SA_INIT response {refusal}\n"
     assert said(init) == ("yes", "unknown")
 

@@ -16,7 +16,7 @@ def _pcapng(records: list[tuple[int, bytes, bool]]) -> bytes:
 
 
 def test_a_drop_recorded_of_the_copy_counts_for_the_message():
-    """pktmon sees the packet at an upper component, and its end at a lower one (domain.md 8.5)."""
+    """pktmon sees the packet at an upper component, and its end at a lower one (docs/domain/windows-traces.md)."""
     (time, request), (later, again) = raw_packets("+0 C:500 > S:500 IKE_SA_INIT request x2 at +1\n")
     records = [(time, request, False), (time + 3000, request, True), (later, again, False)]
     (sa,) = analyzer.read("made.pcapng", stream=io.BytesIO(_pcapng(records))).analysis.sas

@@ -1,4 +1,4 @@
-"""Requests, their repeats and what answered them (RFC 7296 section 2.1; RFC 7383; domain.md 4)."""
+"""Requests, their repeats and what answered them (RFC 7296 section 2.1; RFC 7383; docs/domain/retransmission.md)."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class TestRepeats:
         assert sa.retransmits == 0
 
     def test_other_bytes_under_the_same_message_id_are_a_repeat_all_the_same(self):
-        # domain.md 4.2: an illegal retransmission, encrypted anew; the sender asks again nevertheless.
+        # docs/domain/retransmission.md: an illegal retransmission, encrypted anew; the sender asks again nevertheless.
         sa = only_sa(
             INIT,
             "+0.1 C:500 > S:500 IKE_AUTH request 400\n",
@@ -65,7 +65,8 @@ class TestRepeats:
         assert (auth(sa).attempts, auth(sa).retry_reason, sa.retransmits) == (2, "", 1)
 
     def test_the_same_request_to_another_port_is_a_repeat(self):
-        # domain.md 4.2: the same bytes on 500 and then on 4500 are an alternate path, not another IKE SA.
+        # docs/domain/retransmission.md: the same bytes on 500 and then on 4500 are an alternate path, not another IKE
+        # SA.
         sa = only_sa(
             "+0.0 C:500 > S:500 IKE_SA_INIT request 400\n+1.0 C:4500 > S:4500 IKE_SA_INIT request 400\n", GOES_ON
         )

@@ -6,7 +6,7 @@ from tests.relate.captures import GOES_ON, capture
 
 
 def test_an_attempt_with_a_new_spi_is_another_ike_sa():
-    # domain.md 4.1: three attempts are not one attempt with many retransmissions.
+    # docs/domain/retransmission.md: three attempts are not one attempt with many retransmissions.
     cap = capture(
         "+0 C:500 > S:500 IKE_SA_INIT request sa 1\n"
         "+5 C:500 > S:500 IKE_SA_INIT request sa 2\n"

@@ -33,7 +33,7 @@ from analyzer.report.ladder.words import EXCHANGES, ICMP_NAMES, IKEV1_EXCHANGES,
 
 SECOND = 10**9
 
-# The sketch of design.md section 5, spaces and all.
+# A sketch written by hand, spaces and all.
 SKETCH = """\
 C = 10.0.0.2   S = 203.0.113.7   mtu 1460
 +0.000  C:500  > S:500   IKE_SA_INIT  request   880   N(NAT_DETECTION_SOURCE_IP NAT_DETECTION_DESTINATION_IP)

@@ -1,4 +1,4 @@
-"""How sure silence makes: probable at best, and possible where the capture has gaps (design.md section 4)."""
+"""How sure silence makes: probable at best, and possible where the capture has gaps (docs/verdicts.md)."""
 
 from __future__ import annotations
 

@@ -83,7 +83,7 @@ FILTER = 'filter "udp port 500 or udp port 4500"'
     [
         # Nothing is in fragments, so nothing can be hidden that matters.
         (REQUEST + RESPONSE, FILTER, ""),
-        # domain.md 5.2 rule 1: a later fragment of any flow shows that fragments reach the capture.
+        # docs/domain/filtered-captures.md rule 1: a later fragment of any flow shows that fragments reach the capture.
         (REQUEST + RESPONSE + LARGE, "", ""),
         (REQUEST + RESPONSE + LARGE + " lost 2,3\n+1.000 C:9 > R:9 UDP size 3000\n", "", ""),
         # Rules 2 and 5: only what a port filter lets pass, or the file says so.

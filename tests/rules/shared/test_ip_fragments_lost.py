@@ -1,4 +1,7 @@
-"""What the fragmentation rules share, and what a ladder cannot say: Cisco's own fragments (domain.md section 3.5)."""
+"""What the fragmentation rules share, and what a ladder cannot say: Cisco's own fragments.
+
+Source: docs/domain/ike-fragmentation.md.
+"""
 
 from __future__ import annotations
 

@@ -68,7 +68,10 @@ def test_pieces_over_tcp() -> None:
 
 
 def test_mtu_phrase_gives_a_range_for_each_sender() -> None:
-    """1460 bytes in the first fragment: MTU 1460 to 1467 (domain.md 5.1); the server's fragments are another MTU."""
+    """1460 bytes in the first fragment: MTU 1460 to 1467; the server's fragments are another MTU.
+
+    Source: docs/domain/ip-fragments.md.
+    """
     sa = first_sa(
         INIT
         + "+0.075 C:4500 > S:4500 IKE_AUTH request 3468 SK ip-fragments 3\n"

@@ -1,4 +1,4 @@
-"""Which sizes of IKE packets are known to have passed, and which never were answered (domain.md 5.5, 5.6 no. 2).
+"""Which sizes of IKE packets are known to have passed, and which never were answered (docs/domain/path-mtu.md no. 2).
 
 Only whole packets count, and firmly only those that no router may have cut: with DF, or over IPv6. A request passed
 when it was answered, an answer when the next request followed, and any packet passed that is seen where it arrives.
@@ -14,7 +14,7 @@ from analyzer.relate.inferred.side import Side
 from analyzer.relate.seen.exchange import Attempt, Exchange, Role
 from analyzer.relate.seen.message import Message
 
-#: A larger packet on the sender's side is not yet cut (offload, domain.md 5.7), or a jumbo frame.
+#: A larger packet on the sender's side is not yet cut (offload, docs/domain/offload.md), or a jumbo frame.
 _ETHERNET = 1500
 
 #: Sendings without answer that are more than bad luck.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-#: Where a clue comes from (domain.md sections 5.1, 5.3, 5.6).
+#: Where a clue comes from (docs/domain/ip-fragments.md, docs/domain/path-mtu.md).
 Kind = Literal[
     "first-fragment", "refragmented", "icmp-too-big", "echo-sweep", "answered", "not-answered", "tcp-mss", "given"
 ]

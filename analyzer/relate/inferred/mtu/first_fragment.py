@@ -1,4 +1,4 @@
-"""What the sizes of IP fragments say: the sender's own link, or a link on the way (domain.md sections 5.1, 5.3).
+"""What the sizes of IP fragments say: the sender's own link, or a link on the way (docs/domain/ip-fragments.md).
 
 All fragments but the last carry a multiple of 8 bytes, so a first fragment of n bytes means an MTU of n to n + 7 where
 it was cut. A sender makes all of them but the last equally long. A router that cuts a fragment again leaves a short

@@ -1,4 +1,6 @@
-"""What the trace says about the MTU in each direction: all clues, and the bounds that they make (domain.md 5.6).
+"""What the trace says about the MTU in each direction: all clues, and the bounds that they make.
+
+Source: docs/domain/path-mtu.md.
 
 Each kind of clue has its own file in this folder: fragments (``first_fragment``), ICMP (``too_big``), pings
 (``echo_sweep``), what was answered (``answered_sizes``), TCP handshakes (``segment_size``). The size of SKF messages is

@@ -1,4 +1,6 @@
-"""What TCP handshakes beside IKE hint at: the MSS is the MTU less 40 bytes, or 60 over IPv6 (domain.md 5.6 no. 4).
+"""What TCP handshakes beside IKE hint at: the MSS is the MTU less 40 bytes, or 60 over IPv6.
+
+Source: docs/domain/path-mtu.md no. 4.
 
 A host announces the MSS of its own link; boxes on the way lower it where they know that the path carries less. Both are
 hints: the path of the web is not that of the VPN.

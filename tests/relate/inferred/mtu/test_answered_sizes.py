@@ -1,4 +1,7 @@
-"""Sizes that passed because they were answered or arrived, and sizes with DF that never were (domain.md 5.5, 5.6)."""
+"""Sizes that passed because they were answered or arrived, and sizes with DF that never were.
+
+Source: docs/domain/path-mtu.md.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Pings as a measurement of the path (domain.md 5.6 no. 5): ``ping -f -l N`` makes N + 28 bytes of IP."""
+"""Pings as a measurement of the path (docs/domain/path-mtu.md no. 5): ``ping -f -l N`` makes N + 28 bytes of IP."""
 
 from __future__ import annotations
 

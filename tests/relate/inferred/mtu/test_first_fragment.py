@@ -1,4 +1,7 @@
-"""IP fragments: of the sender's own link, of what it has learned, or cut again on the way (domain.md 5.1, 5.3)."""
+"""IP fragments: of the sender's own link, of what it has learned, or cut again on the way.
+
+Source: docs/domain/ip-fragments.md.
+"""
 
 from __future__ import annotations
 
@@ -25,7 +28,7 @@ def test_at_the_sender():
 
 
 def test_at_the_receiver_a_device_on_the_way_may_have_cut_it():
-    # domain.md 5.3: firewalls that put datagrams together cut them anew to the MTU of their own link.
+    # docs/domain/ip-fragments.md: firewalls that put datagrams together cut them anew to the MTU of their own link.
     clue = only_clue(LARGE + "\n", hosts=HOSTS + "at S mtu 1460\n")
     assert (clue.about, clue.lower, clue.upper) == ("link", 1460, 1467)
     assert clue.text.endswith("the sender's own or one on the way")

@@ -1,4 +1,7 @@
-"""MTU bounds from the first IP fragment, ICMP and pings, and how they go together (domain.md 5.1, 5.6)."""
+"""MTU bounds from the first IP fragment, ICMP and pings, and how they go together.
+
+Sources: docs/domain/ip-fragments.md, docs/domain/path-mtu.md.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +19,7 @@ from tests.relate.captures import HOSTS, INIT, only_sa
 LARGE = "+0.1 C:500 > S:500 IKE_AUTH request 3468\n"
 HOSTS6 = "C = 2001:db8:1::2  S = 2001:db8:2::7\n"
 
-#: MTU of the sender -> length of its first fragment (domain.md 5.1).
+#: MTU of the sender -> length of its first fragment (docs/domain/ip-fragments.md).
 FIRST_FRAGMENTS = {
     1500: 1500, 1492: 1492, 1480: 1476, 1472: 1468, 1460: 1460, 1452: 1452, 1440: 1436, 1436: 1436, 1430: 1428,
     1420: 1420, 1400: 1396, 1390: 1388, 1280: 1276, 1000: 996,

@@ -1,4 +1,4 @@
-"""TCP's maximum segment size as a hint: 40 bytes less than the MTU, 60 over IPv6 (domain.md 5.6 no. 4)."""
+"""TCP's maximum segment size as a hint: 40 bytes less than the MTU, 60 over IPv6 (docs/domain/path-mtu.md no. 4)."""
 
 from __future__ import annotations
 
