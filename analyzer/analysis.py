@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 from analyzer.errors import InputError, UsageError
 from analyzer.formats import open_capture
-from analyzer.formats.dates import Dates
+from analyzer.formats.false_dates import Dates
+from analyzer.formats.file_reader import FileReader
 from analyzer.formats.pairs import Pair, PairReader
-from analyzer.formats.reading import FileReader
 from analyzer.formats.records import Interface, Note
 from analyzer.ike.collect import Collector
-from analyzer.ike.excerpt import between
 from analyzer.ike.from_columns import ike_of, row_of_frame
+from analyzer.ike.table_excerpt import between
 from analyzer.ike.tables import Wire
 from analyzer.packets.sieve import Ports
 from analyzer.printable import printable

@@ -18,8 +18,8 @@ from analyzer.errors import InputError
 from analyzer.formats.pcapng.blocks import ENHANCED
 from analyzer.formats.records import Note
 from analyzer.formats.sniff import is_foreign
-from analyzer.formats.spool import Folder, LastFile, copy_to
 from analyzer.formats.table import SECTION_HEADER
+from analyzer.formats.temporary import Folder, LastFile, copy_to
 from analyzer.formats.window import InnerWindow, Window
 from analyzer.programs import found, running
 

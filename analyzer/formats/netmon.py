@@ -17,9 +17,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.errors import InputError
-from analyzer.formats.reading import MAX_RECORD, FileReader, no_header
+from analyzer.formats.file_reader import MAX_RECORD, FileReader, no_header
 from analyzer.formats.records import NO_TIME, SLACK, Chunk, Interface, Note
-from analyzer.formats.spool import spooled
+from analyzer.formats.temporary import spooled
 from analyzer.formats.window import Window
 from analyzer.links.types import KNOWN
 

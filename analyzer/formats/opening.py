@@ -7,9 +7,9 @@ import sys
 from typing import BinaryIO
 
 from analyzer.errors import InputError
+from analyzer.formats.file_reader import FileReader
 from analyzer.formats.packed.budget import Budget
 from analyzer.formats.packed.compressed import packer_of, unpacked
-from analyzer.formats.reading import FileReader
 from analyzer.formats.records import Note
 from analyzer.formats.sniff import ARCHIVES, is_foreign, is_no_capture, kind_of, refusal
 from analyzer.formats.table import format_of

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from analyzer.errors import UsageError
-from analyzer.formats.reading import MAX_ROWS
+from analyzer.formats.file_reader import MAX_ROWS
 from analyzer.formats.records import NO_TIME, SLACK, Chunk, Interface, Note
 from analyzer.links.types import ETHERNET
 

@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.errors import InputError
-from analyzer.formats.chain import ChainReader, Run
-from analyzer.formats.reading import CHAIN, LONGEST, MAX_RECORD, NEAR, walk
-from analyzer.formats.record_walk import LANE, MIN_LANES, Stride
+from analyzer.formats.file_reader import CHAIN, LONGEST, MAX_RECORD, NEAR, walk
+from analyzer.formats.record_chain import ChainReader, Run
+from analyzer.formats.record_walk import MIN_STRETCHES, STRETCH, Stride
 from analyzer.formats.records import SLACK, Chunk, Interface
 from analyzer.formats.window import Window
 from analyzer.links.types import DIRECTION_UNKNOWN, PACKET_TYPE_DIRECTIONS
@@ -38,7 +38,7 @@ STANDARD = 16
 #: How far behind a packet one must see, after damage, to believe it.
 REACH = CHAIN * (LONGEST + 24)
 
-#: Bytes searched at the start of a lane: more than one full-size Ethernet packet.
+#: Bytes searched at the start of a stretch: more than one full-size Ethernet packet.
 GUESS = 2048
 
 
@@ -126,20 +126,20 @@ class PcapReader(ChainReader):
         return np.where(known, PACKET_TYPE_DIRECTIONS[buffer[offsets + 22]], DIRECTION_UNKNOWN).astype(np.int8)
 
     def _guesses(self, first: int, stop: int) -> NDArray[np.int64] | None:
-        """A likely packet header near the start of each lane: the upper half of its seconds is the first packet's."""
-        count = (stop - first) // LANE - 1
-        if count < MIN_LANES - 1:
+        """A likely packet header near the start of each stretch: half of its seconds is the first packet's."""
+        count = (stop - first) // STRETCH - 1
+        if count < MIN_STRETCHES - 1:
             return None
         buffer = self._window.buffer
         high = (0, 1) if self._order == ">" else (3, 2)
-        grids = (np.ndarray((count, GUESS), np.uint8, buffer, first + LANE + byte, (LANE, 1)) for byte in high)
+        grids = (np.ndarray((count, GUESS), np.uint8, buffer, first + STRETCH + byte, (STRETCH, 1)) for byte in high)
         alike = [grid == buffer[first + byte] for grid, byte in zip(grids, high, strict=True)]
-        lane, offset = np.divmod(np.flatnonzero(alike[0] & alike[1]), GUESS)
-        found = first + (lane + 1) * LANE + offset
+        stretch, offset = np.divmod(np.flatnonzero(alike[0] & alike[1]), GUESS)
+        found = first + (stretch + 1) * STRETCH + offset
         seconds = int(self._headers()["seconds"][first])
         good = self._plausible(found, seconds)
-        lane, found = lane[good], found[good]
-        return found[np.diff(lane, prepend=-1) > 0]
+        stretch, found = stretch[good], found[good]
+        return found[np.diff(stretch, prepend=-1) > 0]
 
     def _plausible(self, offsets: NDArray[np.int64], seconds: int | None) -> NDArray[np.bool_]:
         """At which offsets some plausible packets follow one another, all of about the same time."""

@@ -1,9 +1,9 @@
 """The walk from record to record: each header says where the next one starts.
 
 Such a chain is sequential by nature, and a Python step per record is what a big capture would spend its time on. So a
-long run is cut into lanes whose starts are guessed, all lanes step together in NumPy, and a lane counts only if the
-true walk lands exactly on its guessed start. A wrong guess costs time, never a record: by induction the result is that
-of the plain walk.
+long run is cut into stretches whose starts are guessed, all stretches step together in NumPy, and one counts only if
+the true walk lands exactly on its guessed start. A wrong guess costs time, never a record: by induction the result is
+that of the plain walk.
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-#: Bytes of a lane. Fewer bytes: fewer steps, more guesses (each of which is a search).
-LANE = 1 << 16
+#: Bytes of a stretch. Fewer bytes: fewer steps, more guesses (each of which is a search).
+STRETCH = 1 << 16
 
-#: With fewer lanes than this, the plain walk is faster (measured).
-MIN_LANES = 48
+#: With fewer stretches than this, the plain walk is faster (measured).
+MIN_STRETCHES = 48
 
-#: How often the lanes look whether they are done, in steps.
+#: How often the stretches look whether they are done, in steps.
 CHECK = 8
 
 
@@ -80,7 +80,7 @@ def starts(
     >>> starts(raw, 0, 19, Stride("<", field=0, extra=4), guesses=np.array([6, 14]))
     array([ 0,  6, 13])
     """
-    if guesses is None or len(guesses) < MIN_LANES - 1:
+    if guesses is None or len(guesses) < MIN_STRETCHES - 1:
         return np.array(_plain(buffer, first, stop, stride)[0], np.int64)
     begins = np.concatenate((np.array([first]), guesses))
     bounds = np.concatenate((guesses, np.array([stop])))
@@ -104,9 +104,9 @@ def _plain(buffer: NDArray[np.uint8], first: int, stop: int, stride: Stride) -> 
 def _together(
     buffer: NDArray[np.uint8], begins: NDArray[np.int64], bounds: NDArray[np.int64], stop: int, stride: Stride
 ) -> NDArray[np.int64]:
-    """All lanes step by step: a row per step, a column per lane; a lane that reaches ``stop`` stays there.
+    """All stretches step by step: a row per step, a column per stretch; a stretch that reaches ``stop`` stays there.
 
-    Ends when few lanes are still before their bounds: a handful of slow ones is walked faster one by one.
+    Ends when few stretches are still before their bounds: a handful of slow ones is walked faster one by one.
     """
     lengths = np.ndarray((stop + 1,), stride.order + "u4", buffer, stride.field, (1,))
     position = begins
@@ -133,16 +133,18 @@ def _joined(
     rows: NDArray[np.int64],
     stride: Stride,
 ) -> NDArray[np.int64]:
-    """Follow the true walk through the lanes: take a lane where its guess was true, walk where it was not."""
-    # The last row serves only to say where a lane went on from the row before it.
+    """Follow the true walk through the stretches: take a stretch where its guess was true, walk where it was not."""
+    # The last row serves only to say where a stretch went on from the row before it.
     counts = np.minimum((rows < bounds).sum(axis=0), len(rows) - 1)
     onward = rows[counts, np.arange(len(bounds))].tolist()
     pieces: list[NDArray[np.int64]] = []
     here = int(begins[0])
-    for lane, (begin, bound, count) in enumerate(zip(begins.tolist(), bounds.tolist(), counts.tolist(), strict=True)):
+    for stretch, (begin, bound, count) in enumerate(
+        zip(begins.tolist(), bounds.tolist(), counts.tolist(), strict=True)
+    ):
         if here == begin:
-            pieces.append(rows[:count, lane])
-            here = onward[lane]
+            pieces.append(rows[:count, stretch])
+            here = onward[stretch]
         if here < bound:
             walked, here = _plain(buffer, here, bound, stride)
             pieces.append(np.array(walked, np.int64))

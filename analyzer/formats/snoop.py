@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.errors import InputError
-from analyzer.formats.chain import ChainReader, Run
-from analyzer.formats.reading import CHAIN, LONGEST, MAX_RECORD, NEAR, walk
+from analyzer.formats.file_reader import CHAIN, LONGEST, MAX_RECORD, NEAR, walk
+from analyzer.formats.record_chain import ChainReader, Run
 from analyzer.formats.record_walk import Stride
 from analyzer.formats.records import SLACK, Chunk, Interface, Note
 from analyzer.formats.window import Window

@@ -9,7 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from analyzer.formats.reading import FileReader
+    from analyzer.formats.file_reader import FileReader
     from analyzer.formats.window import Window
 
 #: The first four bytes of a pcapng, and of a pcap in one byte order (the others are these backwards).
@@ -28,8 +28,8 @@ class Format:
     begins : callable
         Whether a file with these first bytes (some hundreds) is of the format.
     reader : str
-        ``module:class`` of the :class:`analyzer.formats.reading.FileReader`, which is made of a window that stands at
-        the first byte. It is imported when a file needs it.
+        ``module:class`` of the :class:`analyzer.formats.file_reader.FileReader`, which is made of a window that stands
+        at the first byte. It is imported when a file needs it.
     """
 
     name: str

@@ -28,10 +28,10 @@ from analyzer.packets.esp_flows import EspFlows
 from analyzer.packets.fast_path import FastPath
 from analyzer.packets.ip_columns import ipv4_headers
 from analyzer.packets.link_fit import LinkTypes
-from analyzer.packets.order import Order
 from analyzer.packets.sieve import Ports, select
 from analyzer.packets.slow_path import SlowPath
 from analyzer.packets.tables import Census, Datagrams, Packets
+from analyzer.packets.time_order import Order
 from analyzer.protocol import UDP
 
 #: IKE messages kept, and bytes of those that can be read without keys; a capture with more gets a note, and what came

@@ -12,7 +12,7 @@ from typing import Any
 import dpkt
 
 from analyzer.ike import registry
-from analyzer.ike.chain import MAX_PAYLOADS, ChainStatus
+from analyzer.ike.payload_chain import MAX_PAYLOADS, ChainStatus
 from analyzer.ike.payloads import SKF, Notify, Payload, VendorID, parse_payload
 from analyzer.ike.registry import numbers
 from analyzer.ike.structure import Structure
@@ -54,7 +54,7 @@ class IKE(Structure):
     trailing : int
         Bytes on the wire behind Length.
     chain_status : ChainStatus
-        How the chain ended in the captured bytes, as :func:`analyzer.ike.chain.walk_chains` says it.
+        How the chain ended in the captured bytes, as :func:`analyzer.ike.payload_chain.walk_chains` says it.
     chain_end : int
         Offset in the message behind the last whole payload.
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.columns import MISSING, Bools, Gather, Ints, counts, narrowed
-from analyzer.ike.chain import Chains, ChainStatus, walk_chains
+from analyzer.ike.payload_chain import Chains, ChainStatus, walk_chains
 from analyzer.ike.registry import numbers
 from analyzer.ike.tables import Messages
 from analyzer.packets.assembled import Origin

@@ -83,5 +83,5 @@ class Wire:
     names: list[NameRow] = field(default_factory=list)
     #: For a frame its number if the file were in the order of time: tells what came before what.
     place: Callable[[int], int] = int
-    #: For frames whose date is damaged the times between which they came (:mod:`analyzer.formats.dates`).
+    #: For frames whose date is damaged the times between which they came (:mod:`analyzer.formats.false_dates`).
     misdated: dict[int, tuple[int, int]] = field(default_factory=dict)

@@ -15,7 +15,7 @@ from analyzer import signals
 from analyzer.errors import InputError
 from analyzer.formats import convert, open_capture
 from analyzer.formats.records import NO_TIME, Note
-from analyzer.formats.spool import Folder, LastFile
+from analyzer.formats.temporary import Folder, LastFile
 
 #: Formats that keep times in microseconds and packets whole.
 FORMATS = ["5views", "ngwsniffer_2_0", "lanalyzer"]

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 
 from analyzer.errors import InputError
 from analyzer.formats import open_capture, pcap, record_walk
+from analyzer.formats.file_reader import MAX_BREAKS
 from analyzer.formats.pcap import PcapReader
-from analyzer.formats.reading import MAX_BREAKS
 from analyzer.formats.records import SLACK, Note
 from analyzer.links.types import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN
 
@@ -190,7 +190,7 @@ def test_a_cut_file_gives_a_prefix(data: st.DataObject, order: str) -> None:
 @pytest.mark.parametrize("order", ["<", ">"])
 @pytest.mark.parametrize("kind", ["small", "large", "adversarial", "timeless"])
 def test_lanes_change_nothing(order: str, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """3.5 MB: enough for lanes. A fake header chain, misaligned, in every payload of the adversarial file."""
+    """3.5 MB: enough for stretches. A fake header chain, misaligned, in every payload of the adversarial file."""
     random = np.random.default_rng(7)
     fake = record(b"f" * 30, order=order) * 4
     raw, payloads = [header(order)], []

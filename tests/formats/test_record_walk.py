@@ -1,4 +1,4 @@
-"""The walk in lanes finds what the plain walk finds, however wrong its guesses are."""
+"""The walk in stretches finds what the plain walk finds, however wrong its guesses are."""
 
 from __future__ import annotations
 
@@ -40,14 +40,14 @@ def test_lanes_equal_the_plain_walk(data: st.DataObject, stride: Stride) -> None
     true_ones = st.sampled_from(truth[1:]) if len(truth) > 1 else anywhere
     guesses = np.array(sorted(data.draw(st.sets(anywhere | true_ones, max_size=40))), np.int64)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(record_walk, "MIN_LANES", 2)
+        patch.setattr(record_walk, "MIN_STRETCHES", 2)
         found = starts(np.frombuffer(raw, np.uint8), first, stop, stride, guesses)
     assert found.tolist() == truth
     assert starts(np.frombuffer(raw, np.uint8), first, stop, stride).tolist() == truth
 
 
 def test_one_slow_lane_is_finished() -> None:
-    """All lanes but one are done at once; the last holds many tiny records."""
+    """All stretches but one are done at once; the last holds many tiny records."""
     stride = Stride("<", field=0, extra=4)
     big = struct.pack("<I", 96) + bytes(96)
     raw = big * 60 + struct.pack("<I", 0) * 5000 + bytes(32)

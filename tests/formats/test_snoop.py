@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from analyzer.errors import InputError
 from analyzer.formats import open_capture
-from analyzer.formats.reading import MAX_BREAKS
+from analyzer.formats.file_reader import MAX_BREAKS
 from analyzer.formats.records import Note
 
 T = 1_700_000_000

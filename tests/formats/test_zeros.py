@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 import analyzer
-from analyzer.formats import open_capture, reading
+from analyzer.formats import file_reader, open_capture
 from tests.formats.formats import FORMATS, Packet, nanoseconds, netmon, pcap, pcapng, snoop
 from tests.formats.test_containers import frames
 
@@ -107,7 +107,7 @@ def test_netmon_frames_of_zero_bytes(minor: int) -> None:
 
 @pytest.mark.parametrize("write", [pcap, pcapng, snoop])
 def test_zeros_without_end_have_one(write: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "MAX_SEARCHED", 1 << 20)
+    monkeypatch.setattr(file_reader, "MAX_SEARCHED", 1 << 20)
     asked = 0
 
     class Endless(io.RawIOBase):

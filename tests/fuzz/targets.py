@@ -18,13 +18,13 @@ import analyzer
 from analyzer.errors import InputError, UsageError
 from analyzer.formats.etl.reader import EtlReader
 from analyzer.formats.etl.xpress import expand
+from analyzer.formats.file_reader import FileReader
 from analyzer.formats.netmon import NetmonReader
 from analyzer.formats.packed.archive import captures_in
 from analyzer.formats.packed.budget import Budget
 from analyzer.formats.packed.compressed import Unpacker, packer_of
 from analyzer.formats.pcap import MAGICS, PcapReader
 from analyzer.formats.pcapng.reader import PcapngReader
-from analyzer.formats.reading import FileReader
 from analyzer.formats.snoop import SnoopReader
 from analyzer.formats.window import Window
 from analyzer.ike import proposals

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 import analyzer
-from analyzer.ike import chain, collect
+from analyzer.ike import collect, payload_chain
 from analyzer.ike.message import IKE
 from analyzer.packets import other_traffic, slow_path
 from analyzer.packets.other_traffic import read_response
@@ -170,9 +170,9 @@ def test_the_json_report_in_parts_is_the_report():
 
 def test_payloads_of_a_message_are_bounded():
     capture = read(hostile.vendor_ids(16_000))
-    assert len(capture.analysis.wire.payload_type) == chain.MAX_PAYLOADS
+    assert len(capture.analysis.wire.payload_type) == payload_chain.MAX_PAYLOADS
     message = IKE(ike(first=VENDOR, body=payload(VENDOR) * 16_000))
-    assert len(message.payloads) <= chain.MAX_PAYLOADS
+    assert len(message.payloads) <= payload_chain.MAX_PAYLOADS
     assert message.malformed
 
 

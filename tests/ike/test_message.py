@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.ike.chain import ChainStatus
 from analyzer.ike.message import IKE
+from analyzer.ike.payload_chain import ChainStatus
 from analyzer.ike.payloads import KE, SK, SKF, Notify, Payload
 from tests.ike.ike_messages import REAL, captured_messages, generic, header, message, messages, well_formed
 

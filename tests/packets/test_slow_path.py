@@ -8,6 +8,7 @@ from itertools import pairwise
 import pytest
 
 from analyzer.packets.addresses import Addresses
+from analyzer.packets.assembled import EspPacket
 from analyzer.packets.sieve import Ports
 from analyzer.packets.slow_path import MAX_NESTED, SlowPath
 from tests.ike.ike_messages import message
@@ -54,9 +55,9 @@ class Taken:
     """What came of some raw IP packets."""
 
     def __init__(self, *packets: bytes, snap: int = 65535, flush: bool = True) -> None:
-        self.counted: list[tuple[int, ...]] = []
+        self.counted: list[EspPacket] = []
         self.addresses = Addresses()
-        self.slow_path = SlowPath(Ports(), self.addresses, lambda *one: self.counted.append(one))
+        self.slow_path = SlowPath(Ports(), self.addresses, self.counted.append)
         chunk = chunk_of([(p[:snap], len(p)) for p in packets])
         # Fragments of a datagram come a millisecond apart.
         chunk.time[:] = chunk.time[0] + (chunk.time - chunk.time[0]) // 1000 if len(chunk) else chunk.time
@@ -69,7 +70,7 @@ class Taken:
 
     @property
     def spis(self) -> list[int]:
-        return [one[4] for one in self.counted if not one[-1]]
+        return [one.spi for one in self.counted if not one.is_keepalive]
 
 
 MARKED = udp(bytes(4) + IKE)
@@ -175,7 +176,7 @@ def test_udp_length_says_where_the_payload_ends():
 
 def test_keepalive():
     (one,) = Taken(ipv6(options(17) + udp(b"\xff"), 60)).counted
-    assert one[-1] is True
+    assert one.is_keepalive is True
 
 
 def test_a_packet_cut_by_the_capture():
@@ -211,7 +212,7 @@ def test_ike_over_tcp():
     assert (taken.messages[0].sport, taken.messages[0].dport) == (40000, 4500)
     assert taken.messages[0].frames[-1] in (3, 4)
     assert taken.spis == [0xC0000001]
-    assert [one[-1] for one in taken.counted] == [False, True]
+    assert [one.is_keepalive for one in taken.counted] == [False, True]
 
 
 def test_icmp_error_and_what_it_quotes():

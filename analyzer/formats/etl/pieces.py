@@ -13,7 +13,7 @@ import numpy as np
 
 from analyzer.formats.etl.packet_bytes import PacketBytes
 from analyzer.formats.etl.rows import FIRST, LAST, Rows
-from analyzer.formats.reading import portions
+from analyzer.formats.file_reader import portions
 
 #: A longer frame, or one of more pieces, is given up.
 MAX_FRAME, MAX_PIECES = 1 << 18, 1 << 10

@@ -36,7 +36,7 @@ from analyzer.formats.etl.packet_bytes import GAP, PacketBytes
 from analyzer.formats.etl.pieces import join_pieces
 from analyzer.formats.etl.pktmon import PKTMON, Monitor
 from analyzer.formats.etl.rows import DROP, MAX_ROWS, ROW, UNTOLD, InterfaceTable, Rows, no_rows
-from analyzer.formats.reading import MAX_BREAKS, FileReader
+from analyzer.formats.file_reader import MAX_BREAKS, FileReader
 from analyzer.formats.records import SLACK, Chunk, Note
 from analyzer.formats.window import Window
 from analyzer.links.columns import locate_ip

@@ -14,16 +14,16 @@ from dataclasses import dataclass
 from typing import Any, BinaryIO, cast
 
 from analyzer.errors import InputError
+from analyzer.formats.file_reader import FileReader
 from analyzer.formats.opening import CHUNK_BYTES, open_window, reader_of
 from analyzer.formats.packed.budget import Budget
 from analyzer.formats.packed.compressed import packer_of
 from analyzer.formats.packed.member import Member
 from analyzer.formats.packed.tar import tar_members
 from analyzer.formats.packed.zip import zip_members
-from analyzer.formats.reading import FileReader
 from analyzer.formats.records import Note
 from analyzer.formats.sniff import ARCHIVES, is_foreign, kind_of, refusal
-from analyzer.formats.spool import spooled
+from analyzer.formats.temporary import spooled
 from analyzer.formats.window import Window
 from analyzer.printable import printable
 

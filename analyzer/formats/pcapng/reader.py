@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from analyzer.errors import InputError
-from analyzer.formats.chain import ChainReader, Run
+from analyzer.formats.file_reader import CAREFUL, MAX_BREAKS, MAX_RECORD, walk
 from analyzer.formats.pcapng.blocks import (
     BYTE_ORDER,
     ENHANCED,
@@ -27,8 +27,8 @@ from analyzer.formats.pcapng.blocks import (
 )
 from analyzer.formats.pcapng.packet_blocks import Packets
 from analyzer.formats.pcapng.sections import Sections
-from analyzer.formats.reading import CAREFUL, MAX_BREAKS, MAX_RECORD, walk
-from analyzer.formats.record_walk import LANE, MIN_LANES, Stride
+from analyzer.formats.record_chain import ChainReader, Run
+from analyzer.formats.record_walk import MIN_STRETCHES, STRETCH, Stride
 from analyzer.formats.records import Chunk, Note
 from analyzer.formats.window import Window
 
@@ -44,7 +44,7 @@ SHORTEST_BLOCK, REACH = 12, 1 << 20
 #: Trouble that is none: a section of the other byte order begins.
 OTHER_ORDER = "order"
 
-#: Bytes searched at the start of a lane: more than one full-size Ethernet packet with options.
+#: Bytes searched at the start of a stretch: more than one full-size Ethernet packet with options.
 GUESS = 2048
 
 
@@ -168,16 +168,16 @@ class PcapngReader(ChainReader):
         return True
 
     def _guesses(self, first: int, stop: int) -> NDArray[np.int64] | None:
-        """A likely packet block near the start of each lane: its type, and its two lengths agree."""
-        count = (stop - first) // LANE - 1
-        if count < MIN_LANES - 1:
+        """A likely packet block near the start of each stretch: its type, and its two lengths agree."""
+        count = (stop - first) // STRETCH - 1
+        if count < MIN_STRETCHES - 1:
             return None
-        grid = np.ndarray((count, GUESS // 4), self._order + "u4", self._window.buffer, first + LANE, (LANE, 4))
-        lane, word = np.divmod(np.flatnonzero(grid == ENHANCED), GUESS // 4)
-        found = first + (lane + 1) * LANE + word * 4
+        grid = np.ndarray((count, GUESS // 4), self._order + "u4", self._window.buffer, first + STRETCH, (STRETCH, 4))
+        stretch, word = np.divmod(np.flatnonzero(grid == ENHANCED), GUESS // 4)
+        found = first + (stretch + 1) * STRETCH + word * 4
         good = self._plausible(found)
-        lane, found = lane[good], found[good]
-        firsts: NDArray[np.int64] = found[np.diff(lane, prepend=-1) > 0]
+        stretch, found = stretch[good], found[good]
+        firsts: NDArray[np.int64] = found[np.diff(stretch, prepend=-1) > 0]
         return firsts
 
     def _plausible(self, offsets: NDArray[np.int64]) -> NDArray[np.bool_]:

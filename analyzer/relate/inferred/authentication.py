@@ -12,7 +12,8 @@ from typing import Literal
 
 from analyzer.cached_property import cached_property
 from analyzer.ike.registry import numbers
-from analyzer.relate.inferred.cipher_suite import HEADER, SK_HEADER, CipherSuite, agreed_suite, chosen_algorithms
+from analyzer.protocol import IKE_HEADER
+from analyzer.relate.inferred.cipher_suite import SK_HEADER, CipherSuite, agreed_suite, chosen_algorithms
 from analyzer.relate.seen.exchange import Exchange
 from analyzer.relate.seen.message import Message
 
@@ -220,7 +221,7 @@ class Authentication:
             return SHORT_ANSWER + 1
         identity = 0 if inner == numbers.AUTH else _LEAST_IDR
         content = identity + _AUTH_HEADER + self._prf + beside
-        return HEADER + SK_HEADER + self.cipher_suite.iv + content + 1 + self.cipher_suite.icv
+        return IKE_HEADER + SK_HEADER + self.cipher_suite.iv + content + 1 + self.cipher_suite.icv
 
     def _grant(self, inner: int | None, length: int, *, whole: bool) -> AuthAnswer:
         if not whole or length > LONG_ANSWER or length >= self.least_grant(inner):

@@ -11,10 +11,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from analyzer.ike.registry import name, numbers
+from analyzer.protocol import IKE_HEADER
 from analyzer.relate.seen.message import Message
 
 #: IKE header, and the fixed part of an SK and of an SKF payload, bytes.
-HEADER, SK_HEADER, SKF_HEADER = 28, 4, 8
+SK_HEADER, SKF_HEADER = 4, 8
 
 #: IV and block of ciphers that need an integrity algorithm beside them, bytes.
 _CIPHERS = {
@@ -91,7 +92,7 @@ class CipherSuite:
         >>> gcm.length(0), gcm.length(8), cbc.length(0), cbc.length(8)
         (57, 65, 80, 80)
         """
-        return HEADER + header + self.iv + -(-(content + 1) // self.block) * self.block + self.icv
+        return IKE_HEADER + header + self.iv + -(-(content + 1) // self.block) * self.block + self.icv
 
     def content(self, length: int, *, header: int = SK_HEADER) -> tuple[int, int]:
         """Fewest and most bytes of inner payloads in a message of an IKE length, the padding being unknown.
@@ -101,7 +102,7 @@ class CipherSuite:
         >>> CipherSuite("AES_GCM_16-256", 8, 1, 16).content(65), CipherSuite("3DES/HMAC_SHA1_96", 8, 8, 12).content(68)
         ((8, 8), (8, 15))
         """
-        inside = length - HEADER - header - self.iv - self.icv
+        inside = length - IKE_HEADER - header - self.iv - self.icv
         return max(inside - self.block, 0), max(inside - 1, 0)
 
     def room(self, length: int) -> int:
@@ -112,7 +113,7 @@ class CipherSuite:
         >>> CipherSuite("AES_CBC-256/HMAC_SHA2_256_128", 16, 16, 16).room(544)
         463
         """
-        inside = length - HEADER - SKF_HEADER - self.iv - self.icv
+        inside = length - IKE_HEADER - SKF_HEADER - self.iv - self.icv
         return max(inside // self.block * self.block - 1, 0)
 
 

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from analyzer.ike.registry import name, numbers
+from analyzer.protocol import IPV4_HEADER, IPV6_HEADER, NON_ESP_MARKER, UDP_HEADER
 from analyzer.relate.inferred.cipher_suite import COMMON_SUITES, SK_HEADER, SKF_HEADER, CipherSuite
 from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.seen.exchange import Attempt, Exchange, Role
@@ -27,7 +28,6 @@ _MOST_PLANS = 16
 _OLD_LIBRESWAN, _LIBRESWAN, _NOBODY, _MAX_PACKET = 16, 32, 64, 10_000
 _UNLESS_RAISED = "unless max_packet is raised in strongswan.conf"
 
-_IPV4, _IPV6, _UDP, _MARKER = 20, 40, 8, 4
 _NEVER_SPLIT = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
 
@@ -228,7 +228,7 @@ def _plan(message: LargeMessage, agreed: CipherSuite | None, packet: PacketSize,
 
 def header_bytes(message: Message) -> int:
     """Bytes before the IKE message in an IP packet of its own: IP and UDP headers, non-ESP marker."""
-    return (_IPV6 if ":" in message.src else _IPV4) + _UDP + (_MARKER if message.nat_t else 0)
+    return (IPV6_HEADER if ":" in message.src else IPV4_HEADER) + UDP_HEADER + (NON_ESP_MARKER if message.nat_t else 0)
 
 
 def _content(attempt: Attempt, suite: CipherSuite) -> tuple[int, int]:

@@ -18,6 +18,7 @@ from functools import cache
 
 from analyzer.ike.registry import VendorId, name, numbers, rows, vendor
 from analyzer.printable import printable
+from analyzer.protocol import IPV4_HEADER, IPV6_HEADER, NON_ESP_MARKER, UDP_HEADER
 from analyzer.relate.inferred import retransmission_schedule
 from analyzer.relate.seen.exchange import Exchange, Role
 from analyzer.relate.seen.message import Message
@@ -28,7 +29,6 @@ STRENGTHS = ("vendor-id", "order", "size", "schedule")
 _MOST_MESSAGES, _MOST_PAYLOADS = 40, 60
 #: Limits count whole IP datagrams; a full fragment may be a cipher block shorter (docs/domain/ike-fragmentation.md).
 _BLOCK = 16
-_MARKER, _UDP, _IPV4, _IPV6 = 4, 8, 20, 40
 
 _NAMES = {
     "windows-client": "a Windows client",
@@ -224,7 +224,12 @@ def _by_size(messages: Sequence[Message], role: Role) -> Iterable[_Hint]:
         return
     largest = max(full, key=lambda m: m.length)
     ip_version = 6 if ":" in largest.src else 4
-    octets = (_IPV6 if ip_version == 6 else _IPV4) + _UDP + (_MARKER if largest.nat_t else 0) + largest.length
+    octets = (
+        (IPV6_HEADER if ip_version == 6 else IPV4_HEADER)
+        + UDP_HEADER
+        + (NON_ESP_MARKER if largest.nat_t else 0)
+        + largest.length
+    )
     for row in rows("skf_sizes"):
         limit = int(row["limit"])
         fits = row["role"] in ("", role) and int(row["ip_version"]) == ip_version

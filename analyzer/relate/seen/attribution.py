@@ -18,11 +18,10 @@ import numpy as np
 from analyzer.columns import MISSING, Bools, Ints, repeated
 from analyzer.ike.tables import Wire
 from analyzer.packets.tables import IcmpRow
+from analyzer.protocol import TCP, UDP
 from analyzer.relate.seen.host_pair import HostPair, host_pair
 from analyzer.relate.seen.message_table import MessageTable
 from analyzer.relate.seen.orphan_fragments import Orphan
-
-_TCP, _UDP = 6, 17
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,7 +94,7 @@ def _of_messages(table: MessageTable, rows: Ints) -> _Columns:
         "far": np.maximum(src, dst),
         "sport": m.sport[rows].astype(wide),
         "dport": m.dport[rows].astype(wide),
-        "protocol": np.where(m.tcp[rows] > 0, _TCP, _UDP).astype(wide),
+        "protocol": np.where(m.tcp[rows] > 0, TCP, UDP).astype(wide),
         "ip_id": np.asarray(table.first_ip_id, dtype=wide)[rows],
         "cut": cut.astype(wide),
         "spi": m.spi_i[rows],

@@ -16,13 +16,13 @@ from analyzer.ike.from_columns import ike_of
 from analyzer.ike.message_columns import MALFORMED, TRUNCATED, WHOLE
 from analyzer.ike.registry import numbers
 from analyzer.packets.tables import Packets
+from analyzer.protocol import IPV4_HEADER, IPV6_FRAGMENT_HEADER, IPV6_HEADER, NON_ESP_MARKER, UDP_HEADER
 from analyzer.relate.seen.message_table import NO_PACKET, MessageTable
 
 if TYPE_CHECKING:
     from analyzer.ike.message import IKE
 
 #: Bytes in front of IKE: without options in IPv4; IPv6 and its fragment header; UDP; the non-ESP marker.
-_IPV4_HEADER, _IPV6_HEADERS, _UDP_HEADER, _MARKER = 20, 48, 8, 4
 
 #: Most bytes of a datagram, whatever the IKE header claims (RFC 768: a 16-bit length).
 _LONGEST_DATAGRAM = 65_535
@@ -208,8 +208,8 @@ class Message:
         first = self.first_fragment_length
         if first is None:
             return seen + 1
-        room = first - (_IPV6_HEADERS if ":" in self.src else _IPV4_HEADER)
-        octets = min(_UDP_HEADER + (_MARKER if self.nat_t else 0) + self.length, _LONGEST_DATAGRAM)
+        room = first - (IPV6_HEADER + IPV6_FRAGMENT_HEADER if ":" in self.src else IPV4_HEADER)
+        octets = min(UDP_HEADER + (NON_ESP_MARKER if self.nat_t else 0) + self.length, _LONGEST_DATAGRAM)
         return max(-(-octets // room) if room > 0 else 0, seen + 1)
 
     @property

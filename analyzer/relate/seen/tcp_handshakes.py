@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 from analyzer.cached_property import cached_property
 from analyzer.packets.tables import HandshakeRow
+from analyzer.protocol import IPV4_HEADER, IPV6_HEADER, TCP_HEADER
 
 #: IP and TCP headers without options.
-_IPV4, _IPV6 = 40, 60
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,7 @@ def segment_sizes(handshakes: Iterable[HandshakeRow]) -> Mapping[str, SegmentSiz
     for row in handshakes:
         if row.mss is None or row.is_reset:
             continue
-        mtu = row.mss + (_IPV6 if ":" in row.src else _IPV4)
+        mtu = row.mss + TCP_HEADER + (IPV6_HEADER if ":" in row.src else IPV4_HEADER)
         if row.is_answer:
             known = answers[row.dst].get(row.src)
             answers[row.dst][row.src] = min(known, (mtu, row.frame)) if known is not None else (mtu, row.frame)

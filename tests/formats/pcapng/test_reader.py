@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 
 from analyzer.errors import InputError
 from analyzer.formats import open_capture, record_walk
+from analyzer.formats.file_reader import MAX_BREAKS
 from analyzer.formats.pcapng import packet_blocks
 from analyzer.formats.pcapng.clock import Clock
 from analyzer.formats.pcapng.reader import PcapngReader
-from analyzer.formats.reading import MAX_BREAKS
 from analyzer.formats.records import NO_TIME, SLACK, Chunk, Note
 from analyzer.links.types import DIRECTION_IN, DIRECTION_OUT, DIRECTION_UNKNOWN
 
@@ -401,7 +401,7 @@ def test_a_cut_file_gives_a_prefix(data: st.DataObject, w: Writer) -> None:
 @both
 @pytest.mark.parametrize("kind", ["small", "large", "adversarial"])
 def test_lanes_change_nothing(w: Writer, kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """3.5 MB: enough for lanes. The adversarial payloads are full of whole fake packet blocks."""
+    """3.5 MB: enough for stretches. The adversarial payloads are full of whole fake packet blocks."""
     random = np.random.default_rng(7)
     fake = w.packet(b"f" * 17) * 20
     raw, payloads = [w.section() + w.interface()], []

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Literal
 
+from analyzer.protocol import IPV4_HEADER, IPV6_FRAGMENT_HEADER, IPV6_HEADER
 from analyzer.relate.inferred.mtu.clue import Kind, MtuClue
 from analyzer.relate.inferred.mtu.too_big import TooBig
 from analyzer.relate.seen.message import Message
@@ -18,7 +19,6 @@ from analyzer.relate.seen.message import Message
 STEP = 8
 
 #: Headers of each piece: IPv4 without options; IPv6 with its fragment header.
-_IPV4, _IPV6 = 20, 48
 
 #: No sender's packet is longer on the links that this is about; what adds up to more was cut by no router.
 _ETHERNET = 1500
@@ -97,6 +97,6 @@ def is_cut_again(message: Message) -> bool:
     table, rows = message.packet_table, message.packets
     pieces = sorted(set(zip(table.fragment_offset[rows].tolist(), table.ip_length[rows].tolist(), strict=True)))
     (offset, first), (behind, second) = pieces[:2]
-    header = _IPV6 if ":" in message.src else _IPV4
+    header = IPV6_HEADER + IPV6_FRAGMENT_HEADER if ":" in message.src else IPV4_HEADER
     whole = first + second - header
     return bool(offset == 0 and behind == first - header and second < first and whole <= _ETHERNET)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.packets.tables import IcmpRow
+from analyzer.protocol import ESP, TCP, UDP
 from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.seen.message import Message
 
@@ -33,8 +34,6 @@ _FRAMES = 6
 
 #: The sender sent nothing after it that would show it, smaller packets in place of the large ones, or large ones again.
 After = Literal["nothing", "shrank", "kept"]
-
-_UDP, _ESP, _TCP = 17, 50, 6
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,9 +124,9 @@ def _about(row: IcmpRow) -> str:
     """What the quoted packet was; on the IKE ports only what shows an SPI of IKE is IKE for sure."""
     quoted = row.error.quoted
     assert quoted is not None
-    if quoted.protocol == _UDP:
+    if quoted.protocol == UDP:
         return "IKE" if quoted.spi_i is not None or 500 in (quoted.sport, quoted.dport) else "ESP or IKE"
-    names = {_ESP: "ESP", _TCP: "TCP", 1: "ping", 58: "ping"}
+    names = {ESP: "ESP", TCP: "TCP", 1: "ping", 58: "ping"}
     return names.get(quoted.protocol, "other")
 
 

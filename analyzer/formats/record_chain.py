@@ -13,7 +13,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.formats.reading import FileReader, no_header, portions
+from analyzer.formats.file_reader import FileReader, no_header, portions
 from analyzer.formats.records import Chunk
 
 

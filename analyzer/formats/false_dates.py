@@ -19,7 +19,7 @@ from itertools import combinations
 import numpy as np
 
 from analyzer.columns import Bools, Ints
-from analyzer.formats.reading import NEAR
+from analyzer.formats.file_reader import NEAR
 from analyzer.formats.records import NO_TIME, Chunk, Note
 
 #: How far apart records of one capture may lie, ns.

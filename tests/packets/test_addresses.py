@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.columns import narrowed, stack, take
-from analyzer.packets import tables
+from analyzer.packets import addresses as module
 from analyzer.packets.addresses import Addresses
 from analyzer.packets.tables import Datagrams
 
@@ -34,14 +34,14 @@ def test_an_address_that_was_not_met():
 
 
 def test_addresses_beyond_the_limit_are_found_by_what_stands_for_them(monkeypatch):
-    monkeypatch.setattr(tables, "MAX_ADDRESSES", 1)
+    monkeypatch.setattr(module, "MAX_ADDRESSES", 1)
     table = Addresses()
     first, other = table.number(bytes([192, 0, 2, 1])), table.number(bytes([192, 0, 2, 2]))
     assert [table.find(text) for text in ("192.0.2.1", "192.0.2.2", "0.0.0.0")] == [first, None, other]
 
 
 def test_texts_are_made_anew_when_many_are_asked_for(monkeypatch):
-    monkeypatch.setattr(tables, "_TEXTS_KEPT", 2)
+    monkeypatch.setattr(module, "_TEXTS_KEPT", 2)
     table = Addresses()
     numbers = [table.number(bytes([10, 0, 0, last])) for last in range(5)]
     assert [table.text(number) for number in numbers * 2] == [f"10.0.0.{last}" for last in range(5)] * 2

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from analyzer.formats.records import NO_TIME
-from analyzer.packets import order as module
-from analyzer.packets.order import SKEW, Order, Places
+from analyzer.packets import time_order as module
+from analyzer.packets.time_order import SKEW, Order, Places
 
 SECOND = 10**9
 

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.formats.dates import FAR, Dates
+from analyzer.formats.false_dates import FAR, Dates
 from analyzer.formats.records import NO_TIME, Chunk, Note
 from tests.properties.frames import chunk_of
 
@@ -72,7 +72,7 @@ def test_bounds_of_the_first_lone_dates_are_remembered(monkeypatch) -> None:
         return dates.bounds, dates.notes[0].hides
 
     assert remembered() == ({1: (T, T), 4: (T + 2 * SECOND, T + 4 * SECOND)}, False)
-    monkeypatch.setattr("analyzer.formats.dates.MANY", 1)
+    monkeypatch.setattr("analyzer.formats.false_dates.MANY", 1)
     assert remembered() == ({1: (T, T)}, True)
 
 

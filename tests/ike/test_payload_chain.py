@@ -4,8 +4,8 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from analyzer.ike.chain import Chains, ChainStatus, walk_chains
 from analyzer.ike.message import IKE
+from analyzer.ike.payload_chain import Chains, ChainStatus, walk_chains
 from tests.ike.ike_messages import header, message, messages
 
 HEADER = 28

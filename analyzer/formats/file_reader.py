@@ -10,7 +10,7 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
-from analyzer.formats.record_walk import MIN_LANES, Stride, starts
+from analyzer.formats.record_walk import MIN_STRETCHES, Stride, starts
 from analyzer.formats.records import Chunk, Interface, Note
 from analyzer.formats.window import Window
 
@@ -43,7 +43,7 @@ NEAR = 30 * 86400
 #: the work on a chunk takes some 200 bytes for each.
 MAX_ROWS = 1 << 17
 
-#: Bytes walked at once where no lanes can be guessed: the plain walk takes 40 bytes for each record.
+#: Bytes walked at once where no stretches can be guessed: the plain walk takes 40 bytes for each record.
 STEP = 2 << 20
 
 
@@ -234,7 +234,7 @@ def walk(
     >>> walk(raw, 0, 19, Stride("<", field=0, extra=4))
     array([ 0,  6, 13])
     """
-    if stop - first <= STEP or (guesses is not None and len(guesses) >= MIN_LANES - 1):
+    if stop - first <= STEP or (guesses is not None and len(guesses) >= MIN_STRETCHES - 1):
         return starts(buffer, first, stop, stride, guesses)
     pieces = [starts(buffer, first, first + STEP, stride)]
     last = int(pieces[0][-1])
