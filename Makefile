@@ -34,7 +34,7 @@ run: $(VENV)/.run ## analyse the sample ticket, or another capture: make run FIL
 	$(BIN)/ike-analyzer analyze "$$FILE" --plot "out/$${name%.*}.png" || status=$$?; \
 	case $$status in 0|1|3) ;; *) exit $$status ;; esac # 1: found what is wrong; 3: the capture cannot tell
 
-PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8
+PYTEST := $(BIN)/python -m pytest --numprocesses auto --maxprocesses 8 --dist worksteal
 # What needs no other program, no network of processes and no long search; with every Python in make test-fresh.
 QUICK := -m "not (tshark or captures or large)" analyzer tests/rules tests/frames tests/remedies \
 	tests/fresh tests/test_constraints.py tests/test_analysis.py

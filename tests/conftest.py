@@ -6,6 +6,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 from collections.abc import Generator
@@ -18,6 +19,9 @@ from analyzer.programs import found
 
 ROOT = Path(__file__).resolve().parent.parent
 NO_SKIP = os.environ.get("IKE_ANALYZER_NO_SKIP", "") not in ("", "0")
+
+# Captures are kept for all tests that ask for them: to walk over all of them again and again takes a tenth of the time.
+gc.set_threshold(100_000, 50, 50)
 
 # A shell's "&" and nohup let a process ignore signals, and so all that it starts: tests send them to their children.
 for _name in ("SIGINT", "SIGHUP", "SIGTERM"):
