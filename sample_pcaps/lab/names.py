@@ -119,7 +119,10 @@ TRANSFORMS: dict[str, tuple[int, int, int]] = {
     **{f"aes{bits}": (ENCR, 12, bits) for bits in (128, 192, 256)},
     **{f"aes{bits}gcm16": (ENCR, 20, bits) for bits in (128, 192, 256)},
     "chacha20poly1305": (ENCR, 28, 0),
+    "md5": (INTEG, 1, 0),
     "sha1": (INTEG, 2, 0),
+    "aesxcbc": (INTEG, 5, 0),
+    "aescmac": (INTEG, 8, 0),
     "sha256": (INTEG, 12, 0),
     "sha384": (INTEG, 13, 0),
     "sha512": (INTEG, 14, 0),
@@ -130,7 +133,7 @@ TRANSFORMS: dict[str, tuple[int, int, int]] = {
 }
 
 #: PRF that goes with an integrity algorithm when a proposal names none.
-PRF_OF_INTEG = {2: 2, 12: 5, 13: 6, 14: 7}
+PRF_OF_INTEG = {1: 1, 2: 2, 5: 4, 8: 8, 12: 5, 13: 6, 14: 7}
 
 #: Key exchange methods: number, bytes of key data (docs/domain/numbers.md).
 GROUPS = {

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import pytest
 
-from analyzer.relate.inferred.authentication import LONG_ANSWER, AuthAnswer, Authentication
+from analyzer.ike.registry import numbers
+from analyzer.relate.inferred.authentication import LONG_ANSWER, SHORT_ANSWER, AuthAnswer, Authentication
 from analyzer.relate.inferred.cipher_suite import COMMON_SUITES
 from tests.relate.captures import GOES_ON, only_sa
 
@@ -180,3 +181,49 @@ def test_the_first_delete_of_a_child_sa():
     assert found.child_deletion is not None
     assert found.child_deletion.message_id == 2
     assert seen(init(), GRANTED, later(9, "C", "65 SK{D}")).child_deletion is None
+
+
+@pytest.mark.parametrize(
+    ("suite", "prf", "icv"),
+    [
+        # Output of the PRF: RFC 1321, 3174, 4868, 4434, 4615; check value: RFC 2403, 2404, 4868, 3566, 4494.
+        ("aes128-md5-modp1024", 16, 12),
+        ("aes128-sha1-modp1024", 20, 12),
+        ("aes128-sha256-modp2048", 32, 16),
+        ("aes128-sha384-modp2048", 48, 24),
+        ("aes128-sha512-modp2048", 64, 32),
+        ("aes128-aesxcbc-modp2048", 16, 12),
+        ("aes128-aescmac-modp2048", 16, 12),
+    ],
+)
+def test_the_least_grant_has_room_for_what_the_prf_puts_out(suite: str, prf: int, icv: int) -> None:
+    """Header 28, SK 4, IV 16, AUTH 8 and the PRF, SA 32, TSi and TSr 24 each, the padding's length, check value."""
+    found = seen(init(suite), ike_auth("300 SK{AUTH}"))
+    assert found.least_grant(numbers.AUTH) == 28 + 4 + 16 + 8 + prf + 32 + 24 + 24 + 1 + icv
+    assert found.least_grant(numbers.IDR) == found.least_grant(numbers.AUTH) + 9
+
+
+DELETE = "C:500 > S:500 INFORMATIONAL request 80 SK{D} mid %d\n"
+GONE = "C:500 < S:500 INFORMATIONAL response 80 SK{} mid %d\n"
+
+
+def deletes(*times: float) -> str:
+    return "".join(f"+{t} {DELETE % i}+{t + 0.01} {GONE % i}" for i, t in enumerate(times, 2))
+
+
+@pytest.mark.parametrize(("second", "first_counts"), [("12.0", True), ("12.001", False)])
+def test_two_deletes_within_two_seconds_are_one_end(second: str, first_counts: bool) -> None:
+    """Some products delete Child SAs and IKE SA one by one."""
+    found = seen(init(CBC), ike_auth("300 SK{IDr}"), deletes(10.0, float(second)))
+    assert found.deletion is not None
+    assert found.deletion.requests[0].time == (found.later[0] if first_counts else found.later[1]).requests[0].time
+
+
+@pytest.mark.parametrize(("when", "rejects"), [(0.21, True), (2.2, True), (2.201, False)])
+def test_a_delete_within_two_seconds_rejects_what_was_granted(when: float, rejects: bool) -> None:
+    """The answer came at 0.2 s."""
+    assert (seen(init(CBC), ike_auth("300 SK{IDr}"), deletes(when)).rejection is not None) == rejects
+
+
+def test_without_a_suite_no_short_answer_grants() -> None:
+    assert Authentication((), ()).least_grant(numbers.IDR) == SHORT_ANSWER + 1 == 113

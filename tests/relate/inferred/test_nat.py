@@ -132,7 +132,8 @@ class TestForcedEncapsulation:
         assert sa.side == "initiator"
         assert sa.nat.forced_encapsulation == ("initiator",)
         assert sa.nat.initiator == "no"
-        assert any("asks for UDP encapsulation" in said for said in sa.nat.evidence)
+        told = [said for said in sa.nat.evidence if "encapsulation" in said]
+        assert len(told) == 1 and "its source hash is false where its packets begin" in told[0]
 
     def test_cannot_be_told_from_a_nat_elsewhere(self):
         init = (
@@ -153,6 +154,8 @@ class TestForcedEncapsulation:
         )
         sa = only_sa(init, hosts=HOSTS + SPIS + f"at {at}\n")
         assert (sa.nat.forced_encapsulation, sa.nat.initiator) == (("initiator",), "no")
+        told = [said for said in sa.nat.evidence if "encapsulation" in said]
+        assert len(told) == 1 and "it hashed its own address 10.0.0.2 port 500 with port 0" in told[0]
 
 
 class TestPorts:
