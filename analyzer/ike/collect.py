@@ -22,13 +22,13 @@ from analyzer.links.columns import cooked_directions, locate_ip
 from analyzer.links.types import KNOWN
 from analyzer.packets.addresses import MAX_ADDRESSES, Addresses
 from analyzer.packets.assembled import AssembledDatagram, EspPacket, Origin, PacketRow
-from analyzer.packets.census import count, count_reassembled, count_unlocated
+from analyzer.packets.census import count, count_decoded, count_reassembled
 from analyzer.packets.directions import Directions
 from analyzer.packets.esp_flows import EspFlows
 from analyzer.packets.fast_path import FastPath
 from analyzer.packets.ip_columns import ipv4_headers
 from analyzer.packets.link_fit import LinkTypes
-from analyzer.packets.sieve import Ports, select
+from analyzer.packets.sieve import Ports, Selection, select
 from analyzer.packets.slow_path import SlowPath
 from analyzer.packets.tables import Census, Datagrams, Packets
 from analyzer.packets.time_order import Order
@@ -96,7 +96,7 @@ class Collector:
         self._directions.add(fields, chunk.first_frame, located.offset, chunk.start + chunk.captured)
         self._fast_path.native_esp(fields, chunk, located.offset, selection.esp)
         self._plain_udp(fields, chunk, located.offset, selection.udp)
-        self._odd(fields, chunk, links, located.offset, selection.odd)
+        self._odd(fields, chunk, links, located.offset, selection)
         self._slow_path.other_traffic.take_many(fields, chunk, located.offset, selection.other_traffic)
         self._take_assembled()
         if self._queue.is_full:
@@ -233,8 +233,9 @@ class Collector:
 
     # -- packets that are taken one at a time --------------------------------------------------------------------------
 
-    def _odd(self, fields: Gather, chunk: Chunk, links: NDArray[np.int32], ip_of: Ints, rows: Ints) -> None:
+    def _odd(self, fields: Gather, chunk: Chunk, links: NDArray[np.int32], ip_of: Ints, selection: Selection) -> None:
         """Plain IPv4 fragments have their headers read together; all else goes through the general decoder."""
+        rows, undecided = selection.odd, set(selection.undecided.tolist())
         ip = np.maximum(ip_of[rows], 0)
         plain = (ip_of[rows] >= 0) & (fields.u8(ip) >> 4 == 4) & (fields.u8(ip) & 0x0F >= 5)
         plain &= (fields.u8(ip + 9) == UDP) & (fields.u16(ip + 2) > 0)
@@ -245,12 +246,9 @@ class Collector:
                 self._read_queue()
             if not is_plain:
                 packets = self._slow_path.add(chunk, row, int(links[row]))
-                outer = int(ip_of[row] - chunk.start[row])
-                # Behind the extension headers of IPv6 may be a tunnel: only now is it known what its packet is.
-                inside = outer >= 0 and any(packet.l3_offset > outer for packet, _ in packets)
-                self.census.ip_packets += outer < 0 and bool(packets)
-                if outer < 0 or inside:
-                    count_unlocated(self.census, packets, self.ports, chunk.first_frame + row)
+                if row in undecided:
+                    outer = int(ip_of[row] - chunk.start[row])
+                    count_decoded(self.census, packets, outer, self.ports, chunk.first_frame + row)
                 continue
             packet = next(headers)
             start = int(chunk.start[row])

@@ -54,17 +54,34 @@ def count(
         census.last_time = max(census.last_time, high)
 
 
-def count_unlocated(census: Census, packets: list[tuple[IpPacket, bytes]], ports: Ports, frame: int) -> None:
-    """Correct the census by the packets of a frame whose IP headers only the general decoder found."""
-    for packet, data in packets:
-        _count_later(census, packet, frame)
-        if _passes(packet, data, ports):
-            census.rejected -= 1
-            return
+def count_decoded(census: Census, packets: list[tuple[IpPacket, bytes]], outer: int, ports: Ports, frame: int) -> None:
+    """Count a frame of which only the general decoder could tell what it is.
+
+    Parameters
+    ----------
+    census : Census
+        Is changed.
+    packets : list of (IpPacket, bytes)
+        What it found, the outermost first; with what is behind the headers of each.
+    outer : int
+        Offset of the IP header in the frame where the sieve saw one, else negative: then it is not yet counted as IP.
+    ports, frame : Ports, int
+        Where IKE is looked for; the frame's number.
+    """
+    census.ip_packets += outer < 0 and bool(packets)
+    # Behind extension headers of IPv6 a filter sees nothing, unless they lead into a tunnel.
+    if outer < 0 or any(packet.l3_offset > outer for packet, _ in packets):
+        for packet, data in packets:
+            _count_later(census, packet, frame)
+            if _passes(packet, data, ports):
+                return
+    census.rejected += 1
 
 
 def count_reassembled(census: Census, outer: Datagram, packet: IpPacket, data: bytes, ports: Ports) -> None:
-    """Correct the census by a tunnel's packet that came in fragments: they say nothing of a filter, what it held does.
+    """Count a tunnel's packet that came in fragments by what it held, in the place of its fragments.
+
+    Until it was whole they were fragments like others; now they say nothing of a filter.
 
     Parameters
     ----------

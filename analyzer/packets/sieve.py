@@ -87,7 +87,8 @@ class Selection:
 
     ``later_fragments`` and ``rejected`` are evidence about the capture itself: a port filter lets no later fragment
     through, and nothing that is neither on the IKE ports nor ESP. ``other_traffic`` are whole packets of other traffic
-    that tell something (:mod:`analyzer.packets.other_traffic`); they count as rejected all the same.
+    that tell something (:mod:`analyzer.packets.other_traffic`); they count as rejected all the same. ``undecided`` are
+    those of ``odd`` of which only the general decoder can tell what they are: it counts them.
     """
 
     udp: Ints
@@ -96,6 +97,7 @@ class Selection:
     later_fragments: Ints
     rejected: int
     other_traffic: Ints = field(default_factory=_nothing)
+    undecided: Ints = field(default_factory=_nothing)
 
 
 def select(fields: Gather, located: Located, end: Ints, ports: Ports) -> Selection:
@@ -118,11 +120,13 @@ def select(fields: Gather, located: Located, end: Ints, ports: Ports) -> Selecti
     if len(inside):
         inside = inside[located.offset[inside] >= 0]
         _sort(fields, located, inside, end, ports, found, deeper=True)
-    odd = [*found.odd, np.flatnonzero(located.odd & (located.offset < 0))]
-    rejected = len(located.offset) - found.accepted
+    unlocated = np.flatnonzero(located.odd & (located.offset < 0))
+    undecided = _joined([*found.undecided, unlocated])
+    odd = [*found.odd, unlocated]
+    rejected = len(located.offset) - found.accepted - len(undecided)
     others = np.sort(_joined(found.other_traffic))
     udp, esp, later = (_joined(rows) for rows in (found.udp, found.esp, found.later))
-    return Selection(udp, esp, np.sort(_joined(odd)), later, rejected, others)
+    return Selection(udp, esp, np.sort(_joined(odd)), later, rejected, others, undecided)
 
 
 @dataclass(slots=True)
@@ -134,6 +138,7 @@ class _Found:
     odd: list[Ints] = field(default_factory=list)
     later: list[Ints] = field(default_factory=list)
     other_traffic: list[Ints] = field(default_factory=list)
+    undecided: list[Ints] = field(default_factory=list)
     accepted: int = 0
 
 
@@ -177,6 +182,8 @@ def _sort(
             found.udp.append(rows[is_udp & (room >= 8)])
             found.esp.append(rows[is_esp & (room >= 8)])
             found.odd.append(rows[is_odd])
+            if icmp == ICMPV6:  # behind extension headers may be anything
+                found.undecided.append(rows[strange])
             found.other_traffic.append(rows[whole & _is_telling(fields, icmp, protocol, l4, room, on_ports)])
             found.accepted += int(np.count_nonzero(is_udp | is_esp | (fragment & (protocol == UDP))))
     return _joined(entered)

@@ -109,7 +109,8 @@ def everything_one_by_one(fields, located, end, ports):
     """A selection that takes no packet to be plain."""
     chosen = select(fields, located, end, ports)
     none = np.empty(0, dtype=np.int64)
-    return Selection(none, none, np.arange(len(end), dtype=np.int64), chosen.later_fragments, chosen.rejected)
+    every = np.arange(len(end), dtype=np.int64)
+    return Selection(none, none, every, chosen.later_fragments, chosen.rejected, undecided=chosen.undecided)
 
 
 def tables(link, packets, gap) -> Wire:
