@@ -409,7 +409,7 @@ class TestWhatTheSystemLacks:
         error = capsys.readouterr().err
         assert error.startswith("ike-analyzer: ") and error.count("\n") == 1 and words in error
 
-    @pytest.mark.parametrize("files", range(5, 9))
+    @pytest.mark.parametrize("files", [5, 8])
     def test_few_files_may_be_open(self, sample: Path, tmp_path: Path, files):
         script = f'ulimit -n {files}; "$0" -m analyzer analyze "$1" --plot "$2"'
         done = self.shell(script, sample, tmp_path / "out.png", MPLBACKEND="agg")
