@@ -311,3 +311,26 @@ def test_packets_without_a_time_show_no_waiting():
     assert cap.verdict.exit_status == 3
     assert cap.text()
     assert cap.report()["sas"][0]["start"] is None
+
+
+def test_the_last_sending_tells_whether_a_message_was_fragmented_anew():
+    """Whole, whole, and at last in SKF fragments (RFC 7383 section 2.5.2)."""
+    sa = only_sa(
+        INIT,
+        "+0.1 C:500 > S:500 IKE_AUTH request 3000 SK{IDi} x2 at +1.1 mid 1\n"
+        "+3.1 C:500 > S:500 IKE_AUTH request SKF 1-3/3 mid 1\n",
+        GOES_ON,
+    )
+    (exchange,) = sa.of(numbers.IKE_AUTH)
+    assert (exchange.retry_reason, exchange.attempts) == ("refragmented", 3)
+
+
+def test_an_answer_whose_request_came_before_the_trace():
+    """The trace begins between request and answer; then the client asks again."""
+    sa = only_sa(
+        "+0 C:500 < S:500 IKE_SA_INIT response\n+1 C:500 > S:500 IKE_SA_INIT request\n"
+        "+1.03 C:500 < S:500 IKE_SA_INIT response\n",
+        GOES_ON,
+    )
+    (exchange,) = sa.of(numbers.IKE_SA_INIT)
+    assert (exchange.outcome, len(exchange.requests), len(exchange.responses)) == ("answered", 1, 2)
