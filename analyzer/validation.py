@@ -11,9 +11,10 @@ from typing import Literal
 
 from analyzer.analysis import Analysis
 from analyzer.ike.registry import numbers
-from analyzer.relate.build import host_pair_of
+from analyzer.relate.build import client_of
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.relate.seen.host_pair import Client
 from analyzer.rules.model import Severity, Verdict
 from analyzer.rules.shared.evidence import init_request_payloads, init_response_payloads
 from analyzer.rules.shared.wording import exchange_name, octets, pieces
@@ -80,13 +81,13 @@ def validate(analysis: Analysis, subject: Subject = "both") -> Validation:
 
 
 def _standing(analysis: Analysis, sas: Sequence[IkeSa]) -> list[IkeSa]:
-    """All but those that did not succeed before a success between the same two addresses."""
+    """All but those that did not succeed before a success of the same client."""
     status = {sa.number: analysis.judgement.of_sa.of(sa).exit_status for sa in sas}
-    last_success: dict[tuple[int, int], int] = {}
+    last_success: dict[Client, int] = {}
     for sa in sas:
         if status[sa.number] == 0:
-            last_success[host_pair_of(sa)] = sa.start
-    return [sa for sa in sas if status[sa.number] == 0 or sa.start >= last_success.get(host_pair_of(sa), sa.start)]
+            last_success[client_of(sa)] = sa.start
+    return [sa for sa in sas if status[sa.number] == 0 or sa.start >= last_success.get(client_of(sa), sa.start)]
 
 
 def _checks(analysis: Analysis, sa: IkeSa) -> tuple[Check, ...]:

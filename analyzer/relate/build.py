@@ -22,7 +22,7 @@ from analyzer.relate.seen.capture_facts import CaptureFacts, facts_of
 from analyzer.relate.seen.duplicates import duplicate_of
 from analyzer.relate.seen.esp_attribution import esp_flows_by_sa
 from analyzer.relate.seen.host_drops import dropped_messages
-from analyzer.relate.seen.host_pair import HostPair, host_pair
+from analyzer.relate.seen.host_pair import Client, HostPair, client, host_pair
 from analyzer.relate.seen.message import Message
 from analyzer.relate.seen.message_table import MessageTable
 from analyzer.relate.seen.neighbours import Neighbour, Neighbourhood
@@ -39,14 +39,14 @@ KEPT = 2_000
 class Related:
     """The IKE SAs of a capture, and what is known of the capture as a whole.
 
-    ``plain_successes``: by index the SAs that succeeded beyond question, with their address numbers and start.
+    ``plain_successes``: by index the SAs that succeeded beyond question, with their client and start.
     """
 
     capture: CaptureFacts
     table: MessageTable
     sas: Sequence[IkeSa]
     duplicate_of: Ints
-    plain_successes: dict[int, tuple[HostPair, int]]
+    plain_successes: dict[int, tuple[Client, int]]
 
 
 def relate(
@@ -69,7 +69,7 @@ def relate(
     capture = facts_of(wire, notes, interfaces, int(np.count_nonzero(copies != MISSING)), mtu)
     table = MessageTable(wire)
     sas = IkeSas(wire, table, capture, copies)
-    plain = {index: (pair, start) for index, pair, start in sas.plain_successes()}
+    plain = {index: (who, start) for index, who, start in sas.plain_successes()}
     return Related(capture, table, tuple(sas) if len(sas) <= KEPT else sas, copies, plain)
 
 
@@ -95,8 +95,8 @@ class IkeSas(Sequence[IkeSa]):
     def _siblings(self, index: int) -> tuple[Neighbour, ...]:
         return self._neighbourhood.siblings_of(index)
 
-    def plain_successes(self) -> Iterator[tuple[int, HostPair, int]]:
-        """Index, hosts and start of each plain success (see :mod:`analyzer.relate.inferred.plain_success`)."""
+    def plain_successes(self) -> Iterator[tuple[int, Client, int]]:
+        """Index, client and start of each plain success (see :mod:`analyzer.relate.inferred.plain_success`)."""
         return plain_successes(
             self._table,
             self._rows,
@@ -148,9 +148,11 @@ class IkeSas(Sequence[IkeSa]):
         )
 
 
-def host_pair_of(sa: IkeSa) -> HostPair:
-    """The address numbers of an SA's first message, the smaller first."""
-    return host_pair(*sa.messages[0].address_numbers)
+def client_of(sa: IkeSa) -> Client:
+    """Who began an SA, as far as its first message tells."""
+    first = sa.messages[0]
+    port = first.sport if first.is_initiator else first.dport
+    return client(host_pair(*first.address_numbers), port, over_tcp=first.over_tcp)
 
 
 def _by_message(errors: Iterable[tuple[IcmpRow, int]]) -> dict[int, list[IcmpRow]]:

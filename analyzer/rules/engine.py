@@ -12,9 +12,10 @@ from itertools import chain
 from typing import overload
 
 import analyzer.rules
-from analyzer.relate.build import KEPT, Related, host_pair_of
+from analyzer.ike.registry import numbers
+from analyzer.relate.build import KEPT, Related, client_of
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.seen.host_pair import HostPair
+from analyzer.relate.seen.host_pair import Client
 from analyzer.remedies import remedy
 from analyzer.rules.model import Confidence, Finding, NotAssessed, Observation, Rule, Severity, Verdict
 from analyzer.rules.shared.evidence import EVIDENCE
@@ -274,31 +275,36 @@ def _undecided(sa: IkeSa) -> Verdict:
     )
 
 
+#: With which an IKE SA begins that is no other one's successor.
+_BEGINS = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
+
+
 def _verdict_of_capture(related: Related, verdicts: Verdicts, findings: Iterable[Finding]) -> Verdict:
-    """That of the worst IKE SA which no later success between the same two addresses makes past."""
+    """That of the worst IKE SA which no later success of the same client makes past."""
     plain = related.plain_successes
-    succeeded: dict[HostPair, int] = {}
-    for pair, start in plain.values():
-        succeeded[pair] = max(succeeded.get(pair, start), start)
-    # A flood makes hundreds of thousands of IKE SAs: five numbers are kept of each, the kind of its verdict by another.
+    succeeded: dict[Client, int] = {}
+    for client, start in plain.values():
+        succeeded[client] = max(succeeded.get(client, start), start)
+    # A flood makes hundreds of thousands of IKE SAs: six numbers are kept of each, the kind of its verdict by another.
     kinds: dict[tuple[int, Key], int] = {}
-    others = tuple(array("q") for _ in range(5))
+    others = tuple(array("q") for _ in range(6))
     for index in range(len(related.sas)):
         if index not in plain:
             sa = related.sas[index]
             verdict = verdicts.of(sa)
-            pair = host_pair_of(sa)
-            if verdict.exit_status == 0:
-                succeeded[pair] = max(succeeded.get(pair, sa.start), sa.start)
+            client = client_of(sa)
+            # What began before the trace, however it began, is no later success.
+            if verdict.exit_status == 0 and sa.messages[0].exchange in _BEGINS:
+                succeeded[client] = max(succeeded.get(client, sa.start), sa.start)
             *key, place = _severity_for_capture(verdict)
             kind = kinds.setdefault((verdict.exit_status, tuple(key)), len(kinds))
-            for column, value in zip(others, (*pair, sa.start, kind, place), strict=True):
+            for column, value in zip(others, (*client.hosts, client.port, sa.start, kind, place), strict=True):
                 column.append(value)
     told = list(kinds)
     standing: Iterator[Key] = (
         (*told[kind][1], place)
-        for near, far, start, kind, place in zip(*others, strict=True)
-        if told[kind][0] == 0 or start >= succeeded.get((near, far), start)
+        for near, far, port, start, kind, place in zip(*others, strict=True)
+        if told[kind][0] == 0 or start >= succeeded.get(Client((near, far), port), start)
     )
     settled = [_severity_for_capture(verdicts[min(plain)])] if plain else []
     worst = min(chain(standing, settled), default=None)

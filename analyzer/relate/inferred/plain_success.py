@@ -23,7 +23,7 @@ from analyzer.packets.tables import EspFlow
 from analyzer.relate.inferred.authentication import GRANTING, LONG_ANSWER, SHORT_ANSWER, Authentication
 from analyzer.relate.inferred.progress import REPEATS_WITHIN
 from analyzer.relate.seen.clear_payloads import having_notify, having_payload
-from analyzer.relate.seen.host_pair import HostPair
+from analyzer.relate.seen.host_pair import Client, HostPair, client
 from analyzer.relate.seen.message import Message
 from analyzer.relate.seen.message_table import MessageTable
 from analyzer.relate.seen.neighbours import MANY_ATTEMPTS
@@ -41,8 +41,8 @@ def plain_successes(
     dropped: Iterable[int],
     disturbed: Set[HostPair],
     end: int,
-) -> Iterator[tuple[int, HostPair, int]]:
-    """Number, hosts and start (ns) of each IKE SA that succeeded beyond question.
+) -> Iterator[tuple[int, Client, int]]:
+    """Number, client and start (ns) of each IKE SA that succeeded beyond question.
 
     Parameters
     ----------
@@ -76,12 +76,14 @@ def plain_successes(
     chosen = np.flatnonzero(good)
     src, dst = m.src[firsts[chosen]], m.dst[firsts[chosen]]
     pairs = zip(np.minimum(src, dst).tolist(), np.maximum(src, dst).tolist(), strict=True)
-    columns = chosen.tolist(), pairs, m.time[firsts[chosen]].tolist(), short[chosen].tolist()
+    # Each begins with a request of its initiator.
+    began = m.sport[firsts[chosen]].tolist(), m.tcp[firsts[chosen]].tolist()
+    columns = chosen.tolist(), pairs, *began, m.time[firsts[chosen]].tolist(), short[chosen].tolist()
     least_grants: dict[tuple[bytes, int | None], int] = {}
-    for number, pair, start, may_be_short in zip(*columns, strict=True):
+    for number, pair, port, over_tcp, start, may_be_short in zip(*columns, strict=True):
         of_sa = rows[begins[number] : begins[number + 1]].tolist()
         if pair not in disturbed and not (may_be_short and not _has_room(table, of_sa, least_grants)):
-            yield number, pair, start
+            yield number, client(pair, port, over_tcp=bool(over_tcp)), start
 
 
 def _has_room(table: MessageTable, rows: Iterable[int], least_grants: dict[tuple[bytes, int | None], int]) -> bool:

@@ -1,9 +1,35 @@
-"""Two hosts by the numbers of their addresses, whichever of them sends."""
+"""Two hosts by the numbers of their addresses, whichever of them sends; and a client of a gateway."""
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
+from analyzer.protocol import IKE_PORT, NAT_T_PORT
+
 #: The smaller number first.
 HostPair = tuple[int, int]
+
+
+class Client(NamedTuple):
+    """A client of a gateway: the two hosts, and the port that a NAT gave it.
+
+    A NAT with several clients behind it gives each another port; 0 stands for a client that has its own (500 or 4500),
+    or comes by TCP, where each connection has a port of its own.
+    """
+
+    hosts: HostPair
+    port: int
+
+
+def client(hosts: HostPair, port: int, *, over_tcp: bool = False) -> Client:
+    """The client that began from a port.
+
+    Examples
+    --------
+    >>> client((0, 1), 500) == client((0, 1), 4500) != client((0, 1), 1025)
+    True
+    """
+    return Client(hosts, 0 if over_tcp or port in (IKE_PORT, NAT_T_PORT) else port)
 
 
 def host_pair(a: int, b: int) -> HostPair:
