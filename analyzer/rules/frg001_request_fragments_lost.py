@@ -2,7 +2,8 @@
 
 What it means
     The request was larger than the sender's MTU, IP cut it, and some firewall, NAT or carrier dropped the pieces: the
-    responder never had the whole message. Windows shows error 809.
+    responder never had the whole message. Or it had, and it is the pieces of its answer that are dropped: from the
+    client's side alone nobody can tell. Windows shows error 809.
 Seen as
     IKE_SA_INIT answered; an IKE_AUTH (or IKE_INTERMEDIATE) request in IP fragments, sent again and again, never
     answered. At the responder's side: fragments of it arrive, but never all.
@@ -22,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from analyzer.relate.inferred.mtu.too_big import TOO_BIG
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.relate.seen.features import Feature
@@ -105,15 +107,23 @@ def _doubt(sa: IkeSa, request: Attempt) -> str:
     port = request.messages[0].dport
     init = sa.init.request if sa.init is not None else None
     moved = init is not None and init.messages[0].dport != port
-    other = f": if UDP {port} as a whole were blocked it would look the same" if moved else ""
+    same = []
+    if moved:
+        same.append(f"if UDP {port} as a whole were blocked")
+    if ":" in request.messages[0].src:
+        same.append("if a router with a smaller link were not allowed to say so (ICMPv6 packet too big)")
+    other = f": it would look the same {', or '.join(same)}" if same else ""
     return f" A trace from this side cannot show where the pieces were lost{other}. A trace at the server tells."
 
 
 def _conclusion(loss: Loss) -> str:
     if loss.confidence is Confidence.PROVED:
         return "the server reports that pieces of it never came, so a device on the way drops IP fragments."
-    where = "on the way to the server" if loss.seen_whole else "before it"
-    return f"most likely a device {where} drops IP fragments."
+    if not loss.seen_whole:
+        return "most likely a device before it drops IP fragments."
+    if any(error.error.meaning in TOO_BIG for error in loss.icmp):
+        return "most likely a device on the way to the server drops IP fragments."
+    return "most likely a device between client and server drops IP fragments, of this request or of its answer."
 
 
 def _detail(sa: IkeSa, exchange: Exchange, request: Attempt) -> str:
