@@ -243,14 +243,17 @@ def _lacking(sa: IkeSa, rule: Rule) -> str:
 
 def _open_question(sa: IkeSa) -> str:
     if sa.reached == "init-answered":
+        went_on = any(e.outcome == "answered" for e in sa.of(numbers.IKE_INTERMEDIATE))
+        done = "IKE_SA_INIT and IKE_INTERMEDIATE" if went_on else "IKE_SA_INIT"
+        were = "were" if went_on else "was"
         if sa.side in ("responder", "middle"):
             return (
-                f"IKE_SA_INIT between {sa.initiator} and {sa.responder} was answered and nothing of IKE follows here: "
+                f"{done} between {sa.initiator} and {sa.responder} {were} answered and nothing of IKE follows here: "
                 "IKE_AUTH was lost before this point (UDP 4500 blocked, IP fragments dropped), the answer did not "
                 "reach the client, or the client stopped. A trace at the client tells which."
             )
         return (
-            f"IKE_SA_INIT between {sa.initiator} and {sa.responder} was answered and nothing of IKE follows: the "
+            f"{done} between {sa.initiator} and {sa.responder} {were} answered and nothing of IKE follows: the "
             "client never sent IKE_AUTH, or that is not in the trace (a filter on the ports hides IP fragments)."
         )
     if sa.authentication.outcome == "grant" and sa.authentication.rejection is not None:

@@ -331,3 +331,14 @@ def test_rules_of_ikev2_are_not_asked_about_ikev1() -> None:
     capture = analyzer.read("ladder", stream=BytesIO(make(parse(ladder))))
     assert {f.rule for f in capture.analysis.findings} == {"VER001"}
     assert capture.analysis.judgement.not_assessed == ()
+
+
+def test_what_follows_an_answered_ike_intermediate_is_told() -> None:
+    """The words name all that was answered."""
+    steps = (
+        "+0.00 C:500 > S:500 IKE_SA_INIT request\n+0.03 C:500 < S:500 IKE_SA_INIT response\n"
+        "+0.05 C:4500 > S:4500 IKE_INTERMEDIATE request 1000\n+0.07 C:4500 < S:4500 IKE_INTERMEDIATE response 1000\n"
+    )
+    verdict = read(steps).verdict
+    assert verdict.id == "cannot-tell"
+    assert verdict.text.startswith("IKE_SA_INIT and IKE_INTERMEDIATE between 10.0.0.2 and 203.0.113.7 were answered")
