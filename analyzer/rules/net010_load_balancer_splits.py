@@ -42,7 +42,13 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if not asked:
         return
     since = asked[0].requests[0].time
-    unknown = [m for m in sa.messages if _says_unknown(sa, m) and m.time >= since]
+    answering = {m.row for e in asked for answer in e.responses for m in answer.messages}
+    # After an answered IKE_AUTH such a notify is about what came later: a gateway that was restarted, say.
+    unknown = [
+        m
+        for m in sa.messages
+        if _says_unknown(sa, m) and m.time >= since and (m.row in answering or asked[-1].outcome != "answered")
+    ]
     if unknown:
         yield _unknown_spi(sa, init, asked[-1], unknown)
     else:
