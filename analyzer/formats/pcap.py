@@ -2,7 +2,8 @@
 
 Layout (draft-ietf-opsawg-pcap): a 24-byte file header, then per packet a 16-byte header (seconds, fraction, captured
 length, wire length) and the captured bytes. The modified variant adds 8 bytes to each header: interface index,
-protocol, packet type (Linux ``PACKET_*``) and a pad byte.
+protocol, packet type (Linux ``PACKET_*``) and a pad byte. Before version 2.3, and in the 543.0 of Digital Unix, the
+wire length stands before the captured one; files of 2.3 have either order (libpcap reads them so).
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from analyzer.errors import InputError
 from analyzer.formats.file_reader import CHAIN, LONGEST, MAX_RECORD, NEAR, walk
 from analyzer.formats.record_chain import ChainReader, Run
 from analyzer.formats.record_walk import MIN_STRETCHES, STRETCH, Stride
-from analyzer.formats.records import SLACK, Chunk, Interface
+from analyzer.formats.records import SLACK, Chunk, Interface, Note
 from analyzer.formats.window import Window
 from analyzer.links.types import DIRECTION_UNKNOWN, PACKET_TYPE_DIRECTIONS
 
@@ -75,13 +76,26 @@ class PcapReader(ChainReader):
         super().__init__(window, "pcap-ns" if self._unit == 1 else "pcap", snaplen)
         # The upper bits tell the length of a frame check sequence.
         self.interfaces.append(Interface(0, link & 0xFFFF, snaplen))
-        if major != 2:
+        if major not in (2, 543):
             self._damage(4, f"version {major}.{minor} in the file header instead of 2.4")
         self._longest = min(max(snaplen, LONGEST), MAX_RECORD)
-        self._stride = Stride(self._order, field=8, extra=self._header)
-        names = ("seconds", "fraction", "captured", "wire")
+        names = ["seconds", "fraction", "captured", "wire"]
+        if self._is_swapped(major, minor):
+            names[2:] = reversed(names[2:])
+        self._stride = Stride(self._order, field=4 * names.index("captured"), extra=self._header)
         self._layout = np.dtype([(name, self._order + "u4") for name in names])
         self._seconds: int | None = None  # of the last good packet
+        self._late = 0  # packets whose fraction is a second or more
+        self._first_late = 0
+
+    def _is_swapped(self, major: int, minor: int) -> bool:
+        """Whether the wire length of a packet stands before the captured one, which is never longer."""
+        if (major, minor) != (2, 3):
+            return major == 543 or (major == 2 and minor < 3)
+        if self._window.end < FILE_HEADER + STANDARD:
+            return False
+        first, second = struct.unpack_from(self._order + "II", self._window.buffer.data, FILE_HEADER + 8)
+        return bool(first > second)
 
     def _run(self, first: int, stop: int) -> Run:
         window = self._window
@@ -100,18 +114,30 @@ class PcapReader(ChainReader):
         headers = self._headers()[offsets]
         seconds = headers["seconds"].astype(np.int64)
         self._seconds = int(seconds[-1])
+        fraction = headers["fraction"].astype(np.int64) * self._unit
+        late = np.flatnonzero(fraction >= 1_000_000_000)
+        if len(late):
+            self._first_late = self._first_late or self._frame + int(late[0])
+            self._late += len(late)
+            fraction[late] = 0
         return Chunk(
             buffer=window.buffer[: window.end + SLACK],
             first_frame=self._frame,
             start=offsets + self._header,
             captured=headers["captured"].astype(np.int64),
             wire=headers["wire"].astype(np.int64),
-            time=seconds * 1_000_000_000 + headers["fraction"].astype(np.int64) * self._unit,
+            time=seconds * 1_000_000_000 + fraction,
             interface=np.zeros(count, np.int32),
             direction=self._directions(offsets),
             host_dropped=np.zeros(count, np.bool_),
             packet_id=np.full(count, -1, np.int64),
         )
+
+    def _account(self) -> None:
+        if self._late:
+            more = f" (the first of {self._late} such packets)" if self._late > 1 else ""
+            what = f"packet {self._first_late}{more} has a fraction of a second or more: its time is that of its second"
+            self.notes.append(Note("capture-damaged", what, self._first_late, hides=False))
 
     def _headers(self) -> NDArray[Any]:
         """The standard packet header at every offset of the window."""

@@ -69,7 +69,7 @@ def is_etl(head: bytes) -> bool:
         return False
     (size,) = struct.unpack_from("<I", head)
     (buffer_type,) = struct.unpack_from("<H", head, 54)
-    return size > 0 and size % 1024 == 0 and buffer_type == 4 and head[74] in (1, 2) and head[75] == 0xC0
+    return size > 0 and size % 512 == 0 and buffer_type == 4 and head[74] in (1, 2) and head[75] == 0xC0
 
 
 FORMATS = (

@@ -75,9 +75,31 @@ def test_modified_pcap_tells_the_direction() -> None:
     assert not chunk.host_dropped.any()
 
 
-def test_fraction_of_more_than_a_second_is_carried() -> None:
-    found, _ = packets(header() + record(b"a", fraction=4_000_000_000))
-    assert found[0][1] == (T + 4000) * 10**9
+@pytest.mark.parametrize(("version", "is_swapped"), [((2, 0), 1), ((2, 2), 1), ((543, 0), 1), ((2, 4), 0), ((2, 3), 0)])
+def test_the_order_of_the_two_lengths(version: tuple[int, int], is_swapped: bool) -> None:
+    """libpcap's sf-pcap.c: before 2.3, and in 543.0, the wire length comes first."""
+    one, two = record(b"abcd", 60), record(b"efg", 1500, T + 1)
+    if is_swapped:
+        one, two = (raw[:8] + raw[12:16] + raw[8:12] + raw[16:] for raw in (one, two))
+    old = header()[:4] + struct.pack("<HH", *version) + header()[8:]
+    found, notes = packets(old + one + two)
+    assert [(row[2], row[4]) for row in found] == [(60, b"abcd"), (1500, b"efg")] and notes == []
+
+
+def test_version_2_3_has_either_order() -> None:
+    raw = record(b"abcd", 60)
+    old = header()[:4] + struct.pack("<HH", 2, 3) + header()[8:]
+    for each in (raw, raw[:8] + raw[12:16] + raw[8:12] + raw[16:]):
+        assert [(row[2], row[4]) for row in packets(old + each)[0]] == [(60, b"abcd")]
+
+
+def test_a_fraction_of_a_second_or_more_is_damage() -> None:
+    """No 4,000 s: the packet came within its second, and nobody knows when."""
+    good, bad = record(b"a", fraction=999_999), record(b"b", seconds=T + 1, fraction=4_000_000_000)
+    found, (note,) = packets(header() + good + bad + bad)
+    assert [row[1] for row in found] == [T * 10**9 + 999_999_000, (T + 1) * 10**9, (T + 1) * 10**9]
+    assert (note.id, note.frame, note.hides) == ("capture-damaged", 2, False)
+    assert "the first of 2 such packets" in note.detail
 
 
 def test_cut_file_says_where() -> None:
