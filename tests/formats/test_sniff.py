@@ -71,7 +71,7 @@ def test_refusals(head: bytes, part: str) -> None:
 
 @pytest.mark.parametrize(("size", "kind"), [(512, "etl"), (1024, "etl"), (65536, "etl"), (0, ""), (700, "")])
 def test_the_first_buffer_of_an_etw_log_is_a_multiple_of_512_bytes(size: int, kind: str) -> None:
-    """docs/domain/windows-traces.md: the size of the buffer, its type at 54, the kind and version of the first event."""
+    """docs/domain/windows-traces.md: size of the buffer, its type at 54, kind and flags of the first event."""
     head = bytearray(4096)
     head[0:4], head[54], head[74], head[75] = size.to_bytes(4, "little"), 4, 2, 0xC0
     assert kind_of(bytes(head)) == kind
