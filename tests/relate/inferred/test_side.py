@@ -197,6 +197,25 @@ class TestTiming:
         assert sa.side == "unknown"
         assert "too little to go by: answers take" in sa.side_evidence
 
+    @pytest.mark.parametrize(
+        ("answer", "request_", "said"),
+        [
+            (30.0, 31.0, "answers take 30.0 ms, and the next request 1.0 ms"),
+            (1.0, 61.0, "answers take 1.0 ms, and the next request 60.0 ms"),
+            # Neither a way nor none: what takes 5 ms may be both.
+            (5.0, 65.0, ""),
+            (0.4, 5.4, ""),
+        ],
+    )
+    def test_a_way_takes_ten_milliseconds_and_none_takes_one(self, answer, request_, said):
+        steps = (
+            "+0 C:500 > S:500 IKE_SA_INIT request\n"
+            f"+{answer / 1000} C:500 < S:500 IKE_SA_INIT response\n"
+            f"+{request_ / 1000} C:500 > S:500 IKE_AUTH request 400\n"
+        )
+        (sa,) = of_packets((t, with_ip(p, ttl=64)) for t, p in raw_packets(steps)).analysis.sas
+        assert said in sa.side_evidence and ("answers take" in sa.side_evidence) == bool(said)
+
     def test_does_not_outweigh_a_ttl(self):
         # A client that thinks for a second, one router away: the TTL decides.
         steps = (
