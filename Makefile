@@ -84,8 +84,9 @@ bench: $(VENV)/.test ## time and memory beside tshark, tcpdump, dpkt and pyshark
 notebooks: $(VENV)/.test ## execute the notebooks in place
 	@$(BIN)/python -W error -m tests.notebooks.execute notebooks/*.ipynb
 
-docs: $(VENV)/.test ## write the page of each rule, and the examples that explain prints
+docs: $(VENV)/.test ## write the page of each rule, the tables of the JSON report, and the examples that explain prints
 	@$(BIN)/python -m tests.write_rule_pages
+	@$(BIN)/python -m tests.write_json_fields
 
 lab: $(VENV)/.run ## real IKE daemons, a broken network, labelled captures (as root): make lab NAMES=connected
 	@$(BIN)/python -m sample_pcaps.lab.live $(NAMES) --out out/lab

@@ -13,7 +13,7 @@ message of frame 7, taken apart.
 
 from __future__ import annotations
 
-__version__ = "0.1.0"
+from analyzer.version import __version__
 
 TYPE_CHECKING = False  # as in typing, which takes longer to import than all that the command does before its first line
 if TYPE_CHECKING:

@@ -216,7 +216,7 @@ class Capture(Frames):
         return self.analysis.message(frame)
 
     def report(self) -> dict[str, Any]:
-        """The JSON report as a dictionary (schema ``ike-analyzer/report/1``)."""
+        """The JSON report as a dictionary (schema ``ike-analyzer/report/2``)."""
         from analyzer.report.json_report import as_dict
 
         return as_dict(self.analysis)

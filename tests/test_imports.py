@@ -106,7 +106,17 @@ def part(module: str) -> str:
 
 
 #: What lies below all parts.
-GROUND = {"cached_property", "columns", "errors", "printable", "programs", "protocol", "signals"}
+GROUND = {
+    "cached_property",
+    "columns",
+    "errors",
+    "printable",
+    "programs",
+    "protocol",
+    "signals",
+    "timestamp",
+    "version",
+}
 #: What each part may import besides itself and the ground. Data flows from left to right; nothing looks back.
 LAYERS = {
     **{part: set() for part in sorted(GROUND)},

@@ -12,9 +12,9 @@ import numpy as np
 from analyzer.cached_property import cached_property
 from analyzer.columns import MISSING, Ints
 from analyzer.formats.records import Interface, Note
-from analyzer.ike.registry import numbers
 from analyzer.ike.tables import Wire
 from analyzer.packets.tables import IcmpRow
+from analyzer.relate.inferred.chains import Chains, chains_of
 from analyzer.relate.inferred.plain_success import plain_successes
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.attribution import attribute
@@ -22,14 +22,11 @@ from analyzer.relate.seen.capture_facts import CaptureFacts, facts_of
 from analyzer.relate.seen.duplicates import duplicate_of
 from analyzer.relate.seen.esp_attribution import esp_flows_by_sa
 from analyzer.relate.seen.host_drops import dropped_messages
-from analyzer.relate.seen.host_pair import Client, HostPair, client, host_pair
+from analyzer.relate.seen.host_pair import Client, client, host_pair
 from analyzer.relate.seen.message import Message
 from analyzer.relate.seen.message_table import MessageTable
 from analyzer.relate.seen.neighbours import Neighbour, Neighbourhood
 from analyzer.relate.seen.rows_by_sa import rows_by_sa
-
-#: Exchanges with message ID 0 by which only an IKE SA begins that a rekeying made (RFC 7296 section 2.18).
-_AFTER_REKEY = (numbers.CREATE_CHILD_SA, numbers.INFORMATIONAL)
 
 #: Captures with more IKE SAs than this do not keep the views of all of them: each is made when it is looked at.
 KEPT = 2_000
@@ -40,6 +37,7 @@ class Related:
     """The IKE SAs of a capture, and what is known of the capture as a whole.
 
     ``plain_successes``: by index the SAs that succeeded beyond question, with their client and start.
+    ``chains``: which IKE SAs are one connection.
     """
 
     capture: CaptureFacts
@@ -47,6 +45,7 @@ class Related:
     sas: Sequence[IkeSa]
     duplicate_of: Ints
     plain_successes: dict[int, tuple[Client, int]]
+    chains: Chains
 
 
 def relate(
@@ -70,7 +69,7 @@ def relate(
     table = MessageTable(wire)
     sas = IkeSas(wire, table, capture, copies)
     plain = {index: (who, start) for index, who, start in sas.plain_successes()}
-    return Related(capture, table, tuple(sas) if len(sas) <= KEPT else sas, copies, plain)
+    return Related(capture, table, tuple(sas) if len(sas) <= KEPT else sas, copies, plain, sas.chains)
 
 
 class IkeSas(Sequence[IkeSa]):
@@ -82,7 +81,7 @@ class IkeSas(Sequence[IkeSa]):
         self._rows, self._begins = rows_by_sa(wire, copies)
         self._attribution = attribute(table, self._rows, self._begins)
         self._dropped = dropped_messages(wire, copies)
-        self._rekeying = _first_rekeying(wire)
+        self.chains = chains_of(wire, self._rows, self._begins)
         self._flows = esp_flows_by_sa(wire, self._rows, self._begins)
 
     @cached_property
@@ -129,9 +128,6 @@ class IkeSas(Sequence[IkeSa]):
     def _make(self, index: int) -> IkeSa:
         table = self._table
         rows = self._rows[self._begins[index] : self._begins[index + 1]].tolist()
-        pairs = {host_pair(table.src[row], table.dst[row]) for row in rows}
-        first = rows[0]
-        begins_anew = table.message_id[first] == 0 and table.exchange[first] in _AFTER_REKEY
         errors = self._attribution.icmp.get(index, ())
         return IkeSa(
             index,
@@ -144,7 +140,7 @@ class IkeSas(Sequence[IkeSa]):
             dropped={row: self._dropped[row] for row in rows if row in self._dropped} if self._dropped else {},
             neighbours_of=self._neighbours,
             siblings_of=self._siblings,
-            rekeyed=begins_anew and any(self._rekeying.get(p, first) < first for p in pairs),
+            rekeyed=self.chains.link(index) == "rekeyed",
         )
 
 
@@ -162,11 +158,3 @@ def _by_message(errors: Iterable[tuple[IcmpRow, int]]) -> dict[int, list[IcmpRow
         if row != MISSING:
             found[row].append(error)
     return dict(found)
-
-
-def _first_rekeying(wire: Wire) -> dict[HostPair, int]:
-    """For two addresses the first row at which a CREATE_CHILD_SA went between them."""
-    found: dict[HostPair, int] = {}
-    for row in np.flatnonzero(wire.messages.exchange == numbers.CREATE_CHILD_SA).tolist():
-        found.setdefault(host_pair(int(wire.messages.src[row]), int(wire.messages.dst[row])), row)
-    return found

@@ -14,9 +14,9 @@ from analyzer.ike.registry import name
 from analyzer.printable import encodable
 from analyzer.report.document import gravest
 from analyzer.report.text import wrapped
-from analyzer.report.timestamp import iso, utc
 from analyzer.rules.model import Verdict
 from analyzer.rules.shared.wording import frames as in_order
+from analyzer.timestamp import iso, utc
 
 SCHEMA = "ike-analyzer/comparison/1"
 #: IKE SAs shown, those that failed first where there are more.

@@ -1,4 +1,4 @@
-"""The JSON report: schema ``ike-analyzer/report/1`` (names and meanings are a contract; see docs in the README).
+"""The JSON report: schema ``ike-analyzer/report/2`` (a contract: docs/json-report.md, docs/report-2.schema.json).
 
 It is written part by part: as one dictionary, the report of a capture with very many IKE SAs takes ten times the memory
 of its text. What is listed is the choice of :mod:`analyzer.report.listing`.
@@ -9,18 +9,26 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict
+from functools import cache
 from typing import Any
 
+from analyzer import remedies
 from analyzer.analysis import Analysis
 from analyzer.ike.registry import name
 from analyzer.printable import encodable
 from analyzer.relate.inferred.fragment_plan import plan_text
 from analyzer.relate.inferred.mtu.path_mtu import Bounds
+from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.report.listing import ListedSa, Listing, Sent, listing_of
-from analyzer.report.timestamp import iso
 from analyzer.rules.model import Finding, NotAssessed, Verdict
+from analyzer.rules.overview.counting import Counted
+from analyzer.rules.shared.wording import MAX_FRAMES
+from analyzer.timestamp import iso
+from analyzer.version import __version__
 
-SCHEMA = "ike-analyzer/report/1"
+SCHEMA = "ike-analyzer/report/2"
+#: Exchanges of one IKE SA that are listed: a session of months has tens of thousands of liveness checks.
+MAX_EXCHANGES = 500
 #: The parts of the report that are lists of any length.
 _LISTS = ("sas", "findings", "not_assessed")
 
@@ -71,14 +79,35 @@ def _report(analysis: Analysis, keep: Callable[[dict[str, Any]], object]) -> dic
     header = listing.header
     spi = {number: f"{spi_i:016x}" for number, spi_i in listing.spi_i.items()}
     return {
-        "schema": SCHEMA,
-        "file": encodable(header.path),
+        **_beginning(header.path),
         "sha256": header.sha256,
         "capture": _capture(listing),
         "verdict": _verdict(listing.verdict),
+        "sas_total": listing.sas_total,
+        "tally": [_counted(one, spi_i) for one, spi_i in listing.tally],
         "sas": listing.sas,
         "findings": (_finding(f, spi) for f in listing.findings),
         "not_assessed": (_not_assessed(n, spi) for n in listing.not_assessed),
+    }
+
+
+def error_line(path: str, error: str) -> str:
+    """The line that stands for an input that cannot be read."""
+    return _text({**_beginning(path), "error": encodable(error)}) + "\n"
+
+
+def _beginning(path: str) -> dict[str, Any]:
+    return {"schema": SCHEMA, "tool": f"ike-analyzer {__version__}", "file": encodable(path)}
+
+
+def _counted(one: Counted, example: int) -> dict[str, Any]:
+    return {
+        "id": one.id,
+        "severity": one.severity.value,
+        "confidence": one.confidence.value,
+        "sas": one.sas,
+        "clients": one.clients,
+        "example": f"{example:016x}",
     }
 
 
@@ -101,12 +130,19 @@ def _verdict(verdict: Verdict) -> dict[str, Any]:
         "severity": verdict.severity.value,
         "confidence": verdict.confidence.value,
         "text": verdict.text,
+        "reason": verdict.reason,
+        "sa": verdict.sa,
+        "rule": verdict.rule or None,
+        "exit_status": verdict.exit_status,
     }
 
 
 def _sa(one: ListedSa) -> dict[str, Any]:
     sa = one.sa
     return {
+        "number": sa.number,
+        "chain": one.chain,
+        "attempt_of": one.attempt_of,
         "spi_i": f"{sa.spi_i:016x}",
         "spi_r": f"{sa.spi_r:016x}" if sa.spi_r else None,
         "initiator": sa.initiator,
@@ -143,6 +179,35 @@ def _sa(one: ListedSa) -> dict[str, Any]:
             }
             for plan in sa.fragment_plans
         ],
+        "exchanges_total": len(sa.exchanges),
+        "exchanges": [_exchange(exchange) for exchange in sa.exchanges[:MAX_EXCHANGES]],
+    }
+
+
+def _exchange(exchange: Exchange) -> dict[str, Any]:
+    rtt = exchange.rtt
+    return {
+        "exchange": name("exchange", exchange.exchange),
+        "message_id": exchange.message_id,
+        "sender": exchange.sender,
+        "outcome": exchange.outcome.replace(" ", "-"),
+        "retry": exchange.retry,
+        "retry_reason": exchange.retry_reason or None,
+        "rtt": None if rtt is None else round(rtt, 9),
+        "requests": [_sending(sent) for sent in exchange.requests],
+        "responses": [_sending(sent) for sent in exchange.responses],
+    }
+
+
+def _sending(sent: Attempt) -> dict[str, Any]:
+    return {
+        "time": iso(sent.time),
+        "length": sent.length,
+        "ip_fragments": sent.ip_fragments,
+        "largest_ip_packet": sent.largest_ip_packet,
+        "skf_total": sent.skf_total,
+        "complete": sent.complete,
+        "frames": list(sent.frames[:MAX_FRAMES]),
     }
 
 
@@ -159,15 +224,44 @@ def _finding(finding: Finding, spi: Mapping[int, str]) -> dict[str, Any]:
         "rule": finding.rule,
         "id": finding.id,
         "sa": None if finding.sa is None else spi[finding.sa],
+        "sa_number": finding.sa,
         "severity": finding.severity.value,
         "confidence": finding.confidence.value,
         "title": finding.title,
         "detail": finding.detail.strip(),
         "frames": list(finding.frames),
         "filter": finding.filter,
-        "remedies": list(finding.remedies),
+        "remedies": [_remedy(key) for key in finding.remedy_ids],
+    }
+
+
+@cache
+def _remedy(key: str) -> dict[str, Any]:
+    """A remedy as its parts; the same object wherever it is told."""
+    entry = remedies.catalogue()[key]
+    return {
+        "id": entry.id,
+        "topic": entry.topic,
+        "product": entry.product,
+        "side": entry.side,
+        "text": entry.what,
+        "commands": [
+            {"where": step.heading or None, "lines": list(step.lines), "confirmed": step.confirmed}
+            for step in entry.steps
+        ],
+        "changes": entry.changes or None,
+        "versions": entry.versions or None,
+        "verify": entry.verify or None,
+        "source": list(entry.sources),
+        "confirmed": entry.confirmed,
+        "helps": entry.helps,
     }
 
 
 def _not_assessed(lacking: NotAssessed, spi: Mapping[int, str]) -> dict[str, Any]:
-    return {"rule": lacking.rule, "sa": None if lacking.sa is None else spi[lacking.sa], "because": lacking.because}
+    return {
+        "rule": lacking.rule,
+        "sa": None if lacking.sa is None else spi[lacking.sa],
+        "sa_number": lacking.sa,
+        "because": lacking.because,
+    }

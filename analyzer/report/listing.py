@@ -17,6 +17,7 @@ from analyzer.relate.seen.exchange import Attempt
 from analyzer.report.document import Header, header_of
 from analyzer.rules.engine import gravest_first
 from analyzer.rules.model import Finding, NotAssessed, Verdict
+from analyzer.rules.overview.counting import Counted
 
 #: IKE SAs that are listed: each takes some 5 KB of the report.
 MAX_SAS = 10_000
@@ -40,10 +41,16 @@ class Sent:
 
 @dataclass(frozen=True, slots=True)
 class ListedSa:
-    """One IKE SA with its verdict, and the request and response of the IKE_AUTH exchange that decides."""
+    """One IKE SA with its verdict, and the request and response of the IKE_AUTH exchange that decides.
+
+    ``chain``: the number of the first IKE SA of its connection. ``attempt_of``: that of the first attempt whose trouble
+    it repeats; None where it repeats none.
+    """
 
     sa: IkeSa
     verdict: Verdict
+    chain: int
+    attempt_of: int | None
     auth_request: Sent | None
     auth_response: Sent | None
 
@@ -59,6 +66,10 @@ class Listing(Generic[Kept]):
         it, each once.
     verdict : Verdict
         The answer.
+    sas_total : int
+        IKE SAs, those that are not listed included.
+    tally : tuple of (Counted, int)
+        How many IKE SAs have each verdict, and the initiator SPI of an example; the gravest first.
     sas : tuple
         What was kept of each IKE SA listed, in the order of appearance.
     spi_i : dict of int to int
@@ -73,6 +84,8 @@ class Listing(Generic[Kept]):
     side: str
     quality: tuple[str, ...]
     verdict: Verdict
+    sas_total: int
+    tally: tuple[tuple[Counted, int], ...]
     sas: tuple[Kept, ...]
     spi_i: dict[int, int]
     findings: tuple[Finding, ...]
@@ -88,13 +101,16 @@ def listing_of(analysis: Analysis, keep: Callable[[ListedSa], Kept]) -> Listing[
     >>> listing_of(analyse("sample_pcaps/connected-ok.pcapng"), lambda one: one.verdict.id).sas
     ('connected-ok',)
     """
-    judgement = analysis.judgement
+    judgement, chains = analysis.judgement, analysis.related.chains
+    overview = judgement.overview
     findings, not_assessed = list(judgement.of_capture), list[NotAssessed]()
     sas, spi_i = list[Kept](), dict[int, int]()
     for sa in _listed(analysis):
         found, lacking = judgement.assess(sa)
         verdict = judgement.verdict_among(sa, found)
-        sas.append(keep(ListedSa(sa, verdict, _request(sa), _response(sa))))
+        repeats = overview.attempt_of.get(sa.index)
+        attempt_of = None if repeats is None else repeats + 1
+        sas.append(keep(ListedSa(sa, verdict, chains.first(sa.index) + 1, attempt_of, _request(sa), _response(sa))))
         spi_i[sa.number] = sa.spi_i
         findings += found
         not_assessed += lacking
@@ -103,6 +119,8 @@ def listing_of(analysis: Analysis, keep: Callable[[ListedSa], Kept]) -> Listing[
         side=_side(analysis),
         quality=_quality(analysis, findings),
         verdict=analysis.verdict,
+        sas_total=overview.sas,
+        tally=tuple([(one, analysis.sas[one.example].spi_i) for one in overview.tally]),
         sas=tuple(sas),
         spi_i=spi_i,
         findings=gravest_first(findings),

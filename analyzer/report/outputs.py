@@ -41,7 +41,7 @@ class Output:
 #: The first one is what is printed where none is named.
 OUTPUTS = (
     Output("text", "analyzer.report.text:parts", between="\n" + "=" * 110 + "\n\n"),
-    Output("json", "analyzer.report.json_report:parts", "print one JSON object for each file (ike-analyzer/report/1)"),
+    Output("json", "analyzer.report.json_report:parts", "print one JSON object for each file (ike-analyzer/report/2)"),
 )
 
 

@@ -14,8 +14,8 @@ from analyzer.analysis import Analysis
 from analyzer.report.document import MAX_SAS, AlsoFound, Document, Header, NotShown, ShownSa, document_of
 from analyzer.report.ladder.notation import render
 from analyzer.report.ladder.values import write_numbers
-from analyzer.report.timestamp import duration, utc
 from analyzer.rules.model import Finding, Severity, Verdict
+from analyzer.timestamp import duration, utc
 
 WIDTH = 110
 #: Runs of frame numbers named with a remark.

@@ -9,7 +9,7 @@ from analyzer.analysis import Analysis
 from analyzer.printable import encodable
 from analyzer.report.document import gravest
 from analyzer.report.text import wrapped
-from analyzer.report.timestamp import iso, utc
+from analyzer.timestamp import iso, utc
 from analyzer.validation import Check, CheckedSa, Validation
 
 SCHEMA = "ike-analyzer/validation/1"

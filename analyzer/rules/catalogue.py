@@ -13,12 +13,25 @@ from typing import NamedTuple
 
 
 class Cause(NamedTuple):
-    """A line of the catalogue: ``FRG001``, its kebab-case name, its place from 1, and what it is in one sentence."""
+    """A line of the catalogue.
+
+    Attributes
+    ----------
+    code, id : str
+        ``FRG001`` and its kebab-case name.
+    order : int
+        Its place, from 1.
+    title : str
+        What it is, in one sentence.
+    counted : str
+        What is said of so many IKE SAs that have it: "20 failed by lost IP fragments".
+    """
 
     code: str
     id: str
     order: int
     title: str
+    counted: str
 
 
 @cache
@@ -32,4 +45,27 @@ def causes() -> dict[str, Cause]:
     """
     text = files("analyzer.rules").joinpath("catalogue.csv").read_text(encoding="utf-8")
     lines = csv.DictReader(text.splitlines())
-    return {line["code"]: Cause(line["code"], line["id"], order, line["title"]) for order, line in enumerate(lines, 1)}
+    return {
+        line["code"]: Cause(line["code"], line["id"], order, line["title"], line["counted"])
+        for order, line in enumerate(lines, 1)
+    }
+
+
+@cache
+def counted(of: str, number: int) -> str:
+    """What is said of a number of IKE SAs with one verdict.
+
+    Examples
+    --------
+    >>> counted("no-proposal-chosen-ike", 10), counted("no-proposal-chosen-ike", 1)
+    ('10 had their proposals refused', '1 had its proposals refused')
+    >>> counted("cannot-tell", 3)
+    '3 cannot be decided'
+    """
+    said = next((cause.counted for cause in causes().values() if cause.id == of), _UNDECIDED)
+    words = ("its", "was") if number == 1 else ("their", "were")
+    return f"{number:,} {said.format(their=words[0], were=words[1])}"
+
+
+#: Of a verdict that no rule makes.
+_UNDECIDED = "cannot be decided"

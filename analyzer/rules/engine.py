@@ -5,19 +5,18 @@ from __future__ import annotations
 import importlib
 import pkgutil
 import re
-from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from functools import cache, cached_property
-from itertools import chain
 from typing import overload
 
 import analyzer.rules
 from analyzer.ike.registry import numbers
-from analyzer.relate.build import KEPT, Related, client_of
+from analyzer.relate.build import KEPT, Related
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.seen.host_pair import Client
-from analyzer.remedies import remedy
 from analyzer.rules.model import Confidence, Finding, NotAssessed, Observation, Rule, Severity, Verdict
+from analyzer.rules.overview.counting import PLAIN_SUCCESS, overview_of
+from analyzer.rules.overview.headline import headline
 from analyzer.rules.shared.evidence import EVIDENCE
 
 #: Rule modules are named by their code: ``frg001_request_fragments_lost``.
@@ -33,9 +32,6 @@ def all_rules() -> tuple[Rule, ...]:
             found.append(importlib.import_module(f"analyzer.rules.{module.name}").RULE)
     return tuple(sorted(found, key=lambda r: (r.order, r.code)))
 
-
-#: The verdict of every plain success (:mod:`analyzer.relate.inferred.plain_success`; a property test holds that).
-PLAIN_SUCCESS = "connected-ok"
 
 #: Severity, confidence and place in the catalogue: the smallest is the gravest.
 Rank = tuple[int, int, int]
@@ -106,11 +102,13 @@ class Judgement:
         One for each IKE SA, by its index.
     of_capture : tuple of Finding
         Findings about the capture as a whole.
+    overview : Overview
+        The IKE SAs counted by their verdicts, and which of them decides.
     verdict : Verdict
-        That of the worst IKE SA which no later success makes past.
+        Of several IKE SAs that of the cause which most failing clients share; its text counts all causes first.
     """
 
-    def __init__(self, related: Related) -> None:
+    def __init__(self, related: Related, among: Sequence[int] | None = None) -> None:
         self._related = related
         about_sa = [r for r in all_rules() if r.scope == "sa"]
         self._rules = about_sa
@@ -122,7 +120,21 @@ class Judgement:
             if rule.scope == "capture"
             for seen in rule.check(related)
         )
-        self.verdict = _verdict_of_capture(related, self.of_sa, self.of_capture)
+        self.overview = overview_of(related, self.of_sa.of, among)
+        self.verdict = self._verdict()
+
+    def _verdict(self) -> Verdict:
+        decides = self.overview.decides
+        if decides is None:
+            candidates = [f for f in self.of_capture if f.is_verdict]
+            return _as_verdict(min(candidates, key=lambda f: f.rank))
+        example = self.of_sa[decides]
+        return replace(example, text=" ".join([*self.headline, example.text])) if self.headline else example
+
+    @cached_property
+    def headline(self) -> tuple[str, ...]:
+        """What is said first of several IKE SAs, sentence by sentence; nothing of a single one."""
+        return headline(self._related, self.overview)
 
     def of(self, sas: Iterable[IkeSa]) -> tuple[tuple[Finding, ...], tuple[NotAssessed, ...]]:
         """Findings on some IKE SAs and on the capture, the gravest first, and what could not be assessed."""
@@ -163,9 +175,9 @@ def gravest_first(findings: Iterable[Finding]) -> tuple[Finding, ...]:
     return tuple(sorted(findings, key=lambda f: (f.rank, -1 if f.sa is None else f.sa)))
 
 
-def judge(related: Related) -> Judgement:
-    """Apply the rules to every IKE SA and to the capture."""
-    return Judgement(related)
+def judge(related: Related, among: Sequence[int] | None = None) -> Judgement:
+    """Apply the rules to every IKE SA (or only to some, by index) and to the capture."""
+    return Judgement(related, among)
 
 
 def _assess(sa: IkeSa, rules: Iterable[Rule]) -> tuple[list[Finding], list[NotAssessed]]:
@@ -193,7 +205,7 @@ def _finding(rule: Rule, sa: int | None, seen: Observation) -> Finding:
         detail=seen.detail if seen.more is None else f"{seen.detail} {seen.more()}".strip(),
         frames=seen.frames,
         # Both sides may be given the same advice: once is enough.
-        remedies=tuple(dict.fromkeys(text for key in (*rule.remedies, *seen.remedies) for text in remedy(key))),
+        remedy_ids=tuple(dict.fromkeys((*rule.remedies, *seen.remedies))),
         order=rule.order,
         is_verdict=rule.is_verdict and not seen.is_remark,
     )
@@ -241,95 +253,34 @@ def _lacking(sa: IkeSa, rule: Rule) -> str:
     return ""
 
 
-def _open_question(sa: IkeSa) -> str:
+def _open_question(sa: IkeSa) -> tuple[str, str]:
+    """What is left open (:mod:`analyzer.rules.reasons`), and the sentence for it."""
     if sa.reached == "init-answered":
         went_on = any(e.outcome == "answered" for e in sa.of(numbers.IKE_INTERMEDIATE))
         done = "IKE_SA_INIT and IKE_INTERMEDIATE" if went_on else "IKE_SA_INIT"
         were = "were" if went_on else "was"
         if sa.side in ("responder", "middle"):
-            return (
+            return "nothing-after-ike-sa-init", (
                 f"{done} between {sa.initiator} and {sa.responder} {were} answered and nothing of IKE follows here: "
                 "IKE_AUTH was lost before this point (UDP 4500 blocked, IP fragments dropped), the answer did not "
                 "reach the client, or the client stopped. A trace at the client tells which."
             )
-        return (
+        return "nothing-after-ike-sa-init", (
             f"{done} between {sa.initiator} and {sa.responder} {were} answered and nothing of IKE follows: the "
             "client never sent IKE_AUTH, or that is not in the trace (a filter on the ports hides IP fragments)."
         )
     if sa.authentication.outcome == "grant" and sa.authentication.rejection is not None:
-        return (
+        return "given-up-at-once", (
             f"The login of {sa.initiator} at {sa.responder} was granted, and the IKE SA was given up at once, unused: "
             "somebody hung up, the tunnel (Child SA) was refused, or the client does not accept the server. The logs "
             "of both sides tell which."
         )
-    return (
+    return "end-not-shown", (
         f"This trace does not show how the IKE SA {sa.initiator} > {sa.responder} ended: nothing in it failed, and "
         "nothing shows that it was established."
     )
 
 
 def _undecided(sa: IkeSa) -> Verdict:
-    return Verdict(
-        "cannot-tell",
-        Severity.INFORMATION,
-        Confidence.CANNOT_TELL,
-        _open_question(sa),
-        sa.number,
-    )
-
-
-#: With which an IKE SA begins that is no other one's successor.
-_BEGINS = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
-
-
-def _verdict_of_capture(related: Related, verdicts: Verdicts, findings: Iterable[Finding]) -> Verdict:
-    """That of the worst IKE SA which no later success of the same client makes past."""
-    plain = related.plain_successes
-    succeeded: dict[Client, int] = {}
-    for client, start in plain.values():
-        succeeded[client] = max(succeeded.get(client, start), start)
-    # A flood makes hundreds of thousands of IKE SAs: six numbers are kept of each, the kind of its verdict by another.
-    kinds: dict[tuple[int, Key], int] = {}
-    others = tuple(array("q") for _ in range(6))
-    for index in range(len(related.sas)):
-        if index not in plain:
-            sa = related.sas[index]
-            verdict = verdicts.of(sa)
-            client = client_of(sa)
-            # What began before the trace, however it began, is no later success.
-            if verdict.exit_status == 0 and sa.messages[0].exchange in _BEGINS:
-                succeeded[client] = max(succeeded.get(client, sa.start), sa.start)
-            *key, place = _severity_for_capture(verdict)
-            kind = kinds.setdefault((verdict.exit_status, tuple(key)), len(kinds))
-            for column, value in zip(others, (*client.hosts, client.port, sa.start, kind, place), strict=True):
-                column.append(value)
-    told = list(kinds)
-    standing: Iterator[Key] = (
-        (*told[kind][1], place)
-        for near, far, port, start, kind, place in zip(*others, strict=True)
-        if told[kind][0] == 0 or start >= succeeded.get(Client((near, far), port), start)
-    )
-    settled = [_severity_for_capture(verdicts[min(plain)])] if plain else []
-    worst = min(chain(standing, settled), default=None)
-    if worst is not None:
-        return verdicts[worst[-1] - 1]
-    return min((_as_verdict(f) for f in findings if f.is_verdict), key=_severity_for_capture)
-
-
-#: What verdicts are compared by; the last number is that of the IKE SA.
-Key = tuple[int, ...]
-
-
-@cache
-def _orders() -> dict[str, int]:
-    return {r.id: r.order for r in all_rules()}
-
-
-def _severity_for_capture(verdict: Verdict) -> Key:
-    # A success outranks what cannot be told: the latter is often a session that began before the trace. Of several
-    # successes the first is told.
-    unsure = verdict.confidence is Confidence.CANNOT_TELL
-    fine = verdict.exit_status == 0
-    confidence = 0 if fine else verdict.confidence.rank
-    number = 0 if verdict.sa is None else verdict.sa
-    return verdict.severity.rank, int(unsure), confidence, _orders().get(verdict.id, 999), number
+    question, said = _open_question(sa)
+    return Verdict("cannot-tell", Severity.INFORMATION, Confidence.CANNOT_TELL, said, sa.number, question=question)

@@ -8,6 +8,7 @@ from enum import Enum
 from typing import Any, Literal
 
 from analyzer.relate.seen.features import Feature
+from analyzer.remedies import remedy
 from analyzer.rules.catalogue import causes
 
 
@@ -125,7 +126,10 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """An observation with the rule that made it. ``sa`` is the number of an IKE SA, None for the whole capture."""
+    """An observation with the rule that made it. ``sa`` is the number of an IKE SA, None for the whole capture.
+
+    ``remedy_ids``: what to do about it, by the ids of :func:`analyzer.remedies.catalogue`; ``remedies``: as texts.
+    """
 
     rule: str
     id: str
@@ -135,9 +139,14 @@ class Finding:
     title: str
     detail: str
     frames: tuple[int, ...]
-    remedies: tuple[str, ...]
+    remedy_ids: tuple[str, ...]
     order: int
     is_verdict: bool
+
+    @property
+    def remedies(self) -> tuple[str, ...]:
+        """What to do, one paragraph each."""
+        return tuple(text for key in self.remedy_ids for text in remedy(key))
 
     @property
     def rank(self) -> tuple[int, int, int]:
@@ -161,7 +170,10 @@ class NotAssessed:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """The answer: of one IKE SA, or of the capture."""
+    """The answer: of one IKE SA, or of the capture.
+
+    ``question``: what is left open where no rule makes it; a key of :mod:`analyzer.rules.reasons`.
+    """
 
     id: str
     severity: Severity
@@ -170,10 +182,20 @@ class Verdict:
     sa: int | None = None
     rule: str = ""
     frames: tuple[int, ...] = ()
+    question: str = ""
+
+    @property
+    def reason(self) -> str | None:
+        """Why this capture cannot tell: a key of :mod:`analyzer.rules.reasons`; None where it can."""
+        return (self.question or self.id) if self.exit_status == CANNOT_TELL else None
 
     @property
     def exit_status(self) -> int:
         """0 healthy, 1 a blocking or degrading finding, 3 the capture cannot tell."""
         if self.severity is not Severity.INFORMATION:
-            return 1
-        return 3 if self.confidence is Confidence.CANNOT_TELL else 0
+            return FAILED
+        return CANNOT_TELL if self.confidence is Confidence.CANNOT_TELL else 0
+
+
+#: Exit statuses of a verdict: something failed; the trace does not show what happened.
+FAILED, CANNOT_TELL = 1, 3

@@ -108,7 +108,6 @@ class _Change:
         self._rule: Rule = sys.modules.pop(name).RULE
         self._faulty: Rule = importlib.import_module(name).RULE
         engine.all_rules.cache_clear()
-        engine._orders.cache_clear()
         del sys.modules["tests.rules.claims"]
 
     def shows(self, *captures: analyzer.Capture) -> bool:

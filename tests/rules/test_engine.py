@@ -90,11 +90,11 @@ def test_every_rule_module_is_found() -> None:
 
 def test_nothing_but_rules_has_the_name_of_one() -> None:
     others = {path.stem for path in FOLDER.glob("*.py")} - set(MODULES)
-    assert others == {"__init__", "catalogue", "engine", "model"}
+    assert others == {"__init__", "catalogue", "engine", "model", "reasons"}
 
 
 def test_rules_come_in_the_order_of_the_catalogue() -> None:
-    assert [(rule.code, rule.id, rule.order, rule.title) for rule in all_rules()] == list(causes().values())
+    assert [(rule.code, rule.id, rule.order, rule.title) for rule in all_rules()] == [c[:4] for c in causes().values()]
     assert len({cause.id for cause in causes().values()}) == len(all_rules())
 
 

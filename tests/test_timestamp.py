@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analyzer.report.timestamp import duration, iso, utc
+from analyzer.timestamp import duration, iso, utc
 
 #: The last second that a calendar of four-digit years holds: 9999-12-31T23:59:59Z.
 LAST_SECOND = 253_402_300_799

@@ -1,0 +1,101 @@
+"""What is said first of several IKE SAs: how many failed by what, what sets these apart, what changed in time."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from analyzer.relate.build import Related
+from analyzer.rules.catalogue import counted
+from analyzer.rules.model import CANNOT_TELL, FAILED
+from analyzer.rules.overview.contrast import MOST_CLIENTS, contrast
+from analyzer.rules.overview.counting import Counted, Overview
+from analyzer.rules.overview.turn import turn
+
+
+def headline(related: Related, overview: Overview) -> tuple[str, ...]:
+    """Sentences: the counts in the order of their weight, then what explains them; none of a single IKE SA.
+
+    Examples
+    --------
+    >>> from analyzer.rules.overview.counting import Overview
+    >>> headline(None, Overview((), 1, 1, {}, 0, (), (0,), (), None))
+    ()
+    """
+    if overview.sas < 2:
+        return ()
+    said = [_counts(related, overview), _apart(related, overview), _turn(related, overview)]
+    return tuple(sentence for sentence in said if sentence)
+
+
+def _counts(related: Related, overview: Overview) -> str:
+    clients = "" if overview.clients == overview.sas else f" of {_clients(overview.clients)}"
+    if overview.connections == 1:
+        links = ", ".join(dict.fromkeys(link for _, link in related.chains.before.values()))
+        return f"{_number(overview.sas, 'IKE SA')}, one connection ({links})."
+    counts = [_counted(of, overview) for of in sorted(overview.tally, key=_weight)]
+    return f"{_number(overview.sas, 'IKE SA')}{clients}: {', '.join(counts)}."
+
+
+def _weight(of: Counted) -> tuple[bool, bool, int]:
+    """What failed comes first, then what cannot be decided, then what connected; in each the most frequent."""
+    return of.exit_status == 0, of.exit_status == CANNOT_TELL, -of.sas
+
+
+def _counted(of: Counted, overview: Overview) -> str:
+    said = counted(of.id, of.sas)
+    if of.sas == overview.sas:
+        return said.replace(f"{of.sas:,}", "both" if of.sas == 2 else "all", 1)
+    if of.exit_status == FAILED and of.past == of.sas:
+        return f"{said} before {'their clients' if of.clients > 1 else 'the same client'} connected"
+    return f"{said} ({_clients(of.clients)})" if overview.clients > 1 and of.clients < of.sas else said
+
+
+def _apart(related: Related, overview: Overview) -> str:
+    failing, what = overview.failing, "failing"
+    if not failing:
+        failing, what = overview.undecided, "undecided"
+    clauses = contrast(related, failing, overview.healthy)
+    if not clauses:
+        return ""
+    looked = max(len(failing), len(overview.healthy)) > MOST_CLIENTS
+    some = f" ({MOST_CLIENTS} or fewer of each were looked at)" if looked else ""
+    if len(failing) == 1:
+        return f"Unlike those that connect{some}, the {what} client {_listed([_singular(c) for c in clauses])}."
+    return f"Unlike those that connect{some}, all {len(failing):,} {what} clients {_listed(clauses)}."
+
+
+def _listed(clauses: Sequence[str]) -> str:
+    """
+    >>> _listed(["send less", "come late", "ask T"]), _listed(["ask T"])
+    ('send less, come late and ask T', 'ask T')
+    """
+    *others, last = clauses
+    return f"{', '.join(others)} and {last}" if others else last
+
+
+#: The verbs that traits begin with.
+_SINGULAR = {"do": "does", "are": "is"}
+
+
+def _singular(clause: str) -> str:
+    """
+    >>> _singular("are behind a NAT"), _singular("come from 10.0.0.0/8")
+    ('is behind a NAT', 'comes from 10.0.0.0/8')
+    """
+    verb, rest = clause.split(" ", 1)
+    return f"{_SINGULAR.get(verb, f'{verb}s')} {rest}"
+
+
+def _turn(related: Related, overview: Overview) -> str:
+    if overview.turn is None:
+        return ""
+    before, after = overview.turn
+    return turn(related, before, after, healthy=not overview.failing)
+
+
+def _clients(count: int) -> str:
+    return "one client" if count == 1 else f"{count:,} clients"
+
+
+def _number(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,3 @@
+"""The version of the tool; packaging reads it here."""
+
+__version__ = "0.1.0"
