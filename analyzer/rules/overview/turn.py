@@ -18,20 +18,18 @@ _SIDES: tuple[tuple[Role, str], ...] = (("initiator", "its IKE_AUTH"), ("respond
 
 
 def turn(related: Related, before: int, after: int, *, healthy: bool) -> str:
-    """One sentence on a client whose luck changed between two IKE SAs (by index); ``healthy``: the later one connects.
-
-    Empty where nothing that can be seen from outside is different.
-    """
+    """One sentence on a client whose luck changed between two IKE SAs (by index); ``healthy``: the later connects."""
     old, new = related.sas[before], related.sas[after]
     changes = list(_changes(old, new))
     was, now = ("failed", "connected") if healthy else ("connected", "failed")
-    said = f"{old.initiator} {was} at {_clock(old.start)} and {now} at {utc(new.start)}"
+    said = f"{old.initiator} {was} at {_clock(old.start, new.start)} and {now} at {utc(new.start)}"
     return f"{said}: {'; '.join(changes)}." if changes else f"{said}."
 
 
-def _clock(time: int) -> str:
-    """Without the date, which follows."""
-    return utc(time)
+def _clock(time: int, later: int) -> str:
+    """Without the date where the later time has the same."""
+    date, clock, zone = utc(time).split(" ") if utc(time).endswith("UTC") else (utc(time), "", "")
+    return clock if clock and utc(later).startswith(date) else f"{date} {clock} {zone}".strip()
 
 
 def _changes(old: IkeSa, new: IkeSa) -> Iterator[str]:
