@@ -6,7 +6,7 @@ Enters: a path. Leaves: an :class:`Analysis`, plain data that every output takes
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -25,6 +25,7 @@ from analyzer.packets.sieve import Ports
 from analyzer.printable import printable
 from analyzer.relate.build import Related, relate
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.selection import select
 from analyzer.rules.engine import Judgement, judge
 from analyzer.rules.model import Finding, Verdict
 
@@ -152,6 +153,8 @@ class Analysis:
         The path MTU as the user knows it, bytes.
     sha256 : str or None
         Of the file, when it was asked for.
+    chosen : tuple of int or None
+        Only these IKE SAs are told of, by index (:meth:`only`); None: all.
 
     Examples
     --------
@@ -170,6 +173,7 @@ class Analysis:
     wire: Wire
     mtu: int | None
     sha256: str | None
+    chosen: tuple[int, ...] | None = None
 
     def __repr__(self) -> str:
         return f"<Analysis {self.summary}>"
@@ -193,6 +197,24 @@ class Analysis:
         """The IKE SAs, in the order of appearance; the first one has the number 1."""
         return self.related.sas
 
+    @property
+    def told(self) -> Sequence[int]:
+        """The IKE SAs that outputs tell of, by index."""
+        return range(len(self.sas)) if self.chosen is None else self.chosen
+
+    def only(
+        self,
+        *,
+        numbers: Collection[int] = (),
+        client: str | None = None,
+        between: tuple[str, str] | None = None,
+    ) -> Analysis:
+        """The same capture, of which some IKE SAs are told; parameters: :func:`analyzer.relate.selection.select`."""
+        narrowed = replace(self, chosen=select(self.related, numbers=numbers, client=client, between=between))
+        # What was worked out of the wire stays true.
+        narrowed.__dict__["related"] = self.related
+        return narrowed
+
     def sa(self, number: int) -> IkeSa:
         """The IKE SA of a number, as texts and findings tell it."""
         if not 1 <= number <= len(self.sas):
@@ -202,7 +224,7 @@ class Analysis:
     @cached_property
     def judgement(self) -> Judgement:
         """Findings, verdicts, and what could not be assessed."""
-        return judge(self.related)
+        return judge(self.related, self.chosen)
 
     @property
     def verdict(self) -> Verdict:
@@ -220,4 +242,4 @@ class Analysis:
 
     def between(self, first: int, beyond: int) -> Analysis:
         """What it would be if the capture began with frame ``first`` and ended before ``beyond``."""
-        return replace(self, wire=between(self.wire, first, beyond))
+        return replace(self, wire=between(self.wire, first, beyond), chosen=None)

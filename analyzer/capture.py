@@ -6,7 +6,7 @@ Everything here hands an :class:`analyzer.analysis.Analysis` down to what does t
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 from analyzer.analysis import analyse, analyse_each
@@ -242,6 +242,38 @@ class Capture(Frames):
         from analyzer.report.plot.figure import plot
 
         return plot(self, out, mtu=self.analysis.mtu, sa=sa)
+
+    def only(
+        self,
+        *,
+        numbers: Collection[int] = (),
+        client: str | None = None,
+        between: tuple[str, str] | None = None,
+    ) -> Capture:
+        """The same capture, whose verdict and reports tell of some IKE SAs only; they keep their numbers.
+
+        Parameters
+        ----------
+        numbers : collection of int
+            Numbers of IKE SAs, as reports tell them.
+        client : str, optional
+            Address of the initiator, or a network.
+        between : (str, str), optional
+            Used between two times in UTC: ``("10:40", "10:45:30")``, or with dates.
+
+        Raises
+        ------
+        UsageError
+            Something is no number, address or time, or no IKE SA fits; the message says which there are.
+
+        Examples
+        --------
+        >>> import analyzer
+        >>> capture = analyzer.read("sample_pcaps/809-fragments-lost.pcapng")
+        >>> capture.only(client="10.20.0.0/16").verdict.sa
+        1
+        """
+        return Capture(self.analysis.only(numbers=numbers, client=client, between=between))
 
     def between(self, first: int, beyond: int) -> Capture:
         """What a capture would be that begins with frame ``first`` and ends before ``beyond``.

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from itertools import islice
 from typing import Generic, TypeVar
 
 from analyzer.analysis import Analysis
@@ -129,9 +128,10 @@ def listing_of(analysis: Analysis, keep: Callable[[ListedSa], Kept]) -> Listing[
 
 
 def _listed(analysis: Analysis) -> Iterator[IkeSa]:
-    yield from islice(analysis.sas, MAX_SAS)
+    told = analysis.told
+    yield from (analysis.sas[index] for index in told[:MAX_SAS])
     number = analysis.verdict.sa
-    if number is not None and number > MAX_SAS:
+    if number is not None and number - 1 in told[MAX_SAS:]:
         yield analysis.sa(number)
 
 
@@ -159,14 +159,14 @@ def _sent(attempt: Attempt | None, attempts: int) -> Sent | None:
 
 
 def _side(analysis: Analysis) -> str:
-    sides = {sa.side for sa in analysis.sas[:_ENOUGH_FOR_SIDE]} - {"unknown"}
+    sides = {analysis.sas[index].side for index in analysis.told[:_ENOUGH_FOR_SIDE]} - {"unknown"}
     return sides.pop() if len(sides) == 1 else "unknown"
 
 
 def _quality(analysis: Analysis, findings: Iterable[Finding]) -> tuple[str, ...]:
     known = analysis.related.capture
     ids = [note.id for note in analysis.notes]
-    ids += ["analysis-limit"] if len(analysis.sas) > MAX_SAS else []
+    ids += ["analysis-limit"] if len(analysis.told) > MAX_SAS else []
     ids += [f.id for f in findings if f.rule.startswith("CAP") and f.id != "no-ike-in-capture"]
     ids += ["capture-truncated"] if known.snapped else []
     ids += ["duplicate-capture-artifact"] if known.duplicates else []

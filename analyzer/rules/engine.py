@@ -110,6 +110,7 @@ class Judgement:
 
     def __init__(self, related: Related, among: Sequence[int] | None = None) -> None:
         self._related = related
+        self._among = range(len(related.sas)) if among is None else among
         about_sa = [r for r in all_rules() if r.scope == "sa"]
         self._rules = about_sa
         deciding = sorted(((r.best_rank, r) for r in about_sa if r.is_verdict), key=lambda pair: pair[0])
@@ -157,7 +158,7 @@ class Judgement:
 
     @cached_property
     def _all(self) -> tuple[tuple[Finding, ...], tuple[NotAssessed, ...]]:
-        return self.of(self._related.sas)
+        return self.of(self._related.sas[index] for index in self._among)
 
     @property
     def findings(self) -> tuple[Finding, ...]:

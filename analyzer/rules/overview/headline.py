@@ -18,7 +18,7 @@ def headline(related: Related, overview: Overview) -> tuple[str, ...]:
     Examples
     --------
     >>> from analyzer.rules.overview.counting import Overview
-    >>> headline(None, Overview((), 1, 1, {}, 0, (), (0,), (), None))
+    >>> headline(None, Overview((), 1, 1, 1, {}, 0, (), (0,), (), None))
     ()
     """
     if overview.sas < 2:

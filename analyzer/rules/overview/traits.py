@@ -27,7 +27,7 @@ def traits(sa: IkeSa) -> Iterator[Trait]:
     >>> import analyzer
     >>> (sa,) = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").analysis.sas
     >>> [trait.plural for trait in traits(sa)][0]
-    'do not announce IKE fragmentation (notify 16430)'
+    'announce IKE fragmentation (notify 16430)'
     """
     if sa.fragmentation_i != "unknown":
         does = "announce" if sa.fragmentation_i == "yes" else "do not announce"
