@@ -25,6 +25,9 @@ from analyzer.rules.model import CANNOT_TELL, FAILED, Confidence, Severity, Verd
 #: Whoever asks again within this time of the last try still has the same trouble, ns.
 ONE_TROUBLE = 60_000_000_000
 
+#: Clients named beside the example.
+MOST_OTHERS = 12
+
 #: With which an IKE SA begins that is no other one's successor.
 _BEGINS = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 
@@ -55,6 +58,8 @@ class Counted:
         Those of the IKE SAs that a later success of the same client makes past.
     example : int
         Index of the surest of them; of equal ones, of the first.
+    others : tuple of int
+        One of each other client, at most :data:`MOST_OTHERS`, by index.
     """
 
     id: str
@@ -65,6 +70,7 @@ class Counted:
     clients: int
     past: int
     example: int
+    others: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +90,8 @@ class Overview:
     failing, healthy, undecided : tuple of int
         Indices of one IKE SA of each client: whose trouble stands and shares the cause of the verdict; that succeeded;
         whose attempt this trace cannot tell of.
+    turned : int
+        Clients whose luck changed likewise.
     turn : (int, int) or None
         Where the luck of a client changed: its last IKE SA before that and its first one after it, by index. Of a
         capture that fails it is the client of ``decides``, which connected before; else the first that failed before.
@@ -99,6 +107,7 @@ class Overview:
     healthy: tuple[int, ...]
     undecided: tuple[int, ...]
     turn: tuple[int, int] | None
+    turned: int
 
 
 def overview_of(
@@ -117,7 +126,7 @@ def overview_of(
     """
     chosen = range(len(related.sas)) if among is None else among
     if not chosen:
-        return Overview((), 0, 0, 0, {}, None, (), (), (), None)
+        return Overview((), 0, 0, 0, {}, None, (), (), (), None, 0)
     return _Rows(related, verdict_of, chosen).overview()
 
 
@@ -183,6 +192,7 @@ class _Rows:
             attempt_of=self._attempts(),
             decides=decides,
             turn=self._turn(decides, is_failing=bool(failing.any())),
+            turned=self._turned(is_failing=bool(failing.any())),
             failing=self._indices(self._one_of_each_client(failing & (self.ids == cause))),
             healthy=self._indices(healthy),
             undecided=self._indices(undecided),
@@ -271,6 +281,9 @@ class _Rows:
     def _counted(self, kinds: list[int]) -> Counted:
         surest = self.kinds[kinds[0]]
         rows = self._bools(np.isin(self.kind, kinds))
+        example = self._gravest(rows, self.kind)
+        whose = self.client[np.flatnonzero(self.index == example)[0]]
+        others = self._indices(self._one_of_each_client(rows & (self.client != whose)))
         return Counted(
             id=surest.id,
             severity=tuple(Severity)[surest.severity],
@@ -279,7 +292,8 @@ class _Rows:
             sas=int(rows.sum()),
             clients=len(np.unique(self.client[rows])),
             past=int((rows & ~self.is_healthy & ~self.stands).sum()),
-            example=self._gravest(rows, self.kind),
+            example=example,
+            others=others[:MOST_OTHERS],
         )
 
     def _turn(self, decides: int, *, is_failing: bool) -> tuple[int, int] | None:
@@ -296,6 +310,14 @@ class _Rows:
         failed = self._bools((self.status == FAILED) & ~self.stands)
         turns = np.flatnonzero(failed[:-1] & self.is_healthy[1:] & (self.client[1:] == self.client[:-1]))
         return (int(self.index[turns[0]]), int(self.index[turns[0] + 1])) if len(turns) else None
+
+    def _turned(self, *, is_failing: bool) -> int:
+        fails, same = self._bools(self.status == FAILED), self.client[1:] == self.client[:-1]
+        if is_failing:
+            turns = same & self.is_healthy[:-1] & fails[1:] & self.stands[1:]
+        else:
+            turns = same & fails[:-1] & self.is_healthy[1:]
+        return len(np.unique(self.client[1:][turns]))
 
     def _of_clients(self, rows: Bools) -> Bools:
         """All rows of the clients of some."""

@@ -18,7 +18,7 @@ def headline(related: Related, overview: Overview) -> tuple[str, ...]:
     Examples
     --------
     >>> from analyzer.rules.overview.counting import Overview
-    >>> headline(None, Overview((), 1, 1, 1, {}, 0, (), (0,), (), None))
+    >>> headline(None, Overview((), 1, 1, 1, {}, 0, (), (0,), (), None, 0))
     ()
     """
     if overview.sas < 2:
@@ -90,7 +90,12 @@ def _turn(related: Related, overview: Overview) -> str:
     if overview.turn is None:
         return ""
     before, after = overview.turn
-    return turn(related, before, after, healthy=not overview.failing)
+    said = turn(related, before, after, healthy=not overview.failing)
+    others = overview.turned - 1
+    if others < 1:
+        return said
+    how = "connected first and failed later" if overview.failing else "failed first and connected later"
+    return f"{said} {others:,} other client{'' if others == 1 else 's'} {how}, too."
 
 
 def _clients(count: int) -> str:

@@ -111,6 +111,7 @@ def test_sums_are_right_whatever_the_mixture(attempts) -> None:
     for row in overview.tally:
         who = {sa.initiator for sa in sas if judgement.of_sa[sa.index].id == row.id}
         assert row.clients == len(who) and judgement.of_sa[row.example].id == row.id
+        assert {sas[index].initiator for index in row.others} == who - {sas[row.example].initiator}
     for again, first in overview.attempt_of.items():
         assert first < again and sas[first].initiator == sas[again].initiator
         assert judgement.of_sa[again].exit_status != 0 and judgement.of_sa[first].exit_status != 0

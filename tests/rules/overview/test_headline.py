@@ -112,6 +112,11 @@ def test_what_changed_before_it_failed() -> None:
     assert "its IKE_AUTH went as one IP packet of 632 bytes and now goes as 3 IP fragments" in said(cap)[-1]
 
 
+def test_others_whose_luck_changed_are_counted() -> None:
+    cap = many(*[fragmented(n, n, f"A{n}") for n in (1, 2, 3)], *[connected(90 + n, 3 + n, f"A{n}") for n in (1, 2, 3)])
+    assert said(cap)[-1].endswith("2 other clients failed first and connected later, too.")
+
+
 def test_the_answer_grew() -> None:
     """It no longer fits one packet, and the last IP fragment is lost."""
     grown = connected(100, 2, "A1", answer=3184).splitlines(keepends=True)
