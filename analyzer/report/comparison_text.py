@@ -13,7 +13,7 @@ from analyzer.comparison.compare import ComparedSa, Comparison
 from analyzer.ike.registry import name
 from analyzer.printable import encodable
 from analyzer.report.document import gravest
-from analyzer.report.text import wrapped
+from analyzer.report.layout import PLAIN
 from analyzer.report.timestamp import iso, utc
 from analyzer.rules.model import Verdict
 from analyzer.rules.shared.wording import frames as in_order
@@ -38,7 +38,7 @@ def as_text(comparison: Comparison) -> str:
     if c.swapped:
         lines.append("(given the other way round: by their packets the first was taken at the server)")
     lines += [_clock(c.clock), ""]
-    lines += [f"VERDICT  {c.verdict.id}   ({_sure(c.verdict)})", wrapped(c.verdict.text, "  "), ""]
+    lines += [f"VERDICT  {c.verdict.id}   ({_sure(c.verdict)})", PLAIN.wrapped(c.verdict.text, "  "), ""]
     shown = gravest(len(c.sas), MAX_SAS, lambda index: (c.sas[index].verdict.severity.rank,))
     for index in shown:
         lines += [*_sa(c.sas[index]), ""]
@@ -70,7 +70,7 @@ def _sa(one: ComparedSa) -> list[str]:
     seen = f"{b.initiator} > {b.responder}"
     through = f", seen at the server as {seen}" if (a.initiator, a.responder) != (b.initiator, b.responder) else ""
     lines = [f"{a.initiator} > {a.responder}{through}, {utc(a.start)}, SPI {a.spi_i:016x}"]
-    lines += [wrapped(_leg(leg), "  ", "      ") for leg in one.legs]
+    lines += [PLAIN.wrapped(_leg(leg), "  ", "      ") for leg in one.legs]
     lines.append(f"  verdict: {one.verdict.id} ({_sure(one.verdict)})")
     return lines
 

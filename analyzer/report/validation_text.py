@@ -8,7 +8,7 @@ from typing import Any
 from analyzer.analysis import Analysis
 from analyzer.printable import encodable
 from analyzer.report.document import gravest
-from analyzer.report.text import wrapped
+from analyzer.report.layout import PLAIN
 from analyzer.report.timestamp import iso, utc
 from analyzer.validation import Check, CheckedSa, Validation
 
@@ -64,7 +64,7 @@ def _gravity(one: CheckedSa) -> int:
 
 def _line(check: Check) -> str:
     where = f" ({_frames(check.frames)})" if check.frames else ""
-    return wrapped(f"{check.title}: {check.because}{where}", f"  {_WORDS[check.result]:<13}", _MARGIN)
+    return PLAIN.wrapped(f"{check.title}: {check.because}{where}", f"  {_WORDS[check.result]:<13}", _MARGIN)
 
 
 def _frames(frames: tuple[int, ...]) -> str:
