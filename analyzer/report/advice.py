@@ -52,7 +52,12 @@ def advice_of(finding: Finding, sa: IkeSa | None, told: Sequence[str] = ()) -> t
     >>> [bool(one.brief) for one in advice_of(analysis.findings[0], analysis.sas[0])]
     [True, True]
     """
-    entries = [entry_of(text) for text in finding.remedies if text not in told]
+    return advice_among([text for text in finding.remedies if text not in told], finding.rule, sa)
+
+
+def advice_among(texts: Sequence[str], rule: str, sa: IkeSa | None) -> tuple[Advice, ...]:
+    """The same of texts of remedies; ``rule`` is whose page tells more."""
+    entries = [entry_of(text) for text in texts]
     at_once = {entry.id for entry in _at_once(entries, sa)}
     verified = set[str]()
     found = []
@@ -60,7 +65,7 @@ def advice_of(finding: Finding, sa: IkeSa | None, told: Sequence[str] = ()) -> t
         # That a trace is better is seen by its report.
         verify = "" if entry.verify in verified or entry.side == "trace" else entry.verify
         verified.add(entry.verify)
-        brief = _brief(entry, finding.rule) if entry.id in at_once else ""
+        brief = _brief(entry, rule) if entry.id in at_once else ""
         found.append(Advice(_vouched(entry, entry.text_without_verify), _vouched(entry, brief), verify))
     return tuple(found)
 

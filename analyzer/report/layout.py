@@ -10,6 +10,8 @@ from dataclasses import dataclass
 WIDTH = 110
 #: Fewer columns than this nobody has; narrower terminals fold by themselves.
 NARROWEST = 60
+#: Longer lines of prose are hard to read.
+_READABLE = 120
 
 #: A number stays on the line of its unit.
 _BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|bytes?|packets?|times)\b)")
@@ -45,7 +47,7 @@ class Layout:
         """
         filled = textwrap.fill(
             _BEFORE_UNIT.sub(_NO_BREAK, " ".join(text.split())),
-            self.width,
+            min(self.width, _READABLE),
             initial_indent=indent,
             subsequent_indent=indent if further is None else further,
             break_long_words=False,

@@ -6,6 +6,7 @@ saw a packet at, drops, events of other providers), so that our numbers mean not
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 from analyzer.analysis import Analysis
@@ -33,12 +34,17 @@ def pointer(analysis: Analysis, finding: Finding) -> str:
     >>> pointer(analysis, analysis.findings[0])
     'Wireshark: frame.number in {19, 20, 21, 25, 26, 30, 34}'
     """
-    if not finding.frames:
+    return pointer_to(analysis, finding.frames, finding.sa)
+
+
+def pointer_to(analysis: Analysis, frames: Sequence[int], number: int | None) -> str:
+    """The same of some frames; ``number`` is that of the IKE SA that they are of."""
+    if not frames:
         return ""
     if not is_counted_otherwise(analysis):
-        return f"Wireshark: {finding.filter}"
+        return f"Wireshark: frame.number in {{{', '.join(map(str, frames))}}}"
     packets = analysis.wire.packets
-    wanted = set(finding.frames)
+    wanted = set(frames)
     times = [
         time
         for frame, time in zip(packets.frame.tolist(), packets.time.tolist(), strict=True)
@@ -49,8 +55,8 @@ def pointer(analysis: Analysis, finding: Finding) -> str:
     first, last = min(times), max(times)
     said = f"At {_clock(first)}" if first == last else f"From {_clock(first)} to {_clock(last)}"
     ends = ""
-    if finding.sa is not None:
-        sa = analysis.sa(finding.sa)
+    if number is not None:
+        sa = analysis.sa(number)
         field = "ipv6.addr" if ":" in sa.initiator else "ip.addr"
         ends = f" && {field} == {sa.initiator} && {field} == {sa.responder}"
     span = f"frame.time_epoch >= {_seconds(first - _MARGIN)} && frame.time_epoch <= {_seconds(last + _MARGIN)}"

@@ -65,6 +65,8 @@ class _Printed:
         document = self._document
         yield self._header(document.header)
         yield self._verdict()
+        if document.limits:
+            yield self._wrapped(f"Mind the limits of this trace: {'; '.join(document.limits)}.", "  ") + "\n"
         yield from self._why_and_what_to_do()
         yield from map(self._sa, document.sas)
         if document.not_shown.count:
@@ -92,8 +94,6 @@ class _Printed:
         document, verdict = self._document, self._document.verdict
         whose = f"  IKE SA {document.sa}" if document.sa is not None else ""
         lines = [f"VERDICT  {named(verdict)}{whose}", self._wrapped(verdict.text, "  ")]
-        if document.limits:
-            lines.append(self._wrapped(f"Mind the limits of this trace: {'; '.join(document.limits)}.", "  "))
         if document.decisive is not None and document.is_healthy:
             lines += self._evidence(document.why, document.pointer)
         return "\n".join(lines) + "\n"
@@ -106,23 +106,14 @@ class _Printed:
         why = self._evidence(document.why, document.pointer)
         if why:
             yield "\n".join(["WHY", *why]) + "\n"
-        to_do = [*self._advice(document.advice), *(self._wrapped(each, "  - ", "    ") for each in document.next_time)]
+        to_do = [
+            *advice_lines(self._layout, document.advice),
+            *(self._wrapped(each, "  - ", "    ") for each in document.next_time),
+        ]
         if document.cannot_tell and not any(GUIDE in line for line in to_do):
             to_do.append(self._wrapped(f"How to take a trace that can tell: {GUIDE}.", "  - ", "    "))
         if to_do:
             yield "\n".join(["WHAT TO DO", *to_do]) + "\n"
-
-    def _advice(self, advice: Sequence[Advice]) -> list[str]:
-        if self._layout.verbose:
-            return [self._remedy(one.text + (f"\nVerify: {one.verify}" if one.verify else "")) for one in advice]
-        lines: list[str] = []
-        for one in advice:
-            if one.brief:
-                lines.append(self._remedy(one.brief))
-                # One thing at a time: the first is to be verified before the next is tried.
-                if one.verify and len(lines) == 1:
-                    lines.append(self._wrapped(f"Verify: {one.verify}", "    "))
-        return lines
 
     def _evidence(self, told: Sequence[str], pointer: str) -> list[str]:
         """What was seen, and where to look at it."""
@@ -131,7 +122,7 @@ class _Printed:
     def _sa(self, sa: ShownSa) -> str:
         lines = [f"IKE SA {sa.number}  IKEv{sa.version}, {_REACHED.get(sa.reached, sa.reached)}"]
         if sa.says_verdict:
-            lines.append(f"  verdict: {named(sa.verdict)}")
+            lines.append(f"  verdict: {_with_confidence(sa.verdict)}")
         if self._layout.verbose:
             lines += [self._wrapped(fact, "  ", "    ") for fact in sa.facts]
         if sa.weak:
@@ -176,20 +167,35 @@ class _Printed:
         else:
             lines.append(self._wrapped(found.title, "  "))
             lines += self._evidence([found.detail] if found.detail.strip() else [], also.pointer)
-        return "\n".join([*lines, *self._advice(also.advice)]) + "\n"
-
-    def _remedy(self, text: str) -> str:
-        """A remedy: prose wrapped, commands (indented) left as they are so that they can be copied."""
-        lines = []
-        for i, line in enumerate(text.split("\n")):
-            if line.startswith("  "):
-                lines.append("    " + line)
-            else:
-                lines.append(self._wrapped(line, "  - " if i == 0 else "    ", "    "))
-        return "\n".join(lines)
+        return "\n".join([*lines, *advice_lines(self._layout, also.advice)]) + "\n"
 
     def _section(self, heading: str, paragraphs: Sequence[str]) -> str:
         return "\n".join([heading, *(self._wrapped(paragraph, "  ", "    ") for paragraph in paragraphs)]) + "\n"
+
+
+def advice_lines(layout: Layout, advice: Sequence[Advice]) -> list[str]:
+    """What to do: all of it, or what is told at once, each as an item of a list."""
+    if layout.verbose:
+        return [_item(layout, one.text + (f"\nVerify: {one.verify}" if one.verify else "")) for one in advice]
+    lines: list[str] = []
+    for one in advice:
+        if one.brief:
+            lines.append(_item(layout, one.brief))
+            # One thing at a time: the first is to be verified before the next is tried.
+            if one.verify and len(lines) == 1:
+                lines.append(layout.wrapped(f"Verify: {one.verify}", "    "))
+    return lines
+
+
+def _item(layout: Layout, text: str) -> str:
+    """A remedy: prose wrapped, commands (indented) left as they are so that they can be copied."""
+    lines = []
+    for i, line in enumerate(text.split("\n")):
+        if line.startswith("  "):
+            lines.append("    " + line)
+        else:
+            lines.append(layout.wrapped(line, "  - " if i == 0 else "    ", "    "))
+    return "\n".join(lines)
 
 
 #: How far an IKE SA came, as somebody says it.
@@ -207,10 +213,14 @@ _LABEL = {Severity.BLOCKING: "failed: ", Severity.DEGRADING: "degraded: ", Sever
 
 
 def named(verdict: Verdict) -> str:
-    """``failed: udp-4500-blocked (probable)``; what only says that it cannot tell says so once."""
+    """``failed: udp-4500-blocked (probable)``."""
+    return f"{_LABEL[verdict.severity]}{_with_confidence(verdict)}"
+
+
+def _with_confidence(verdict: Verdict) -> str:
+    """``udp-4500-blocked (probable)``; what only says that it cannot tell says so once."""
     sure = verdict.confidence.value
-    told = verdict.id if verdict.id == sure else f"{verdict.id} ({sure})"
-    return f"{_LABEL[verdict.severity]}{told}"
+    return verdict.id if verdict.id == sure else f"{verdict.id} ({sure})"
 
 
 def _count(number: int, what: str) -> str:

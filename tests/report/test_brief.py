@@ -104,7 +104,7 @@ class TestLimits:
     def test_damage_is_one(self):
         data = make(parse(HOSTS + INIT + LOST + GOES_ON))
         text = analyzer.read("cut.pcapng", stream=io.BytesIO(data[:-9])).text()
-        assert "(capture-cut)" in flat(text.split("VERDICT")[1].split("\n\n")[0])
+        assert "(capture-cut)" in flat(text.split("VERDICT")[1].split("\n\n")[1])
 
     def test_a_sound_trace_has_none(self):
         assert "Mind" not in analyzer.read("sample_pcaps/809-fragments-lost.pcapng").text()
