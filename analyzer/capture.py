@@ -221,9 +221,12 @@ class Capture(Frames):
 
         return as_dict(self.analysis)
 
-    def text(self) -> str:
-        """The text report: verdict, ladder of each IKE SA, findings with remedies."""
-        return self.output("text")
+    def text(self, *, verbose: bool = False) -> str:
+        """The text report: verdict, why, what to do, ladder of each IKE SA; ``verbose``: all else that was found."""
+        from analyzer.report.layout import Layout
+        from analyzer.report.text import as_text
+
+        return as_text(self.analysis, layout=Layout(verbose=verbose))
 
     def output(self, name: str) -> str:
         """The output of a name: ``text``, ``json``, and what else :data:`analyzer.report.outputs.OUTPUTS` has.

@@ -22,10 +22,11 @@ from analyzer.errors import AnalyzerError, InputError, MissingDependency, UsageE
 TYPE_CHECKING = False  # as in typing, which is imported later
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from typing import TextIO
 
     from analyzer.capture import Capture
+    from analyzer.report.layout import Layout
 
 USAGE_ERROR = 2
 #: The reader of our output left (head, less): what a shell says of a program that SIGPIPE, number 13, ended.
@@ -120,7 +121,10 @@ def _with_verb(words: list[str]) -> list[str]:
         return words
     if words[0] == "-" or os.path.lexists(words[0]):
         return ["analyze", *words]
-    raise UsageError(f"{words[0]!r} is neither a command nor a file (see ike-analyzer --help)")
+    from analyzer.suggestions import did_you_mean, near_files
+
+    meant = did_you_mean(words[0], VERBS) or near_files(words[0])
+    raise UsageError(f"{words[0]!r} is neither a command nor a file{meant} (see ike-analyzer --help)")
 
 
 def analyze(arguments: argparse.Namespace) -> int:
@@ -129,6 +133,8 @@ def analyze(arguments: argparse.Namespace) -> int:
         _check_plot(arguments.plot, arguments.files)
     statuses: list[int] = []
     printed = 0
+
+    layout, write = _terminal(arguments)
 
     def problem(error: InputError) -> None:
         _complain(error)
@@ -142,14 +148,38 @@ def analyze(arguments: argparse.Namespace) -> int:
             for capture in captures:
                 if arguments.plot is not None:
                     _plot(capture, arguments)
-                _print(capture, arguments, first=printed == 0)
+                _print(capture, arguments, layout, write, first=printed == 0)
                 printed += 1
                 statuses.append(capture.verdict.exit_status)
         except InputError as error:
             if len(arguments.files) == 1:
-                raise
-            problem(error)
+                raise _with_near_file(error, path) from None
+            problem(_with_near_file(error, path))
     return next(status for status in _GRAVITY if status in statuses)
+
+
+def _with_near_file(error: InputError, path: str) -> InputError:
+    from analyzer.suggestions import near_files
+
+    return InputError(f"{error}{near_files(path)}") if str(error).endswith(": no such file") else error
+
+
+def _read(path: str, arguments: argparse.Namespace) -> Capture:
+    """One capture for a command that looks at the whole of it."""
+    try:
+        return analyzer.read(path, ports=arguments.port)
+    except InputError as error:
+        raise _with_near_file(error, path) from None
+
+
+def _terminal(arguments: argparse.Namespace) -> tuple[Layout, Callable[[str], object]]:
+    """How to lay out what is printed, and what writes it: with colour where that is wanted."""
+    from analyzer.report import terminal
+
+    layout = terminal.layout_of(sys.stdout, verbose=getattr(arguments, "verbose", False))
+    if not terminal.is_coloured(arguments.color, sys.stdout):
+        return layout, sys.stdout.write
+    return layout, lambda text: sys.stdout.write(terminal.painted(text))
 
 
 def _check_plot(out: str, files: Sequence[str]) -> None:
@@ -192,12 +222,16 @@ def validate(arguments: argparse.Namespace) -> int:
     """``validate FILE``: the check after the fix."""
     from analyzer.report import validation_text
 
-    capture = analyzer.read(arguments.file, ports=arguments.port)
+    if arguments.file == arguments.before == "-":
+        raise UsageError("standard input can be read once: give the name of a file")
+    capture = _read(arguments.file, arguments)
+    before = _read(arguments.before, arguments).analysis if arguments.before is not None else None
     validation = analyzer.validate(capture, arguments.subject)
     if arguments.json:
-        print(validation_text.as_json(capture.analysis, validation))
+        print(validation_text.as_json(capture.analysis, validation, before=before))
     else:
-        sys.stdout.write(validation_text.as_text(capture.analysis, validation))
+        layout, write = _terminal(arguments)
+        write(validation_text.as_text(capture.analysis, validation, before=before, layout=layout))
     return validation.exit_status
 
 
@@ -207,13 +241,12 @@ def compare(arguments: argparse.Namespace) -> int:
 
     if "-" in (arguments.client, arguments.server):
         raise UsageError("compare reads two files: give their names")
-    both = analyzer.compare(
-        analyzer.read(arguments.client, ports=arguments.port), analyzer.read(arguments.server, ports=arguments.port)
-    )
+    both = analyzer.compare(_read(arguments.client, arguments), _read(arguments.server, arguments))
     if arguments.json:
         print(comparison_text.as_json(both))
     else:
-        sys.stdout.write(comparison_text.as_text(both))
+        layout, write = _terminal(arguments)
+        write(comparison_text.as_text(both, layout=layout))
     return both.verdict.exit_status
 
 
@@ -227,20 +260,33 @@ def doctor(arguments: argparse.Namespace) -> int:
 
 
 def guide(arguments: argparse.Namespace) -> int:
-    """``guide``: how to take a good trace."""
+    """``guide``: how to take a good trace, or a script that takes it."""
     from importlib.resources import files
 
-    sys.stdout.write(files("analyzer.report").joinpath("capture_guide.md").read_text(encoding="utf-8"))
+    name = {None: "capture_guide.md", "windows": "scripts/trace.ps1", "linux": "scripts/trace.sh"}[arguments.script]
+    sys.stdout.write(files("analyzer.report").joinpath(name).read_text(encoding="utf-8"))
     return 0
 
 
-def _print(capture: Capture, arguments: argparse.Namespace, *, first: bool) -> None:
+def completion(arguments: argparse.Namespace) -> int:
+    """``completion SHELL``: what completes commands and options, made from the parser itself."""
+    from analyzer.arguments import parser
+    from analyzer.completion import script
+
+    sys.stdout.write(script(arguments.shell, parser()))
+    return 0
+
+
+def _print(
+    capture: Capture, arguments: argparse.Namespace, layout: Layout, write: Callable[[str], object], *, first: bool
+) -> None:
     from analyzer.report.outputs import output
 
     chosen = output(arguments.output)
     if not first:
-        sys.stdout.write(chosen.between)
-    sys.stdout.writelines(chosen.parts(capture.analysis))
+        sys.stdout.write(chosen.between.replace("=" * 110, "=" * min(layout.width, 110)))
+    for part in chosen.parts(capture.analysis, layout):
+        write(part) if chosen.is_laid_out else sys.stdout.write(part)
     if arguments.plot is not None and chosen.name == "text":
         from analyzer.printable import printable
 
@@ -258,7 +304,7 @@ def _complain(error: AnalyzerError) -> None:
 
 
 #: The commands by their names.
-VERBS = {verb.__name__: verb for verb in (analyze, validate, compare, explain, rules, guide, doctor)}
+VERBS = {verb.__name__: verb for verb in (analyze, validate, compare, explain, rules, guide, doctor, completion)}
 
 
 if __name__ == "__main__":

@@ -126,7 +126,7 @@ def test_a_failed_attempt_before_the_success_does_not_count() -> None:
     capture = seen(ON_OFF, CUT, later)
     found = analyzer.validate(capture)
     assert (len(found.checked), found.superseded, found.exit_status) == (1, 1, 0)
-    assert "Not checked: 1 earlier attempt that a later success makes past." in as_text(capture.analysis, found)
+    assert "Not checked: 1 earlier attempt, since a later one succeeded." in as_text(capture.analysis, found)
 
 
 def test_the_json_says_the_same() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from analyzer.analysis import Analysis
 from analyzer.comparison.cause import Cause, Leg, cause
@@ -42,6 +42,8 @@ class Comparison:
         Those that one of them lacks.
     verdict : Verdict
         The gravest.
+    is_same : bool
+        Both are one capture, which says no more than it says alone.
     """
 
     client: Analysis
@@ -52,6 +54,7 @@ class Comparison:
     only_client: tuple[IkeSa, ...]
     only_server: tuple[IkeSa, ...]
     verdict: Verdict
+    is_same: bool = False
 
 
 def compare(client: Analysis, server: Analysis) -> Comparison:
@@ -63,11 +66,26 @@ def compare(client: Analysis, server: Analysis) -> Comparison:
     both = [(sa, theirs[sa.spi_i, sa.version]) for sa in client.sas if (sa.spi_i, sa.version) in theirs]
     matched = {sa.spi_i for sa, _ in both}
     clock = _clock(both)
+    is_same = _is_same(client, server)
     compared = tuple(_compare_sa(client, server, a, b, clock) for a, b in both)
+    if is_same:
+        # What arrived where it was sent did not arrive at the other end.
+        compared = tuple(replace(one, verdict=client.judgement.of_sa.of(one.client)) for one in compared)
     only_client = tuple(sa for sa in client.sas if sa.spi_i not in matched)
     only_server = tuple(sa for sa in server.sas if sa.spi_i not in matched)
     verdict = _verdict(client, server, compared, only_client, clock)
-    return Comparison(client, server, swapped, clock, compared, only_client, only_server, verdict)
+    return Comparison(client, server, swapped, clock, compared, only_client, only_server, verdict, is_same)
+
+
+def _is_same(client: Analysis, server: Analysis) -> bool:
+    """As many packets in the same time, and the same IKE messages to the nanosecond."""
+    seen = (client.related.capture, server.related.capture)
+    if len({(facts.packets, facts.first, facts.last) for facts in seen}) > 1 or len(client.sas) != len(server.sas):
+        return False
+    return all(
+        [(m.time, m.digest) for m in here.messages] == [(m.time, m.digest) for m in there.messages]
+        for here, there in zip(client.sas, server.sas, strict=True)
+    )
 
 
 def _looks_swapped(client: Analysis, server: Analysis) -> bool:

@@ -21,6 +21,10 @@ Side = Literal["client", "server", "either", "network", "trace"]
 UNCONFIRMED = "(Not confirmed by a source.)"
 UNCONFIRMED_LINES = "(These lines are not confirmed by a source.)"
 
+#: Keys of :func:`products` that name no product.
+_NO_PRODUCT = ("any-client", "any-server", "any-side", "path", "trace", "home-router", "carrier", "firewall",
+               "load-balancer")  # fmt: skip
+
 #: Files that hold names, not remedies.
 _NAMES = ("limits.toml", "products.toml", "syntaxes.toml", "topics.toml")
 
@@ -119,6 +123,8 @@ class Remedy:
         A source says so; else it is only what people in the field say.
     helps : bool
         False for what people try in vain.
+    brief : str
+        What to do in a line, for a report that says no more than it must; empty: ``what`` is short enough.
     """
 
     id: str
@@ -134,11 +140,27 @@ class Remedy:
     versions: str = ""
     confirmed: bool = True
     helps: bool = True
+    brief: str = ""
+
+    @property
+    def is_for_any(self) -> bool:
+        """It names no product whose it is: a place on the way, or whatever stands on one side."""
+        return self.product in _NO_PRODUCT
 
     @property
     def is_general(self) -> bool:
         """It stands for its topic when no product is known."""
         return self.id == self.topic
+
+    @property
+    def text_without_verify(self) -> str:
+        """What to do, what to copy, its effect, and the versions that have it."""
+        lines = [steps_text(self)]
+        if self.changes:
+            lines.append(f"Effect: {self.changes}")
+        if self.versions:
+            lines.append(f"Versions: {self.versions}.")
+        return "\n".join(lines)
 
     @property
     def label(self) -> str:
@@ -270,6 +292,33 @@ def remedy(key: str) -> tuple[str, ...]:
         No such remedy: a mistake in a rule.
     """
     entry = catalogue()[key]
+    verified = [entry.text_without_verify] + ([f"Verify: {entry.verify}"] if entry.verify else [])
+    return ("\n".join(verified + ([] if entry.confirmed else [UNCONFIRMED])),)
+
+
+@cache
+def _by_text() -> dict[str, str]:
+    return {text: key for key in catalogue() for text in remedy(key)}
+
+
+def entry_of(text: str) -> Remedy:
+    """The remedy that a text of :func:`remedy` is made of.
+
+    Raises
+    ------
+    KeyError
+        It is no such text.
+
+    Examples
+    --------
+    >>> entry_of(remedy("rras-chain")[0]).id
+    'rras-chain'
+    """
+    return catalogue()[_by_text()[text]]
+
+
+def steps_text(entry: Remedy) -> str:
+    """What to do and what to copy (indented by two), without effect and versions."""
     lines = [f"{entry.label}: {_introduced(entry)}"]
     for number, step in enumerate(entry.steps):
         if step.heading and (number or not _says_where(entry)):
@@ -277,15 +326,7 @@ def remedy(key: str) -> tuple[str, ...]:
         lines += [f"  {line}" for line in step.lines]
         if entry.confirmed and not step.confirmed:
             lines.append(UNCONFIRMED_LINES)
-    if entry.changes:
-        lines.append(f"Effect: {entry.changes}")
-    if entry.versions:
-        lines.append(f"Versions: {entry.versions}.")
-    if entry.verify:
-        lines.append(f"Verify: {entry.verify}")
-    if not entry.confirmed:
-        lines.append(UNCONFIRMED)
-    return ("\n".join(lines),)
+    return "\n".join(lines)
 
 
 def _introduced(entry: Remedy) -> str:

@@ -15,9 +15,12 @@ from typing import Literal
 from analyzer.analysis import Analysis
 from analyzer.formats.records import Note
 from analyzer.relate.sa import IkeSa
+from analyzer.report import deciding, measuring, pointers
+from analyzer.report.advice import Advice, advice_of
 from analyzer.report.ladder.model import Ladder
 from analyzer.report.ladder.of_sa import ladder_of, steps_left_out
-from analyzer.report.sa_facts import facts
+from analyzer.report.sa_facts import facts, weak_algorithms
+from analyzer.rules.catalogue import causes
 from analyzer.rules.model import Confidence, Finding, NotAssessed, Severity, Verdict
 
 #: IKE SAs shown with ladder and findings: of twenty times the same nothing is read.
@@ -25,8 +28,27 @@ MAX_SAS = 5
 #: Of so many more it is told which verdicts they have.
 TALLIED = 2_000
 
-#: How much is told of a finding: that it is the verdict once more, one line, or all that is known.
-Depth = Literal["as the verdict", "brief", "whole"]
+#: How much is told of a finding: nothing, since the verdict explains it; that it is the verdict once more; one line; or
+#: all that is known.
+Depth = Literal["explained", "as the verdict", "brief", "whole"]
+
+#: Retransmission without an answer: where a verdict rests on the same packets, it is what the verdict explains.
+_EXPLAINED = "RTX001"
+
+#: Rules and notes on the capture that limit how far a verdict can be trusted.
+_LIMITING_RULES = ("CAP001", "CAP002", "CAP004", "CAP005", "CAP008", "CAP009")
+_LIMITING_NOTES = (
+    "analysis-limit",
+    "capture-cut",
+    "capture-damaged",
+    "capture-lost-packets",
+    "capture-overwritten",
+    "ike-in-tcp-damaged",
+    "link-type-unknown",
+    "wifi-encrypted",
+)
+#: Note on a Windows trace that was taken without packet capture: that is why there is no IKE in it.
+_NO_PACKETS = "no-packets-in-trace"
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +70,8 @@ class Header:
 class ShownSa:
     """One IKE SA: who talks, how far it came, what is known of it, and its ladder.
 
-    ``says_verdict``: the verdict is not the one above, and is to be told. ``left_out``: further steps of the ladder.
+    ``says_verdict``: the verdict is not the one above, and is to be told. ``weak``: chosen algorithms that are on their
+    way out, as a clause. ``left_out``: further steps of the ladder.
     """
 
     number: int
@@ -62,6 +85,7 @@ class ShownSa:
     verdict: Verdict
     says_verdict: bool
     facts: tuple[str, ...]
+    weak: str
     ladder: Ladder
     left_out: int
 
@@ -88,15 +112,18 @@ class AlsoFound:
         Where to look, of all of them.
     depth : Depth
         How much of it is told.
-    remedies : tuple of str
-        Those that were not told before.
+    advice : tuple of Advice
+        What to do about it, as far as it was not told before.
+    pointer : str
+        How to find its packets.
     """
 
     finding: Finding
     sas: tuple[int, ...]
     frames: tuple[int, ...]
     depth: Depth
-    remedies: tuple[str, ...]
+    advice: tuple[Advice, ...]
+    pointer: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +145,17 @@ class Document:
     verdict : Verdict
         The answer. ``sa``: the IKE SA that it is about, where there are several.
     decisive : Finding or None
-        What the verdict rests on, with its remedies; None where no rule made it.
+        What the verdict rests on; None where no rule made it.
+    why : tuple of str
+        Paragraphs: what was seen, what was measured.
+    pointer : str
+        How to find the packets that show it; empty where none do.
+    advice : tuple of Advice
+        What to do about it; empty where the connection stands.
+    next_time : tuple of str
+        What to measure, or which log or capture to get, where that would tell more.
+    limits : tuple of str
+        What in the capture limits how far the verdict can be trusted, as clauses.
     sas : tuple of ShownSa
         In the order of appearance: all of a few; of many the one that decides and the gravest.
     not_shown : NotShown
@@ -129,17 +166,25 @@ class Document:
         What could not be assessed of the IKE SAs shown, and why.
     notes : tuple of Note
         What is odd about the file.
+    counting : str
+        What a frame number means, where it is not what Wireshark shows.
     """
 
     header: Header
     verdict: Verdict
     sa: int | None
     decisive: Finding | None
+    why: tuple[str, ...]
+    pointer: str
+    advice: tuple[Advice, ...]
+    next_time: tuple[str, ...]
+    limits: tuple[str, ...]
     sas: tuple[ShownSa, ...]
     not_shown: NotShown
     also_found: tuple[AlsoFound, ...]
     unassessed: tuple[Unassessed, ...]
     notes: tuple[Note, ...]
+    counting: str
 
     @property
     def is_healthy(self) -> bool:
@@ -183,17 +228,53 @@ def document_of(analysis: Analysis, *, max_sas: int = MAX_SAS) -> Document:
     )
     many = len(shown) > 1
     others = [f for f in findings if f is not decisive]
+    healthy = verdict.exit_status == 0
+    about = analysis.sa(verdict.sa) if verdict.sa is not None else None
     return Document(
         header=header_of(analysis),
         verdict=verdict,
         sa=verdict.sa if len(analysis.sas) > 1 else None,
         decisive=decisive,
+        why=tuple(_why(analysis, decisive, about)),
+        pointer=pointers.pointer(analysis, decisive) if decisive is not None else "",
+        advice=advice_of(decisive, about) if decisive is not None and not healthy else (),
+        next_time=() if healthy else tuple(_next_time(verdict, about)),
+        limits=tuple(_limits(analysis, findings, decisive)),
         sas=tuple([_shown(sa, analysis, many=many) for sa in shown]),
         not_shown=_not_shown(analysis, shown),
-        also_found=tuple(_also_found(others, decisive, many=many, advise=verdict.exit_status != 0)),
+        also_found=tuple(_also_found(analysis, others, decisive, many=many, advise=not healthy)),
         unassessed=_unassessed(not_assessed),
         notes=analysis.notes,
+        counting=pointers.counting(analysis),
     )
+
+
+def _why(analysis: Analysis, decisive: Finding | None, sa: IkeSa | None) -> Iterator[str]:
+    if decisive is not None and decisive.detail.strip():
+        yield decisive.detail
+    if decisive is not None and sa is None:
+        yield from (f"{note.detail}." for note in analysis.notes if note.id == _NO_PACKETS)
+    if decisive is not None and sa is not None:
+        yield from measuring.measured(sa, decisive.rule)
+
+
+def _next_time(verdict: Verdict, sa: IkeSa | None) -> Iterator[str]:
+    if sa is not None:
+        yield from deciding.decides(sa, verdict)
+        yield from measuring.to_measure(sa, verdict.rule)
+
+
+def _limits(analysis: Analysis, findings: Sequence[Finding], decisive: Finding | None) -> Iterator[str]:
+    """Once each: what a rule says in the words of the catalogue, since the finding itself is told further below."""
+    told = {decisive.rule: None} if decisive is not None else {}
+    for finding in findings:
+        if finding.rule in _LIMITING_RULES and finding.rule not in told:
+            told[finding.rule] = None
+            title = causes()[finding.rule].title.rstrip(".")
+            yield f"{title[0].lower()}{title[1:]} ({finding.rule})"
+    for note in analysis.notes:
+        if note.id in _LIMITING_NOTES:
+            yield f"{note.detail} ({note.id})"
 
 
 def header_of(analysis: Analysis) -> Header:
@@ -247,7 +328,8 @@ def _shown(sa: IkeSa, analysis: Analysis, *, many: bool) -> ShownSa:
         says_verdict=many or verdict != analysis.verdict,
         # A connection that stands needs no plan.
         facts=tuple(facts(sa, plans=verdict.exit_status != 0)),
-        ladder=ladder_of(sa),
+        weak=weak_algorithms(sa),
+        ladder=pointers.counted(analysis, ladder_of(sa)),
         left_out=steps_left_out(sa),
     )
 
@@ -260,21 +342,27 @@ def _not_shown(analysis: Analysis, shown: Sequence[IkeSa]) -> NotShown:
 
 
 def _also_found(
-    findings: Sequence[Finding], decisive: Finding | None, *, many: bool, advise: bool
+    analysis: Analysis, findings: Sequence[Finding], decisive: Finding | None, *, many: bool, advise: bool
 ) -> Iterator[AlsoFound]:
     """What else was found; what was given already, a remedy or the evidence of a failure, is not repeated."""
-    told = set(decisive.remedies if decisive is not None else ())
+    told = list(decisive.remedies if decisive is not None else ())
     for brief, same in _folded(findings, decisive):
         first = same[0]
-        remedies = [] if brief or not advise else [remedy for remedy in first.remedies if remedy not in told]
-        told.update(remedies)
+        about = analysis.sa(first.sa) if first.sa is not None else None
+        advice = () if brief or not advise else advice_of(first, about, told)
+        told += () if brief or not advise else first.remedies
         depth: Depth = "brief" if brief or len(same) > 1 else "whole"
+        if decisive is not None and first.title == decisive.title:
+            depth = "as the verdict"
+        elif brief and first.rule == _EXPLAINED and not _is_remark(first):
+            depth = "explained"
         yield AlsoFound(
             finding=first,
             sas=tuple(sorted({finding.sa for finding in same if finding.sa is not None})) if many else (),
             frames=tuple(sorted({frame for finding in same for frame in finding.frames})),
-            depth="as the verdict" if decisive is not None and first.title == decisive.title else depth,
-            remedies=tuple(remedies),
+            depth=depth,
+            advice=advice,
+            pointer=pointers.pointer(analysis, first),
         )
 
 

@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
     from analyzer.analysis import Analysis
+    from analyzer.report.layout import Layout
 
 
 class Output:
@@ -24,24 +25,36 @@ class Output:
         What the command says of it.
     between : str
         Stands between the texts of several captures.
+    short : str
+        A short option beside ``--NAME``, such as ``-q``.
+    is_laid_out : bool
+        Its function takes a :class:`analyzer.report.layout.Layout` as well.
     """
 
-    def __init__(self, name: str, function: str, help: str = "", between: str = "") -> None:
+    def __init__(
+        self, name: str, function: str, help: str = "", between: str = "", short: str = "", *, is_laid_out: bool = False
+    ) -> None:
         self.name, self.function, self.help, self.between = name, function, help, between
+        self.short, self.is_laid_out = short, is_laid_out
 
-    def parts(self, analysis: Analysis) -> Iterable[str]:
+    def parts(self, analysis: Analysis, layout: Layout | None = None) -> Iterable[str]:
         """The text, in parts to be written one after another."""
         from importlib import import_module
 
         module, _, function = self.function.partition(":")
-        made: Iterator[str] = getattr(import_module(module), function)(analysis)
+        made: Iterator[str]
+        if layout is not None and self.is_laid_out:
+            made = getattr(import_module(module), function)(analysis, layout)
+        else:
+            made = getattr(import_module(module), function)(analysis)
         return made
 
 
 #: The first one is what is printed where none is named.
 OUTPUTS = (
-    Output("text", "analyzer.report.text:parts", between="\n" + "=" * 110 + "\n\n"),
+    Output("text", "analyzer.report.text:parts", between="\n" + "=" * 110 + "\n\n", is_laid_out=True),
     Output("json", "analyzer.report.json_report:parts", "print one JSON object for each file (ike-analyzer/report/2)"),
+    Output("quiet", "analyzer.report.one_line:parts", "one line for each capture: file, verdict, sentence", short="-q"),
 )
 
 
@@ -60,7 +73,7 @@ def output(name: str) -> Output:
     'connected-ok.pcapng: 79 packets, 6 IKE m'
     >>> output("fax")
     Traceback (most recent call last):
-    analyzer.errors.UsageError: no output 'fax': there are text, json
+    analyzer.errors.UsageError: no output 'fax': there are text, json, quiet
     """
     for one in OUTPUTS:
         if one.name == name:

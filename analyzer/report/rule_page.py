@@ -184,8 +184,9 @@ def _rule(what: str) -> Rule | None:
 
 
 def _unknown(what: str) -> UsageError:
-    known = [name for rule in all_rules() for name in (rule.code.lower(), rule.id)]
-    near = get_close_matches(_wanted(what), known, n=3)
+    known = {name.lower(): name for rule in all_rules() for name in (rule.code, rule.id)}
+    known |= {error.name.lower(): error.name for error in windows_errors.all_errors().values()}
+    near = [known[name] for name in get_close_matches(_wanted(what), known, n=3)]
     hint = f"; did you mean {', '.join(near)}?" if near else " (see ike-analyzer rules)"
     return UsageError(f"no rule, verdict or Windows error {what.strip()[:60]!a}{hint}")
 

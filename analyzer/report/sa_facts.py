@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+from analyzer.ike.registry import numbers
+from analyzer.ike.registry.tables import ke_data_length
 from analyzer.relate.inferred import nat
+from analyzer.relate.inferred.cipher_suite import Algorithm, chosen_algorithms
 from analyzer.relate.inferred.fragment_plan import FragmentPlan, plan_text
 from analyzer.relate.inferred.mtu.path_mtu import Bounds
 from analyzer.relate.inferred.products import ProductGuess, product_text
+from analyzer.relate.inferred.weak_algorithms import has_ml_kem, has_no_room_for_key, weak
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.seen.exchange import Role
+from analyzer.relate.seen.exchange import Exchange, Role
 from analyzer.remedies.limits import limit_text
 
 _SIDES = {"initiator": "at the client", "responder": "at the server", "middle": "between the two"}
@@ -89,3 +93,63 @@ def _range(bounds: Bounds) -> str:
     if lower is None or upper is None:
         return f"at most {upper:,}" if upper is not None else f"at least {lower:,}" if lower is not None else "unknown"
     return f"{upper:,}" if lower == upper else f"{lower:,}..{upper:,}"
+
+
+def weak_algorithms(sa: IkeSa) -> str:
+    """Chosen algorithms that are weak or on their way out, a rekey without PFS, an offer of ML-KEM; often empty.
+
+    Examples
+    --------
+    >>> import analyzer
+    >>> (sa,) = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").analysis.sas
+    >>> weak_algorithms(sa)
+    'MODP1024 (group 2) SHOULD NOT be used (RFC 8247)'
+    """
+    if sa.version != 2:
+        return ""
+    chosen = chosen_algorithms(sa.messages)
+    told = [f"{', '.join(names)} {_be(status, names)}" for status, names in sorted(weak(chosen).items())]
+    said = [f"{'; '.join(told)} (RFC 8247)"] if told else []
+    if _lacks_pfs(sa, chosen):
+        said.append("a Child SA was made without a new key exchange (no PFS), as far as sizes tell")
+    if has_ml_kem(_offered(sa)):
+        said.append("the client offers ML-KEM, a post-quantum key exchange")
+    return "; ".join(said)
+
+
+def _be(status: str, names: Sequence[str]) -> str:
+    if "be used" in status:
+        return status
+    return f"is {status}" if len(names) == 1 else f"are {status.replace('its', 'their')}"
+
+
+def _lacks_pfs(sa: IkeSa, chosen: Sequence[Algorithm]) -> bool:
+    """A request for a Child SA was granted that has no room for a key of the IKE SA's group."""
+    suite = sa.cipher_suite
+    groups = [a.id for a in chosen if a.type == numbers.TRANSFORM_KE]
+    key = ke_data_length(groups[0]) if len(groups) == 1 else None
+    if suite is None or key is None:
+        return False
+    return any(
+        exchange.request is not None
+        and not exchange.request.skf_total
+        and has_no_room_for_key(suite.content(exchange.request.length)[1], key)
+        for exchange in sa.of(numbers.CREATE_CHILD_SA)
+        if exchange.outcome == "answered" and _is_granted(exchange)
+    )
+
+
+def _is_granted(exchange: Exchange) -> bool:
+    """A refusal is a Notify alone."""
+    response = exchange.response
+    return response is not None and response.inner_payload not in (None, numbers.N)
+
+
+def _offered(sa: IkeSa) -> Iterator[Algorithm]:
+    from analyzer.ike.payloads import SA
+
+    first = next((m for m in sa.messages if m.exchange == numbers.IKE_SA_INIT and not m.is_response), None)
+    for payload in first.ike.payloads if first is not None else ():
+        if isinstance(payload, SA):
+            for proposal in payload.proposals:
+                yield from (Algorithm(t.type, t.id) for t in proposal.transforms)

@@ -1,28 +1,32 @@
-"""The text report: one sentence, why, and what to do; then each IKE SA with its ladder; then what else was found.
+"""The text report: one sentence, why, and what to do; then each IKE SA with its ladder; then, if asked, all else.
 
 A failure, or a trace that cannot tell, has WHY and WHAT TO DO; a connection that stands needs neither heading. What is
-told, and in which order, is the document's choice (:mod:`analyzer.report.document`).
+told, and in which order, is the document's choice (:mod:`analyzer.report.document`). What nobody needs who only wants
+to mend the connection (other findings, what could not be assessed, facts about the IKE SAs, long remedies) is told with
+``--verbose``, and a last line says so.
 """
 
 from __future__ import annotations
 
-import re
 import textwrap
 from collections.abc import Iterator, Sequence
 
 from analyzer.analysis import Analysis
+from analyzer.report.advice import Advice
 from analyzer.report.document import MAX_SAS, AlsoFound, Document, Header, NotShown, ShownSa, document_of
 from analyzer.report.ladder.notation import render
 from analyzer.report.ladder.values import write_numbers
-from analyzer.rules.model import Finding, Severity, Verdict
+from analyzer.report.layout import PLAIN, Layout
+from analyzer.rules.model import Severity, Verdict
 from analyzer.timestamp import duration, utc
 
-WIDTH = 110
+#: Where it is told how to take a trace, and what does it.
+GUIDE = "ike-analyzer guide"
 #: Runs of frame numbers named with a remark.
 _RUNS_TOLD = 6
 
 
-def as_text(analysis: Analysis, *, max_sas: int = MAX_SAS) -> str:
+def as_text(analysis: Analysis, *, max_sas: int = MAX_SAS, layout: Layout = PLAIN) -> str:
     """The report of one capture, as lines for a terminal.
 
     Parameters
@@ -31,48 +35,192 @@ def as_text(analysis: Analysis, *, max_sas: int = MAX_SAS) -> str:
         Of the capture.
     max_sas : int
         IKE SAs shown, the gravest first.
+    layout : Layout
+        Its width, and how much is told.
 
     Returns
     -------
     str
         Ends with a newline. Text from the capture in it is escaped.
     """
-    return "\n".join(_parts(document_of(analysis, max_sas=max_sas)))
+    text = "\n".join(_Printed(document_of(analysis, max_sas=max_sas), layout).parts())
+    return layout.fitted(text) if layout.folds else text
 
 
-def parts(analysis: Analysis) -> Iterator[str]:
+def parts(analysis: Analysis, layout: Layout = PLAIN) -> Iterator[str]:
     """The same, for :mod:`analyzer.report.outputs`."""
-    yield as_text(analysis)
+    yield as_text(analysis, layout=layout)
 
 
-def _parts(document: Document) -> Iterator[str]:
-    yield _header(document.header)
-    yield _verdict(document)
-    if document.decisive is not None and not document.is_healthy:
-        yield from _why(document.decisive)
-    yield from map(_sa, document.sas)
-    if document.not_shown.count:
-        yield _not_shown(document.not_shown)
-    if document.also_found:
-        yield "ALSO FOUND\n"
-    yield from map(_also_found, document.also_found)
-    if document.unassessed:
-        yield _section("NOT ASSESSED", [f"{', '.join(one.rules)}: {one.because}" for one in document.unassessed])
-    if document.notes:
-        yield _section("ABOUT THE CAPTURE", [f"{note.id}: {note.detail}" for note in document.notes])
-    if document.cannot_tell:
-        yield "How to take a trace that can tell: ike-analyzer guide\n"
+class _Printed:
+    """A document on its way to a terminal."""
+
+    def __init__(self, document: Document, layout: Layout) -> None:
+        self._document = document
+        self._layout = layout
+        self._wrapped = layout.wrapped
+
+    def parts(self) -> Iterator[str]:
+        """The blocks of the report; a blank line stands between them."""
+        document = self._document
+        yield self._header(document.header)
+        yield self._verdict()
+        if document.limits:
+            yield self._wrapped(f"Mind the limits of this trace: {'; '.join(document.limits)}.", "  ") + "\n"
+        yield from self._why_and_what_to_do()
+        yield from map(self._sa, document.sas)
+        if document.not_shown.count:
+            yield self._not_shown(document.not_shown)
+        if self._layout.verbose:
+            yield from self._all_else()
+        else:
+            more = _more(document)
+            if more:
+                yield self._wrapped(f"More with --verbose: {more}.", "", "  ") + "\n"
+        if document.counting:
+            yield self._wrapped(document.counting, "") + "\n"
+
+    def _header(self, header: Header) -> str:
+        has_time = header.packets and header.first >= 0
+        when = f", {utc(header.first)}, {duration(header.last - header.first)}" if has_time else ""
+        counts = (
+            _count(header.packets, "packet"),
+            _count(header.ike_messages, "IKE message"),
+            _count(header.sas, "IKE SA"),
+        )
+        return f"{header.name}: {', '.join(counts)}{when}\n"
+
+    def _verdict(self) -> str:
+        document, verdict = self._document, self._document.verdict
+        whose = f"  IKE SA {document.sa}" if document.sa is not None else ""
+        lines = [f"VERDICT  {named(verdict)}{whose}", self._wrapped(verdict.text, "  ")]
+        if document.decisive is not None and document.is_healthy:
+            lines += self._evidence(document.why, document.pointer)
+        return "\n".join(lines) + "\n"
+
+    def _why_and_what_to_do(self) -> Iterator[str]:
+        """What a failure rests on, and what to do about it."""
+        document = self._document
+        if document.is_healthy:
+            return
+        why = self._evidence(document.why, document.pointer)
+        if why:
+            yield "\n".join(["WHY", *why]) + "\n"
+        to_do = [
+            *advice_lines(self._layout, document.advice),
+            *(self._wrapped(each, "  - ", "    ") for each in document.next_time),
+        ]
+        if document.cannot_tell and not any(GUIDE in line for line in to_do):
+            to_do.append(self._wrapped(f"How to take a trace that can tell: {GUIDE}.", "  - ", "    "))
+        if to_do:
+            yield "\n".join(["WHAT TO DO", *to_do]) + "\n"
+
+    def _evidence(self, told: Sequence[str], pointer: str) -> list[str]:
+        """What was seen, and where to look at it."""
+        return [*(self._wrapped(each, "  ") for each in told), *([f"  {pointer}"] if pointer else [])]
+
+    def _sa(self, sa: ShownSa) -> str:
+        lines = [f"IKE SA {sa.number}  IKEv{sa.version}, {_REACHED.get(sa.reached, sa.reached)}"]
+        if sa.says_verdict:
+            lines.append(f"  verdict: {_with_confidence(sa.verdict)}")
+        if self._layout.verbose:
+            lines += [self._wrapped(fact, "  ", "    ") for fact in sa.facts]
+        if sa.weak:
+            lines.append(self._wrapped(f"Algorithms: {sa.weak}", "  ", "    "))
+        width = self._layout.width - 2 if self._layout.folds else None
+        drawn = textwrap.indent(render(sa.ladder, brief=True, width=width), "  ")
+        more = f"  ... and {_count(sa.left_out, 'more step')}\n" if sa.left_out else ""
+        return "\n".join(lines) + "\n" + drawn + more
+
+    def _not_shown(self, rest: NotShown) -> str:
+        verb = "is" if rest.count == 1 else "are"
+        which = f" ({', '.join(f'{count} {name}' for name, count in rest.verdicts)})" if rest.verdicts else ""
+        told = f"{_count(rest.count, 'more IKE SA')}{which} {verb} not shown"
+        return self._wrapped(f"{told}: --json lists them (up to 10,000).", "") + "\n"
+
+    def _all_else(self) -> Iterator[str]:
+        document = self._document
+        explained = [also for also in document.also_found if also.depth == "explained"]
+        others = [also for also in document.also_found if also.depth != "explained"]
+        if others or explained:
+            yield "ALSO FOUND\n"
+        yield from map(self._also_found, others)
+        if explained:
+            said = ", ".join(f"{also.finding.rule} {also.finding.id}{_whose(also)}" for also in explained)
+            yield self._wrapped(f"Explained by the verdict: {said}", "", "  ") + "\n"
+        if document.unassessed:
+            yield self._section(
+                "NOT ASSESSED", [f"{', '.join(one.rules)}: {one.because}" for one in document.unassessed]
+            )
+        if document.notes:
+            yield self._section("ABOUT THE CAPTURE", [f"{note.id}: {note.detail}" for note in document.notes])
+
+    def _also_found(self, also: AlsoFound) -> str:
+        """A failure with all that is known of it; in a line or two a remark, and what stands in the verdict already."""
+        found = also.finding
+        lines = [f"{found.rule}  {found.severity.value}, {found.confidence.value}  {found.id}{_whose(also)}"]
+        frames = "" if self._document.counting else _in_frames(also.frames)
+        if also.depth == "as the verdict":
+            lines.append(self._wrapped(f"The same as in the verdict.{frames}", "  "))
+        elif also.depth == "brief":
+            lines.append(self._wrapped(found.title + frames, "  "))
+        else:
+            lines.append(self._wrapped(found.title, "  "))
+            lines += self._evidence([found.detail] if found.detail.strip() else [], also.pointer)
+        return "\n".join([*lines, *advice_lines(self._layout, also.advice)]) + "\n"
+
+    def _section(self, heading: str, paragraphs: Sequence[str]) -> str:
+        return "\n".join([heading, *(self._wrapped(paragraph, "  ", "    ") for paragraph in paragraphs)]) + "\n"
 
 
-def _header(header: Header) -> str:
-    has_time = header.packets and header.first >= 0
-    when = f", {utc(header.first)}, {duration(header.last - header.first)}" if has_time else ""
-    counts = (
-        _count(header.packets, "packet"),
-        _count(header.ike_messages, "IKE message"),
-        _count(header.sas, "IKE SA"),
-    )
-    return f"{header.name}: {', '.join(counts)}{when}\n"
+def advice_lines(layout: Layout, advice: Sequence[Advice]) -> list[str]:
+    """What to do: all of it, or what is told at once, each as an item of a list."""
+    if layout.verbose:
+        return [_item(layout, one.text + (f"\nVerify: {one.verify}" if one.verify else "")) for one in advice]
+    lines: list[str] = []
+    for one in advice:
+        if one.brief:
+            lines.append(_item(layout, one.brief))
+            # One thing at a time: the first is to be verified before the next is tried.
+            if one.verify and len(lines) == 1:
+                lines.append(layout.wrapped(f"Verify: {one.verify}", "    "))
+    return lines
+
+
+def _item(layout: Layout, text: str) -> str:
+    """A remedy: prose wrapped, commands (indented) left as they are so that they can be copied."""
+    lines = []
+    for i, line in enumerate(text.split("\n")):
+        if line.startswith("  "):
+            lines.append("    " + line)
+        else:
+            lines.append(layout.wrapped(line, "  - " if i == 0 else "    ", "    "))
+    return "\n".join(lines)
+
+
+#: How far an IKE SA came, as somebody says it.
+_REACHED = {
+    "init-sent": "came as far as its first request",
+    "init-answered": "came as far as the answer to IKE_SA_INIT",
+    "auth-sent": "came as far as its IKE_AUTH request",
+    "auth-answered": "came as far as an answer to IKE_AUTH",
+    "established": "established",
+    "closed": "ended with a Delete",
+    "unknown": "how far it came is not in this trace",
+}
+
+_LABEL = {Severity.BLOCKING: "failed: ", Severity.DEGRADING: "degraded: ", Severity.INFORMATION: ""}
+
+
+def named(verdict: Verdict) -> str:
+    """``failed: udp-4500-blocked (probable)``."""
+    return f"{_LABEL[verdict.severity]}{_with_confidence(verdict)}"
+
+
+def _with_confidence(verdict: Verdict) -> str:
+    """``udp-4500-blocked (probable)``; what only says that it cannot tell says so once."""
+    sure = verdict.confidence.value
+    return verdict.id if verdict.id == sure else f"{verdict.id} ({sure})"
 
 
 def _count(number: int, what: str) -> str:
@@ -83,75 +231,25 @@ def _count(number: int, what: str) -> str:
     return f"{number:,} {what}{'' if number == 1 else 's'}"
 
 
-def _verdict(document: Document) -> str:
-    verdict = document.verdict
-    whose = f"  IKE SA {document.sa}" if document.sa is not None else ""
-    lines = [f"{_LABEL[verdict.severity]}{_named(verdict)}{whose}", wrapped(verdict.text, "  ")]
-    if document.decisive is not None and document.is_healthy:
-        lines += _evidence(document.decisive)
-    return "\n".join(lines) + "\n"
+def _more(document: Document) -> str:
+    """What ``--verbose`` would add, as a clause; empty where that is nothing."""
+    others = [also.finding for also in document.also_found if also.depth != "explained"]
+    grave = [finding for finding in others if finding.severity is not Severity.INFORMATION]
+    codes = dict.fromkeys(f"{finding.rule} {finding.id}" for finding in grave)
+    which = f" ({', '.join(codes)})" if codes else ""
+    longer = [one for one in document.advice if one.brief != one.text]
+    told = [
+        f"{_count(len(others), 'more finding')}{which}" if others else "",
+        "what to do in full" if longer else "",
+        "who the two sides are, NAT and MTU" if any(sa.facts for sa in document.sas) else "",
+        "what could not be assessed" if document.unassessed else "",
+        _count(len(document.notes), "note") + " on the file" if document.notes else "",
+    ]
+    return ", ".join(each for each in told if each)
 
 
-_LABEL = {
-    Severity.BLOCKING: "VERDICT  failed: ",
-    Severity.DEGRADING: "VERDICT  degraded: ",
-    Severity.INFORMATION: "VERDICT  ",
-}
-
-
-def _named(verdict: Verdict) -> str:
-    """``udp-4500-blocked (probable)``; what only says that it cannot tell says so once."""
-    sure = verdict.confidence.value
-    return verdict.id if verdict.id == sure else f"{verdict.id} ({sure})"
-
-
-def _why(decisive: Finding) -> Iterator[str]:
-    """What a failure rests on, and what to do about it."""
-    lines = _evidence(decisive)
-    if lines:
-        yield "\n".join(["WHY", *lines]) + "\n"
-    if decisive.remedies:
-        yield "\n".join(["WHAT TO DO", *map(_remedy, decisive.remedies)]) + "\n"
-
-
-def _evidence(finding: Finding) -> list[str]:
-    """What was seen, and where to look at it."""
-    lines = [wrapped(finding.detail, "  ")] if finding.detail.strip() else []
-    return [*lines, f"  Wireshark: {finding.filter}"] if finding.frames else lines
-
-
-def _sa(sa: ShownSa) -> str:
-    spi_r = f"{sa.spi_r:016x}" if sa.spi_r else "not chosen"
-    head = (
-        f"IKE SA {sa.number}  {sa.spi_i:016x} / {spi_r}  IKEv{sa.version}  {utc(sa.start)}\n"
-        f"  {sa.initiator} > {sa.responder}   reached: {sa.reached}\n"
-    )
-    if sa.says_verdict:
-        head += f"  verdict: {_named(sa.verdict)}\n"
-    known = "".join(wrapped(fact, "  ", "    ") + "\n" for fact in sa.facts)
-    more = f"  ... and {_count(sa.left_out, 'more step')}\n" if sa.left_out else ""
-    return head + known + "\n" + textwrap.indent(render(sa.ladder, brief=True), "  ") + more
-
-
-def _not_shown(rest: NotShown) -> str:
-    verb = "is" if rest.count == 1 else "are"
-    which = f" ({', '.join(f'{count} {name}' for name, count in rest.verdicts)})" if rest.verdicts else ""
-    told = f"{_count(rest.count, 'more IKE SA')}{which} {verb} not shown"
-    return wrapped(f"{told}: --json lists them (up to 10,000).", "") + "\n"
-
-
-def _also_found(also: AlsoFound) -> str:
-    """A failure with all that is known of it; in a line or two a remark, and what stands in the verdict already."""
-    found = also.finding
-    whose = f"  IKE SA {', '.join(map(str, also.sas))}" if also.sas else ""
-    lines = [f"{found.rule}  {found.severity.value}, {found.confidence.value}  {found.id}{whose}"]
-    if also.depth == "as the verdict":
-        lines.append(wrapped(f"The same as in the verdict.{_in_frames(also.frames)}", "  "))
-    elif also.depth == "brief":
-        lines.append(wrapped(found.title + _in_frames(also.frames), "  "))
-    else:
-        lines += [wrapped(found.title, "  "), *_evidence(found)]
-    return "\n".join([*lines, *map(_remedy, also.remedies)]) + "\n"
+def _whose(also: AlsoFound) -> str:
+    return f"  IKE SA {', '.join(map(str, also.sas))}" if also.sas else ""
 
 
 def _in_frames(frames: Sequence[int]) -> str:
@@ -163,36 +261,3 @@ def _in_frames(frames: Sequence[int]) -> str:
     runs = write_numbers(frames).split(",")
     some = ", ".join(runs[:_RUNS_TOLD]) + (" ..." if len(runs) > _RUNS_TOLD else "")
     return f" (frame{'' if len(frames) == 1 else 's'} {some})" if frames else ""
-
-
-def _remedy(text: str) -> str:
-    """A remedy: prose wrapped, commands (indented) left as they are so that they can be copied."""
-    lines = []
-    for i, line in enumerate(text.split("\n")):
-        if line.startswith("  "):
-            lines.append("    " + line)
-        else:
-            lines.append(wrapped(line, "  - " if i == 0 else "    ", "    "))
-    return "\n".join(lines)
-
-
-def _section(heading: str, paragraphs: Sequence[str]) -> str:
-    return "\n".join([heading, *(wrapped(paragraph, "  ", "    ") for paragraph in paragraphs)]) + "\n"
-
-
-#: A number stays on the line of its unit.
-_BEFORE_UNIT = re.compile(r"(?<=\d) (?=(?:s|ms|bytes?|packets?|times)\b)")
-_NO_BREAK = "\N{NO-BREAK SPACE}"
-
-
-def wrapped(text: str, indent: str, further: str | None = None) -> str:
-    """Fill lines of the report's width; ``further`` indents all but the first line."""
-    filled = textwrap.fill(
-        _BEFORE_UNIT.sub(_NO_BREAK, " ".join(text.split())),
-        WIDTH,
-        initial_indent=indent,
-        subsequent_indent=indent if further is None else further,
-        break_long_words=False,
-        break_on_hyphens=False,
-    )
-    return filled.replace(_NO_BREAK, " ")

@@ -35,6 +35,8 @@ OUR_OWN = ("ike-analyzer", "make", "source")
 INLINE = {
     "editcap -F pcapng IN OUT": "shell",
     "editcap -c 99999 IN OUT": "shell",
+    "journalctl -u ipsec": "shell",
+    "journalctl -u strongswan": "shell",
     "ping -M do -s SIZE": "shell",
     "ping -f -l SIZE": "https://learn.microsoft.com/en-us/windows-server/administration/windows-commands/ping",
 }
@@ -114,7 +116,7 @@ def commands_in_words() -> Iterator[tuple[str, str]]:
 def words() -> Iterator[tuple[str, str]]:
     """Running text that users read, each with its place."""
     for key, entry in catalogue().items():
-        for text in (entry.what, entry.changes, entry.versions, entry.verify):
+        for text in (entry.what, entry.brief, entry.changes, entry.versions, entry.verify):
             yield key, text
     for path in sorted((ROOT / "analyzer").rglob("*.py")):
         tree = ast.parse(path.read_text(encoding="utf-8"))

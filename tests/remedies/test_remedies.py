@@ -27,7 +27,7 @@ each_topic = pytest.mark.parametrize("topic", sorted(topics()))
 #: Fields of an entry and what they hold.
 REQUIRED = {"product": str, "side": str, "topic": str, "what": str, "sources": list}
 OPTIONAL = {
-    **{"changes": str, "steps": list, "script": str, "verify": str, "versions": str},
+    **{"brief": str, "changes": str, "steps": list, "script": str, "verify": str, "versions": str},
     **{"confirmed": bool, "helps": bool},
 }
 
@@ -176,7 +176,7 @@ class TestEntries:
     @each_remedy
     def test_is_plain_text_that_can_be_copied(self, key: str) -> None:
         entry = WRITTEN[key]
-        texts = [entry[f] for f in ("what", "changes", "versions", "verify") if f in entry]
+        texts = [entry[f] for f in ("what", "brief", "changes", "versions", "verify") if f in entry]
         steps = entry.get("steps", ())
         texts += [line for step in steps for line in step["lines"]]
         texts += [text for step in steps for field, text in step.items() if field != "lines"]
@@ -188,6 +188,10 @@ class TestEntries:
         assert entry["what"][-1] in ".:)"
         assert not (entry["what"].endswith(":") and not steps)
         assert entry.get("verify", "end.")[-1] == "."
+        # Two lines of the report, and shorter than what it stands for, unless that has lines to copy.
+        assert len(entry.get("brief", "")) <= 190
+        assert entry.get("brief", "end.")[-1] == "."
+        assert steps or len(entry.get("brief", "")) < len(entry["what"])
         assert entry.get("changes", "end.")[-1] == "."
         assert entry.get("versions", "")[-1:] != "."
 

@@ -36,7 +36,7 @@ def shouting(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_there_is():
-    assert [one.name for one in OUTPUTS] == ["text", "json"]
+    assert [one.name for one in OUTPUTS] == ["text", "json", "quiet"]
     capture = analyzer.read(SAMPLE)
     assert capture.output("text") == capture.text() == as_text(capture.analysis)
     assert capture.output("json") == as_json(capture.analysis) + "\n"
@@ -49,7 +49,7 @@ def test_each_ends_its_last_line(one: Output):
 
 
 def test_no_such_output():
-    with pytest.raises(UsageError, match="no output 'fax': there are text, json"):
+    with pytest.raises(UsageError, match="no output 'fax': there are text, json, quiet"):
         output("fax")
     with pytest.raises(UsageError, match="no output 'fax'"):
         analyzer.read(SAMPLE).output("fax")

@@ -9,7 +9,8 @@
     +0.075  C:4500 > S:4500  IKE_AUTH     request   3468  SK  ip-fragments 3  x3 at +1.000 +2.000  unanswered
 
 One line is one step; steps may be written in any order of time. Empty lines and lines that begin with ``#`` say
-nothing. Words are separated by spaces; only ``()``, ``{}`` and ``""`` hold spaces inside. An unknown word is an error.
+nothing; one that begins with ``|`` goes on with the line before it. Words are separated by spaces; only ``()``, ``{}``
+and ``""`` hold spaces inside. An unknown word is an error.
 
 Grammar ([] optional, {} repeated, capitals explained below)::
 
@@ -52,7 +53,7 @@ Grammar ([] optional, {} repeated, capitals explained below)::
 - ``dup``: the capture holds each packet twice. ``dropped``: the capturing host recorded that it dropped each of them.
 - OUTCOME is answered, unanswered, superseded, response-only or open-at-end; FRAMES are frame numbers, ``#4,7-9``.
   Both are what an analysis adds.
-- NUMBERS are ``2,3,7-9``.
+- NUMBERS are ``2,3,7-9``; of FRAMES the list may go on behind a comma and a space, as a folded line has it.
 
 ``parse(render(x)) == x`` for every ladder that obeys the grammar, printed with short names or without, and
 ``render(parse(text))`` is the tidy form of ``text``: hosts in the order of their declaration, the first on the left of
@@ -62,6 +63,7 @@ each step, the RFC's names.
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Any
 
 from analyzer.report.ladder.model import Host, Ladder, Options, Sa, Step
@@ -104,10 +106,7 @@ def parse(text: str) -> Ladder:
     sas: dict[int, Sa] = {}
     header: dict[str, Any] = {}
     steps: list[Step] = []
-    for number, raw in enumerate(text.splitlines(), 1):
-        content = raw.strip()
-        if not content or content.startswith("#"):
-            continue
+    for number, content in _lines(text):
         line = Line(content, number)
         if _TIME.match(content):
             steps.append(read_step(line, hosts))
@@ -119,7 +118,22 @@ def parse(text: str) -> Ladder:
     return Ladder(tuple(hosts.values()), tuple(steps), mtu, tuple(sas.values()), Options(**header))
 
 
-def render(ladder: Ladder, *, brief: bool = False) -> str:
+def _lines(text: str) -> Iterator[tuple[int, str]]:
+    """Each line that says something with its number, what goes on with it joined to it."""
+    begun: tuple[int, str] | None = None
+    for number, raw in enumerate(text.splitlines(), 1):
+        content = raw.strip()
+        if content.startswith("|") and begun is not None:
+            begun = begun[0], f"{begun[1]} {content[1:].strip()}"
+        elif content and not content.startswith("#"):
+            if begun is not None:
+                yield begun
+            begun = number, content
+    if begun is not None:
+        yield begun
+
+
+def render(ladder: Ladder, *, brief: bool = False, width: int | None = None) -> str:
     """Write a ladder; :func:`parse` reads it back.
 
     Parameters
@@ -127,7 +141,9 @@ def render(ladder: Ladder, *, brief: bool = False) -> str:
     ladder : Ladder
         Its texts (names, addresses, vendor IDs) must obey the grammar: what came from a capture is escaped before.
     brief : bool
-        Write well-known notifies by their short names, for lines that fit a screen.
+        Write well-known notifies by their short names, and SPIs and start on one line: for a screen.
+    width : int, optional
+        Fold lines that are longer (a word that is longer by itself stays whole).
 
     Returns
     -------
@@ -143,15 +159,44 @@ def render(ladder: Ladder, *, brief: bool = False) -> str:
     +0.000  C:500 < S:500  IKE_SA_INIT  response  36  N(COOKIE)
     """
     header = [_host(host) for host in ladder.hosts] + ([f"mtu {ladder.mtu}"] if ladder.mtu is not None else [])
-    lines = ["   ".join(header)]
-    lines += [f"sa {sa.number} spi {sa.spi_i} {sa.spi_r}".rstrip() for sa in ladder.sas]
-    lines += ["   ".join(phrases(ladder.options, OPTION_WORDS))]
+    sas = [f"sa {sa.number} spi {sa.spi_i} {sa.spi_r}".rstrip() for sa in ladder.sas]
+    options = phrases(ladder.options, OPTION_WORDS)
+    lines = ["   ".join(header), *(["   ".join([*sas, *options])] if brief else [*sas, "   ".join(options)])]
     lines = [line for line in lines if line]
     if ladder.steps:
         names = [host.name for host in ladder.hosts]
         steps = map(briefly, ladder.steps) if brief else ladder.steps
         lines += [""] * bool(lines) + align([write_step(step, names) for step in steps])
+    if width is not None:
+        lines = [part for line in lines for part in _folded(line, width)]
     return "".join(f"{line}\n" for line in lines)
+
+
+#: How far what goes on with a line stands behind its beginning.
+_BEHIND = " " * 8 + "| "
+#: Between the runs of a list of frames, which may be long.
+_RUN = re.compile(r"(?<=\d),(?=\d)")
+
+
+def _folded(line: str, width: int) -> Iterator[str]:
+    """A line as several, none longer than the width where its words allow it.
+
+    >>> print("\\n".join(_folded("+0.078  C:4500 > S:4500  IKE_AUTH  request  unanswered  #21-23,27-29,33-35", 50)))
+    +0.078  C:4500 > S:4500  IKE_AUTH  request
+            | unanswered  #21-23, 27-29, 33-35
+    """
+    if len(line) <= width:
+        yield line
+        return
+    head, mark, frames = line.partition("  #")
+    words = re.findall(r"\S+ *", f"{head}{mark}{_RUN.sub(', ', frames)}")
+    so_far = ""
+    for word in words:
+        if so_far.strip("| ") and len(f"{so_far}{word.rstrip()}") > width:
+            yield so_far.rstrip()
+            so_far = _BEHIND
+        so_far += word
+    yield so_far.rstrip()
 
 
 def _host(host: Host) -> str:

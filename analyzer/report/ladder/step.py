@@ -75,10 +75,17 @@ def _read_tail(line: Line, step: dict[str, Any]) -> bool:
     elif re.fullmatch(r"x\d{1,6}", word):
         read_word(Word(word, "repeats", _read_repeats), line, step)
     elif word.startswith("#"):
-        read_word(Word("#", "frames", lambda it: split_numbers(it.take("")[1:], it)), line, step)
+        read_word(Word("#", "frames", _read_frames), line, step)
     else:
         return False
     return True
+
+
+def _read_frames(line: Line) -> tuple[int, ...]:
+    text = line.take("")[1:]
+    while text.endswith(","):
+        text += line.take("the next frame numbers")
+    return split_numbers(text, line)
 
 
 def _read_repeats(line: Line) -> tuple[int, ...]:

@@ -1,0 +1,98 @@
+"""Where to look: a display filter by frame numbers, or by time and address where frames are counted otherwise.
+
+Wireshark opens no .etl; what is made of one counts its packets in its own way (a record for each component that pktmon
+saw a packet at, drops, events of other providers), so that our numbers mean nothing there. Times and addresses stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from analyzer.analysis import Analysis
+from analyzer.formats.records import NO_TIME
+from analyzer.report.ladder.model import Ladder
+from analyzer.rules.model import Finding
+from analyzer.timestamp import iso
+
+#: Added before and behind, since converters write microseconds, ns.
+_MARGIN = 1_000_000
+
+
+def is_counted_otherwise(analysis: Analysis) -> bool:
+    """A frame number of ours is not what Wireshark shows."""
+    return analysis.format.split("+")[0] == "etl"
+
+
+def pointer(analysis: Analysis, finding: Finding) -> str:
+    """How to find the packets of a finding; empty where it has none.
+
+    Examples
+    --------
+    >>> from analyzer.analysis import analyse
+    >>> analysis = analyse("sample_pcaps/udp-4500-blocked.pcapng")
+    >>> pointer(analysis, analysis.findings[0])
+    'Wireshark: frame.number in {19, 20, 21, 25, 26, 30, 34}'
+    """
+    return pointer_to(analysis, finding.frames, finding.sa)
+
+
+def pointer_to(analysis: Analysis, frames: Sequence[int], number: int | None) -> str:
+    """The same of some frames; ``number`` is that of the IKE SA that they are of."""
+    if not frames:
+        return ""
+    if not is_counted_otherwise(analysis):
+        return f"Wireshark: frame.number in {{{', '.join(map(str, frames))}}}"
+    packets = analysis.wire.packets
+    wanted = set(frames)
+    times = [
+        time
+        for frame, time in zip(packets.frame.tolist(), packets.time.tolist(), strict=True)
+        if frame in wanted and time != NO_TIME
+    ]
+    if not times:
+        return ""
+    first, last = min(times), max(times)
+    said = f"At {_clock(first)}" if first == last else f"From {_clock(first)} to {_clock(last)}"
+    ends = ""
+    if number is not None:
+        sa = analysis.sa(number)
+        field = "ipv6.addr" if ":" in sa.initiator else "ip.addr"
+        ends = f" && {field} == {sa.initiator} && {field} == {sa.responder}"
+    span = f"frame.time_epoch >= {_seconds(first - _MARGIN)} && frame.time_epoch <= {_seconds(last + _MARGIN)}"
+    return f"{said}. Wireshark, in a .pcapng made of the trace: {span}{ends}"
+
+
+def _clock(time: int) -> str:
+    """
+    >>> _clock(1_421_270_042_835_161_000)
+    '21:14:02.835 UTC'
+    """
+    return f"{(iso(time) or '')[11:23]} UTC"
+
+
+def _seconds(time: int) -> str:
+    """
+    >>> _seconds(1_421_270_042_835_161_000)
+    '1421270042.835161'
+    """
+    seconds, rest = divmod(time, 10**9)
+    return f"{seconds}.{rest // 1000:06d}"
+
+
+def counting(analysis: Analysis) -> str:
+    """What a frame number in the report means, where it is not what Wireshark shows; else empty."""
+    if not is_counted_otherwise(analysis):
+        return ""
+    return (
+        "Wireshark opens no .etl. To look at the packets, make a .pcapng of it (etl2pcapng.exe IN OUT; of a pktmon "
+        "trace: pktmon etl2pcap IN --out OUT) and go by time and address: it may count its frames otherwise than this "
+        "report, which counts each packet of the trace once, in the order of time."
+    )
+
+
+def counted(analysis: Analysis, ladder: Ladder) -> Ladder:
+    """The ladder, without frame numbers where they would lead nowhere."""
+    if not is_counted_otherwise(analysis):
+        return ladder
+    return replace(ladder, steps=tuple([replace(step, frames=()) for step in ladder.steps]))
