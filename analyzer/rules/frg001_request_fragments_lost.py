@@ -75,7 +75,7 @@ def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
             title=(
                 f"After IKE_SA_INIT only later IP fragments come from the client ({len(later)} of them), never the "
                 "first one of "
-                f"its request; {announcements(sa)}: most likely a device before this point drops IP fragments."
+                f"its request; {announcements(sa)}: a device before this point may drop IP fragments."
             ),
             detail=(
                 "Without its first fragment a message cannot be told from other UDP: its time and sender speak for "
