@@ -52,8 +52,8 @@ class Reassembler:
         Up to this many ns later an exact repeat is a capture duplicate (the packet seen at two components); after
         that it opens a new datagram (a retransmission by a sender whose IP ID is constant).
     timeout : int
-        ns from the first fragment until an incomplete datagram is given up: RFC 791 suggests 15 s, Linux waits 30 s, and
-        a sender's fragments leave together. What comes later with the same IP ID is another datagram.
+        ns from the first fragment until an incomplete datagram is given up: RFC 791 suggests 15 s, Linux waits 30 s;
+        fragments leave together. What comes later with the same IP ID is another datagram.
     max_open, max_bytes, max_fragments : int
         Bounds: datagrams at once, bytes of fragments stored (and as many again of closed, incomplete datagrams),
         distinct fragments in a datagram, and as many repeats of them. 1024 fragments carry 64 KB at any MTU above 84;
