@@ -91,7 +91,7 @@ def verdict_is_the_gravest_finding(case: Case) -> None:
 
 
 def a_plain_success_is_one_for_the_rules(case: Case) -> None:
-    """Of many IKE SAs those that plainly succeeded are not shown to the rules (analyzer.relate.inferred.plain_success)."""
+    """Those that plainly succeeded are not shown to the rules (:mod:`analyzer.relate.inferred.plain_success`)."""
     analysis = capture_of(case).analysis
     for index in analysis.related.plain_successes:
         assert analysis.judgement.of_sa[index].exit_status == 0, _said(capture_of(case))
