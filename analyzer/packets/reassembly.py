@@ -52,7 +52,8 @@ class Reassembler:
         Up to this many ns later an exact repeat is a capture duplicate (the packet seen at two components); after
         that it opens a new datagram (a retransmission by a sender whose IP ID is constant).
     timeout : int
-        ns from the first fragment until an incomplete datagram is given up (RFC 1122 3.3.2, RFC 8200 4.5: 60 s).
+        ns from the first fragment until an incomplete datagram is given up: RFC 791 suggests 15 s, Linux waits 30 s;
+        fragments leave together. What comes later with the same IP ID is another datagram.
     max_open, max_bytes, max_fragments : int
         Bounds: datagrams at once, bytes of fragments stored (and as many again of closed, incomplete datagrams),
         distinct fragments in a datagram, and as many repeats of them. 1024 fragments carry 64 KB at any MTU above 84;
@@ -85,7 +86,7 @@ class Reassembler:
         self,
         *,
         repeat_window: int = 100 * MILLISECOND,
-        timeout: int = 60 * SECOND,
+        timeout: int = 30 * SECOND,
         max_open: int = 4096,
         max_bytes: int = 64 << 20,
         max_fragments: int = 1024,

@@ -6,7 +6,8 @@ What it means
 Seen as
     First fragments of IKE messages, and not one later fragment of any flow.
 Not to be confused with
-    Fragments that were lost on the path: then later fragments of other datagrams are in the trace.
+    Fragments that were lost on the path: then later fragments of other datagrams are in the trace, or a host reports
+    by ICMP that it waited for them in vain.
 Certain when
     The file records the capture filter, or nothing in it would have failed such a filter; the finding says which.
 References
@@ -19,13 +20,14 @@ from collections.abc import Iterator
 
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.shared.ip_fragments_lost import is_waited_for
 from analyzer.rules.shared.wording import frames
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """IKE messages of which only the first fragment is there."""
     alone = [m for m in sa.messages if not m.complete]
-    if not alone or not sa.capture.hides_later_fragments:
+    if not alone or not sa.capture.hides_later_fragments or is_waited_for(sa):
         return
     yield Observation(
         title=(

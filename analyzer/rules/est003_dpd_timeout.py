@@ -56,12 +56,24 @@ def _silent(sa: IkeSa, exchange: Exchange) -> Observation:
             f"{times(exchange.attempts)} ({offsets(exchange)}) without an answer."
         ),
         detail=(
-            f"{silence_after(sa, exchange).capitalize()}. Usual reasons: a NAT or firewall on the way forgot the "
-            f"connection while it was idle, the {silent} went to sleep, restarted or changed its network."
+            f"{silence_after(sa, exchange).capitalize()}. "
+            + (
+                f"ESP of the {silent} keeps coming all the same, so the way and the host are there: its IKE does not "
+                "answer (the IKE SA is lost there, or the daemon hangs), or a device on the way drops IKE."
+                if _esp_goes_on(sa, exchange)
+                else "Usual reasons: a NAT or firewall on the way forgot the connection while it was idle, the "
+                f"{silent} went to sleep, restarted or changed its network."
+            )
         ),
         frames=frames(exchange.frames),
         confidence=certainty.of_silence(sa, exchange),
     )
+
+
+def _esp_goes_on(sa: IkeSa, exchange: Exchange) -> bool:
+    """ESP of the side that is asked comes after the check was sent again."""
+    asked = exchange.requests[0].messages[0].address_numbers[1]
+    return any(flow.spi and flow.src == asked and flow.last > exchange.times[1] for flow in sa.flows)
 
 
 RULE = Rule(

@@ -29,7 +29,7 @@ from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.advice import against_ip_fragments
-from analyzer.rules.shared.ip_fragments_lost import LARGE, Loss, lost_requests
+from analyzer.rules.shared.ip_fragments_lost import LARGE, Loss, lost_requests, who_waited
 from analyzer.rules.shared.wording import (
     announcements,
     exchange_name,
@@ -56,7 +56,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         if loss.seen_whole and loss.confidence is not Confidence.PROVED:
             detail += _doubt(sa, request)
         yield Observation(
-            title=f"{_what_happened(sa, loss, request)}; {announcements(sa)}: {_conclusion(loss)}",
+            title=f"{_what_happened(sa, loss, request)}; {announcements(sa)}: {_conclusion(sa, loss)}",
             detail=f"{detail} {icmp_phrase(sa, loss.icmp)}".strip(),
             frames=frames(init_frames(sa), *(a.frames for a in exchange.requests), (i.frame for i in loss.icmp)),
             confidence=loss.confidence,
@@ -75,7 +75,7 @@ def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
             title=(
                 f"After IKE_SA_INIT only later IP fragments come from the client ({len(later)} of them), never the "
                 "first one of "
-                f"its request; {announcements(sa)}: most likely a device before this point drops IP fragments."
+                f"its request; {announcements(sa)}: a device before this point may drop IP fragments."
             ),
             detail=(
                 "Without its first fragment a message cannot be told from other UDP: its time and sender speak for "
@@ -94,6 +94,9 @@ def _what_happened(sa: IkeSa, loss: Loss, request: Attempt) -> str:
     if loss.seen_whole:
         cut = f"left in {request.ip_fragments} IP fragments"
         silence = f"was sent {times(exchange.attempts)} and got no answer"
+    elif loss.waited:
+        # What the capture lacks of it may be its own doing; what the host lacks is not.
+        cut, silence = "left in IP fragments", f"was sent {times(exchange.attempts)} and got no answer"
     else:
         cut = "reaches this point only in part: some of its IP fragments are missing"
         silence = f"came {times(exchange.attempts)} and got no answer"
@@ -116,9 +119,10 @@ def _doubt(sa: IkeSa, request: Attempt) -> str:
     return f" A trace from this side cannot show where the pieces were lost{other}. A trace at the server tells."
 
 
-def _conclusion(loss: Loss) -> str:
-    if loss.confidence is Confidence.PROVED:
-        return "the server reports that pieces of it never came, so a device on the way drops IP fragments."
+def _conclusion(sa: IkeSa, loss: Loss) -> str:
+    if loss.waited:
+        who = who_waited(sa, loss.waited)
+        return f"{who} reports that pieces of it never came, so a device on the way drops IP fragments."
     if not loss.seen_whole:
         return "most likely a device before it drops IP fragments."
     if any(error.error.meaning in TOO_BIG for error in loss.icmp):

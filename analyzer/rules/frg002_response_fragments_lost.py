@@ -23,9 +23,9 @@ from collections.abc import Iterator
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt
 from analyzer.relate.seen.features import Feature
-from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.model import Observation, Rule, Severity
 from analyzer.rules.shared.advice import against_ip_fragments
-from analyzer.rules.shared.ip_fragments_lost import Loss, lost_responses, repeats_after_answer
+from analyzer.rules.shared.ip_fragments_lost import Loss, lost_responses, repeats_after_answer, who_waited
 from analyzer.rules.shared.wording import announcements, exchange_name, frames, init_frames, octets, times
 
 
@@ -69,8 +69,9 @@ def _arrived_in_part(sa: IkeSa, loss: Loss) -> Observation:
 def _left_in_vain(sa: IkeSa, loss: Loss, response: Attempt) -> Observation:
     exchange = loss.exchange
     drops = "most likely a device on the way to the client drops IP fragments."
-    if loss.confidence is Confidence.PROVED:
-        drops = "the client reports that pieces of it never came, so a device on the way drops IP fragments."
+    if loss.waited:
+        who = who_waited(sa, loss.waited)
+        drops = f"{who} reports that pieces of it never came, so a device on the way drops IP fragments."
     return Observation(
         title=(
             f"The {octets(response.length)} {exchange_name(exchange)} response {_how(response)} "

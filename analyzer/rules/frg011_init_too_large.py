@@ -28,7 +28,7 @@ from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
-from analyzer.rules.shared.ip_fragments_lost import of_part, repeats_after_answer
+from analyzer.rules.shared.ip_fragments_lost import of_part, repeats_after_answer, waited_for, who_waited
 from analyzer.rules.shared.wording import exchange_name, frames, icmp_phrase, octets, offsets, times
 
 _FIRST = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
@@ -74,9 +74,9 @@ def _unanswered(sa: IkeSa, exchange: Exchange, request: Attempt) -> Iterator[Obs
     if silence.is_explained(sa, exchange) or (seen_whole and sa.side == "responder"):
         return
     what = f"The {octets(request.length)} {exchange_name(exchange)} request"
-    if any(i.error.meaning == "reassembly-timeout" for i in about):
+    if waited := waited_for(sa, exchange.requests):
         confidence = Confidence.PROVED
-        conclusion = "the server reports that pieces of it never came."
+        conclusion = f"{who_waited(sa, waited)} reports that pieces of it never came."
     elif seen_whole:
         confidence = Confidence.POSSIBLE if _has_passed_routers(request) else certainty.of_silence(sa, exchange)
         conclusion = "most likely a device on the way drops IP fragments."
@@ -106,7 +106,7 @@ def _answer_in_part(sa: IkeSa, exchange: Exchange, response: Attempt) -> Iterato
     arrived = exchange.responses[0].frames[0]
     about = sa.icmp_errors_about("responder", exchange.times[0])
     confidence = Confidence.POSSIBLE
-    if any(i.error.meaning == "reassembly-timeout" for i in about):
+    if waited_for(sa, exchange.responses):
         confidence = Confidence.PROVED
     elif sa.capture.place(exchange.requests[-1].frames[0]) > sa.capture.place(arrived):
         confidence = of_part(sa, at_sender=sa.side == "responder")

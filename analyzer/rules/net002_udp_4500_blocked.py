@@ -13,7 +13,8 @@ Not to be confused with
     nothing follows the answer to IKE_SA_INIT, a blocked port is one suspect, lost IP fragments and a client that
     stopped are others: AUT006 names them.
 Certain when
-    Never from silence alone; probable when the packets are small and repeated.
+    Never from silence alone; probable when packets that name port 4500 are small and repeated. Fragments without ports
+    are no evidence of a port: possible.
 References
     docs/domain/root-causes.md no. 7, docs/domain/nat.md; RFC 7296 section 2.23.
 """
@@ -26,8 +27,7 @@ from analyzer.ike.registry import numbers
 from analyzer.protocol import NAT_T_PORT
 from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.seen.exchange import Exchange
-from analyzer.relate.seen.orphan_fragments import only_short_ends
+from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty, silence
 from analyzer.rules.shared.wording import exchange_name, frames, init_frames, octets, pieces, silence_after, times
@@ -65,8 +65,8 @@ def _silent(sa: IkeSa) -> Iterator[Observation]:
     if sa.responder in sa.capture.heard_on_4500 or sa.orphans:
         return
     for exchange in silence.unanswered(sa, _NEXT):
-        request = exchange.request
-        if request is None or request.is_ip_fragmented:
+        request = _not_ip_fragmented(exchange)
+        if request is None:
             continue
         if (request.messages[0].dst, request.messages[0].dport) != (sa.responder, NAT_T_PORT):
             continue
@@ -80,11 +80,13 @@ def _silent(sa: IkeSa) -> Iterator[Observation]:
         doubt = "packets of this size are lost" if large else "one of the SKF fragments is lost each time"
         doubtful = bool(request.skf_total or large)
         conclusion = f"may be blocked{_WHERE}, or {doubt}" if doubtful else f"is most likely blocked{_WHERE}"
+        cut_before = any(a.is_ip_fragmented for a in exchange.requests)
+        how = f"in the end as {pieces(request)}" if cut_before else pieces(request)
         yield Observation(
             title=(
                 f"IKE_SA_INIT was answered on UDP 500, but the {octets(request.length)} {exchange_name(exchange)} "
-                f"request on UDP 4500 ({pieces(request)}) was sent {times(exchange.attempts)} and got no answer: UDP "
-                f"4500 {conclusion}; IP did not cut the request."
+                f"request on UDP 4500 ({how}) was sent {times(exchange.attempts)} and got no answer: UDP "
+                f"4500 {conclusion}{'' if cut_before else '; IP did not cut the request'}."
             ),
             detail=(
                 "Nothing in this trace comes from the server's UDP port 4500. A server that drops the request without "
@@ -92,9 +94,15 @@ def _silent(sa: IkeSa) -> Iterator[Observation]:
                 f"{silence_after(sa, exchange).capitalize()} sending."
             ),
             frames=frames(init_frames(sa), exchange.frames),
-            confidence=Confidence.POSSIBLE if large else certainty.of_silence(sa, exchange),
+            confidence=Confidence.POSSIBLE if large or cut_before else certainty.of_silence(sa, exchange),
             remedies=("open-udp-4500", "not-fragmentation-for-closed-port"),
         )
+
+
+def _not_ip_fragmented(exchange: Exchange) -> Attempt | None:
+    """The fullest sending, or the last one: a message may go in IP fragments first and in SKF fragments after that."""
+    sendings = (exchange.request, *exchange.requests[-1:])
+    return next((a for a in sendings if a is not None and not a.is_ip_fragmented), None)
 
 
 def _exceeds_path(sa: IkeSa, size: int) -> bool:
@@ -142,22 +150,24 @@ def _without_ports(sa: IkeSa, init: Exchange) -> Iterator[Observation]:
     """Behind IKE_SA_INIT only IP fragments without ports arrive: what names port 4500 is stopped, the rest is not."""
     place, answered = sa.capture.place, sa.capture.place(init.frames[-1])
     later = [p for p in sa.placed_orphans if p.src == sa.initiator and place(p.frame) > answered]
-    if not later or sa.of(*_NEXT) or sa.esp_i_to_r or only_short_ends(later):
+    if not later or sa.of(*_NEXT) or sa.esp_i_to_r or sa.initiator in sa.capture.heard_on_4500:
         return
-    again = len({p.offset for p in later}) < len(later)
-    sound = sa.side == "responder" and again and not (sa.capture.lost_packets or sa.capture.damaged)
+    # Where the last one alone arrives, its size may be what lets it through (FRG001, MTU001).
+    if not any(p.more for p in later):
+        return
     yield Observation(
         title=(
             f"IKE_SA_INIT went through on UDP 500, and then only IP fragments without ports arrive from {sa.initiator} "
-            f"({len(later)} of them), never a first one: most likely a filter on UDP 4500 stops those, which alone "
-            "name the port, and lets the rest through."
+            f"({len(later)} of them), never a first one: a filter on UDP 4500 may stop those, which alone name the "
+            "port, and let the rest through."
         ),
         detail=(
             "A device that drops first IP fragments only would leave the same. Without its first fragment a message "
             "cannot be told from other UDP: time and sender speak for IKE_AUTH."
         ),
         frames=frames(init_frames(sa), (p.frame for p in later)),
-        confidence=Confidence.PROBABLE if sound else Confidence.POSSIBLE,
+        # Nothing here names port 4500.
+        confidence=Confidence.POSSIBLE,
         remedies=("open-udp-4500",),
     )
 

@@ -7,11 +7,12 @@ Seen as
     IKE_SA_INIT answered; IKE_AUTH fits in one packet (or in small SKF packets), and either stays on the port that just
     worked, or port 4500 of the responder is heard. At the responder: the request arrives whole, and no answer leaves.
 Not to be confused with
-    UDP 4500 blocked (NET002: nothing is heard from it); lost IP or SKF fragments (FRG001, FRG009), too many of them
-    (FRG010); a later round of EAP (AUT003); IKE_INTERMEDIATE (NEG006); ICMP errors and recorded drops.
+    An answer that is lost in IP fragments, of which none arrives (FRG002 where one does): from the client's side that
+    looks the same. UDP 4500 blocked (NET002: nothing is heard from it); lost IP or SKF fragments (FRG001, FRG009), too
+    many of them (FRG010); a later round of EAP (AUT003); IKE_INTERMEDIATE (NEG006); ICMP errors and recorded drops.
 Certain when
     Strong at the responder's side, where its silence is seen. From the client's side it is only possible: the path may
-    have lost this very packet each time.
+    have lost this very packet each time, or the answer, which is larger where it carries a certificate.
 References
     docs/domain/root-causes.md no. 19; RFC 7296 sections 2.4, 2.21.
 """
@@ -79,17 +80,25 @@ def _elsewhere(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
     yield Observation(
         title=(
             f"The {octets(request.length)} {exchange_name(exchange)} request ({pieces(request)}) was sent "
-            f"{times(exchange.attempts)} and got no answer, although {good}: most likely the server drops it without a "
-            "word."
+            f"{times(exchange.attempts)} and got no answer, although {good}: the server drops it without a word, or "
+            "its answer is lost on the way back."
         ),
         detail=(
-            "From here it cannot be told why (no policy for this client, a damaged message, an IKE SA that the server "
-            f"has lost, a limit), nor whether this packet arrived each time; {silence_after(sa, exchange)}."
+            "From here it cannot be told which, nor why (no policy for this client, a damaged message, an IKE SA that "
+            f"the server has lost, a limit), nor whether this packet arrived each time. {_answer(sa)}; "
+            f"{silence_after(sa, exchange)}."
         ),
         frames=frames(init_frames(sa), exchange.frames),
         confidence=Confidence.POSSIBLE,
         remedies=("read-server-log", "gateway-trace"),
     )
+
+
+def _answer(sa: IkeSa) -> str:
+    """Why the answer may be lost where the request was not."""
+    if sa.fragmentation_i == sa.fragmentation_r == "yes":
+        return "An answer with a certificate takes several SKF fragments, of which each has to arrive"
+    return "An answer with a certificate takes several IP fragments, which many firewalls drop"
 
 
 def _known_good(sa: IkeSa, exchange: Exchange) -> str:

@@ -4,10 +4,13 @@ What it means
     A device on the way looks into UDP 4500: it lets the tunnel's packets pass and drops IKE, which begins with four
     zero bytes (the non-ESP marker).
 Seen as
-    A small IKE request on 4500, repeated and unanswered, while ESP in UDP keeps arriving from the host that is asked.
+    A small IKE request on 4500, repeated and unanswered, while ESP in UDP keeps arriving from the host that is asked,
+    and never any IKE.
 Not to be confused with
-    A blocked port (NET002): then nothing comes from 4500. An IKE daemon that drops the request or hangs while its
-    kernel goes on with ESP: a trace of one side cannot tell it from this. Large requests: they are lost for size.
+    A blocked port (NET002): then nothing comes from 4500. IKE that came from there before: what let it pass does not
+    drop it now; then the host does not answer (EST003), or only larger messages are lost (RTX001 says so). An IKE
+    daemon that drops the request or hangs while its kernel goes on with ESP: a trace of one side cannot tell it from
+    this. Large requests: they are lost for size.
 Certain when
     Never from one side. Probable when the request is small and repeated and ESP comes after that.
 References
@@ -43,8 +46,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         facts = sa.capture
         esp = facts.esp_from_4500.get((asked, asker))
         again = exchange.times[min(1, exchange.attempts - 1)]
-        ike = facts.ike_from_4500.get((asked, asker), 0)
-        if esp is None or esp <= again or ike > exchange.times[0]:
+        if esp is None or esp <= again or (asked, asker) in facts.ike_from_4500:
             continue
         if any(i.error.meaning in TOO_BIG for i in sa.icmp_errors_about(exchange.sender, exchange.times[0])):
             continue

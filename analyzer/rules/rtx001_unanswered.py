@@ -17,10 +17,11 @@ References
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.seen.exchange import Exchange
+from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.wording import exchange_name, frames, icmp_phrase, offsets, pieces, silence_after, times
 
@@ -51,7 +52,27 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             frames=frames(exchange.frames),
             confidence=Confidence.CANNOT_TELL if hidden else Confidence.POSSIBLE,
             severity=Severity.INFORMATION if hidden else _severity(exchange),
+            more=partial(_by_size, sa, exchange, request),
         )
+
+
+def _by_size(sa: IkeSa, exchange: Exchange, request: Attempt) -> str:
+    """That smaller ones went through on the same flow, and none as large as this."""
+    size, port = request.largest_ip_packet, request.messages[0].dport
+    passed = next((c.lower for c in sa.mtu_clues[exchange.sender] if c.kind == "answered" and c.lower), size)
+    heard = any(
+        e.outcome == "answered"
+        and e.sender == exchange.sender
+        and e.requests
+        and e.requests[0].messages[0].dport == port
+        for e in sa.exchanges
+    )
+    if exchange.responses or request.is_ip_fragmented or passed >= size or not heard:
+        return ""
+    return (
+        f"Smaller ones were answered on the same way, in IP packets of up to {passed:,} bytes, and none of {size:,} "
+        "bytes: its size may be what stops it on the way, or the other side has no answer to this one."
+    )
 
 
 def _is_hidden(sa: IkeSa, exchange: Exchange) -> bool:

@@ -101,17 +101,17 @@ def test_oversize_is_marked_and_not_stored() -> None:
     assert (far.oversize, far.fragments[0].data, far.data) == (True, b"", b"")
 
 
-def test_timeout_after_sixty_seconds() -> None:
+def test_timeout_after_thirty_seconds() -> None:
     reassembler = Reassembler()
     reassembler.add(KEY, parts(0)[0])
-    reassembler.add((*KEY, "other"), parts(0, time=60 * SECOND)[0])
+    reassembler.add((*KEY, "other"), parts(0, time=30 * SECOND)[0])
     assert reassembler.drain() == []
-    reassembler.add((*KEY, "another"), parts(0, time=60 * SECOND + 1)[0])
+    reassembler.add((*KEY, "another"), parts(0, time=30 * SECOND + 1)[0])
     assert reassembler.drain() == []  # the next fragment may stand in the wrong order
-    reassembler.add((*KEY, "another"), parts(1, time=60 * SECOND + 1)[0])
+    reassembler.add((*KEY, "another"), parts(1, time=30 * SECOND + 1)[0])
     (timed_out,) = reassembler.drain()
     assert timed_out.key == KEY
-    assert reassembler.add(KEY, parts(1, time=60 * SECOND + 2)[0]) is None
+    assert reassembler.add(KEY, parts(1, time=30 * SECOND + 2)[0]) is None
     assert [(one.key, one.missing[0]) for one in reassembler.flush()] == [
         ((*KEY, "other"), (1480, -1)),
         ((*KEY, "another"), (2960, -1)),
@@ -143,9 +143,9 @@ def test_discarded_and_never_completed() -> None:
     reassembler = Reassembler()
     reassembler.add(KEY, parts(0)[0])
     reassembler.discard(KEY)
-    assert reassembler.add(KEY, parts(1, time=59 * SECOND)[0]) is None
+    assert reassembler.add(KEY, parts(1, time=29 * SECOND)[0]) is None
     assert reassembler.flush() == []
-    again = [reassembler.add(KEY, one) for one in parts(0, 1, 2, time=59 * SECOND)]
+    again = [reassembler.add(KEY, one) for one in parts(0, 1, 2, time=29 * SECOND)]
     assert again[2] is not None, "the IP ID is used again: its first fragment tells"
 
 

@@ -90,6 +90,13 @@ def verdict_is_the_gravest_finding(case: Case) -> None:
         assert (verdict.rule, verdict.text, verdict.frames) == (gravest.rule, gravest.title, gravest.frames)
 
 
+def a_plain_success_is_one_for_the_rules(case: Case) -> None:
+    """Those that plainly succeeded are not shown to the rules (:mod:`analyzer.relate.inferred.plain_success`)."""
+    analysis = capture_of(case).analysis
+    for index in analysis.related.plain_successes:
+        assert analysis.judgement.of_sa[index].exit_status == 0, _said(capture_of(case))
+
+
 def findings_come_gravest_first(case: Case) -> None:
     """Then those on the capture before those on its IKE SAs, and these in their order."""
     capture = capture_of(case)
@@ -140,6 +147,7 @@ CLAIMS = (
     nothing_else_is_blamed,
     packets_that_the_capture_holds_twice_change_nothing,
     verdict_is_the_gravest_finding,
+    a_plain_success_is_one_for_the_rules,
     findings_come_gravest_first,
     no_rule_is_surer_than_it_says_it_can_be,
     frames_are_frames_of_the_capture,

@@ -23,6 +23,12 @@ from analyzer.relate.seen.yes_no_unknown import YesNoUnknown
 _PERSON: dict[Role, str] = {"initiator": "client", "responder": "server"}
 _PORTS = 65536
 
+#: Both sides must move to port 4500 when either finds a NAT (RFC 7296 section 2.23).
+_UNUSED = (
+    "Each side knows the other by another address or port than this trace shows, and yet IKE never moved to UDP 4500: "
+    "the addresses in the trace may have been changed, so the hashes tell nothing of NATs."
+)
+
 
 @dataclass(frozen=True, slots=True)
 class SourceHash:
@@ -172,7 +178,10 @@ def nat_view(hashes: NatDetection, messages: Iterable[Message] = (), side: str =
     for role, own, as_peer_sees in ends:
         answers[role], why = _combine(role, own, as_peer_sees, at_sender=side == role)
         evidence += why
+    messages = tuple(messages)
     moved = floated_with(messages)
+    if _cannot_be_used(hashes, messages):
+        return NatView(evidence=(_UNUSED,))
     if moved is not None:
         evidence.append(f"IKE moved from UDP 500 to UDP 4500 with {name('exchange', moved)}.")
     return NatView(
@@ -186,6 +195,12 @@ def nat_view(hashes: NatDetection, messages: Iterable[Message] = (), side: str =
         several_hashes=tuple([r for r, own, _ in ends if own.several]),
         evidence=tuple(evidence),
     )
+
+
+def _cannot_be_used(hashes: NatDetection, messages: Iterable[Message]) -> bool:
+    """Each side knows the other by an address that is not here, and IKE took no notice of a NAT."""
+    foreign = hashes.initiator_as_peer_sees is False and hashes.responder_as_peer_sees is False
+    return foreign and not any(NAT_T_PORT in (m.sport, m.dport) or m.nat_t for m in messages)
 
 
 def _combine(

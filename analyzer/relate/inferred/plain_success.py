@@ -10,6 +10,7 @@ to what the rules say.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from typing import Any
 
@@ -23,7 +24,7 @@ from analyzer.packets.tables import EspFlow
 from analyzer.relate.inferred.authentication import GRANTING, LONG_ANSWER, SHORT_ANSWER, Authentication
 from analyzer.relate.inferred.progress import REPEATS_WITHIN
 from analyzer.relate.seen.clear_payloads import having_notify, having_payload
-from analyzer.relate.seen.host_pair import Client, HostPair, client
+from analyzer.relate.seen.host_pair import Client, Ends, HostPair, client, ends
 from analyzer.relate.seen.message import Message
 from analyzer.relate.seen.message_table import MessageTable
 from analyzer.relate.seen.neighbours import MANY_ATTEMPTS
@@ -108,8 +109,16 @@ def _has_company(messages: Messages, firsts: Ints) -> Bools:
 
 
 def _with_esp_one_way(flows: Mapping[int, Sequence[EspFlow]]) -> list[int]:
-    """Numbers of the IKE SAs whose ESP comes from one address only."""
-    return [number for number, found in flows.items() if len({flow.src for flow in found if flow.spi}) == 1]
+    """Numbers of the IKE SAs whose ESP comes from one address only, between some two ports at least."""
+    alone = []
+    for number, found in flows.items():
+        sources: dict[Ends, set[int]] = defaultdict(set)
+        for flow in found:
+            if flow.spi:
+                sources[ends(flow.src, flow.dst, flow.sport, flow.dport)].add(flow.src)
+        if any(len(those) == 1 for those in sources.values()):
+            alone.append(number)
+    return alone
 
 
 def _in_good_order(wire: Wire, rows: Ints, begins: Ints) -> tuple[Bools, Bools]:

@@ -70,8 +70,10 @@ class CaptureFacts:
         What became of pings with DF, by who asks and who is asked.
     segment_sizes : mapping of str to SegmentSizes
         What TCP handshakes announce, by the host that began them.
-    esp_from_4500, ike_from_4500 : mapping of (int, int) to int
-        When the last ESP in UDP, or IKE behind the non-ESP marker, came: by the numbers of source and destination.
+    esp_from_4500 : mapping of (int, int) to int
+        When the last ESP in UDP came: by the numbers of source and destination.
+    ike_from_4500 : set of (int, int)
+        Between which hosts, source first, IKE came behind the non-ESP marker; known only where there is ESP.
     place : callable
         Gives for a frame its place in time among the others, which may be another than that in the file.
     """
@@ -106,7 +108,7 @@ class CaptureFacts:
     ping_sweeps: Mapping[tuple[str, str], PingSweep] = field(default_factory=dict)
     segment_sizes: Mapping[str, SegmentSizes] = field(default_factory=dict)
     esp_from_4500: Mapping[tuple[int, int], int] = field(default_factory=dict)
-    ike_from_4500: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    ike_from_4500: Set[tuple[int, int]] = frozenset()
     place: Callable[[int], int] = int
 
     @property
@@ -200,7 +202,7 @@ def facts_of(
         ping_sweeps=ping_sweeps(wire.echoes, census.last_time),
         segment_sizes=segment_sizes(wire.handshakes),
         esp_from_4500=_last_esp(wire),
-        ike_from_4500=_last_ike(wire),
+        ike_from_4500=_marked_ike(wire),
         place=wire.place,
     )
 
@@ -225,14 +227,11 @@ def _last_esp(wire: Wire) -> dict[HostPair, int]:
     return found
 
 
-def _last_ike(wire: Wire) -> dict[HostPair, int]:
-    """The same for IKE behind the non-ESP marker; asked only where there is ESP."""
+def _marked_ike(wire: Wire) -> frozenset[HostPair]:
+    """Source and destination of IKE behind the non-ESP marker; asked only where there is ESP."""
     if not wire.flows:
-        return {}
+        return frozenset()
     m = wire.messages
-    marked = np.flatnonzero((m.nat_t > 0) & (m.tcp == 0))
-    order = marked[np.lexsort((m.time[marked], m.dst[marked], m.src[marked]))]
-    src, dst = m.src[order], m.dst[order]
-    last = np.flatnonzero(np.r_[(src[1:] != src[:-1]) | (dst[1:] != dst[:-1]), np.ones(min(len(order), 1), np.bool_)])
-    pairs = zip(src[last].tolist(), dst[last].tolist(), strict=True)
-    return dict(zip(pairs, m.time[order[last]].tolist(), strict=True))
+    marked = (m.nat_t > 0) & (m.tcp == 0)
+    pairs = np.unique(m.src[marked].astype(np.int64) << 32 | m.dst[marked])
+    return frozenset((pair >> 32, pair & 0xFFFFFFFF) for pair in pairs.tolist())

@@ -12,9 +12,7 @@ from analyzer.ike.message_columns import FLAG_RESPONSE
 from analyzer.ike.registry import numbers
 from analyzer.ike.tables import Wire
 from analyzer.packets.tables import EspFlow
-from analyzer.relate.seen.host_pair import HostPair, host_pair
-
-Ends = tuple[tuple[int, int], tuple[int, int]]
+from analyzer.relate.seen.host_pair import Ends, HostPair, ends, host_pair
 
 
 def esp_flows_by_sa(wire: Wire, rows: Ints, begins: Ints) -> dict[int, list[EspFlow]]:
@@ -43,21 +41,16 @@ def esp_flows_by_sa(wire: Wire, rows: Ints, begins: Ints) -> dict[int, list[EspF
         for i in np.flatnonzero(chosen).tolist():
             row = int(rows[i])
             src, dst = int(m.src[row]), int(m.dst[row])
-            key = _ends(src, int(m.sport[row]), dst, int(m.dport[row])) if by_ends else host_pair(src, dst)
+            key = ends(src, dst, int(m.sport[row]), int(m.dport[row])) if by_ends else host_pair(src, dst)
             moments[key].append((int(m.time[row]), int(number[i])))
         for times in moments.values():
             times.sort()
     for flow in wire.flows:
         for _, by_ends, moments in ways:
-            key = _ends(flow.src, flow.sport, flow.dst, flow.dport) if by_ends else host_pair(flow.src, flow.dst)
+            key = ends(flow.src, flow.dst, flow.sport, flow.dport) if by_ends else host_pair(flow.src, flow.dst)
             times = moments.get(key, [])
             at = bisect_right(times, (flow.first, len(begins)))
             if at:
                 found[times[at - 1][1]].append(flow)
                 break
     return found
-
-
-def _ends(src: int, sport: int, dst: int, dport: int) -> Ends:
-    """The two ends of a flow, whichever way it goes."""
-    return ((src, sport), (dst, dport)) if (src, sport) < (dst, dport) else ((dst, dport), (src, sport))

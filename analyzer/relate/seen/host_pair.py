@@ -8,6 +8,8 @@ from analyzer.protocol import IKE_PORT, NAT_T_PORT
 
 #: The smaller number first.
 HostPair = tuple[int, int]
+#: Two hosts with a port each, the smaller first.
+Ends = tuple[tuple[int, int], tuple[int, int]]
 
 
 class Client(NamedTuple):
@@ -41,3 +43,14 @@ def host_pair(a: int, b: int) -> HostPair:
     True
     """
     return (a, b) if a < b else (b, a)
+
+
+def ends(src: int, dst: int, sport: int, dport: int) -> Ends:
+    """The two ends of a flow, whichever way it goes.
+
+    Examples
+    --------
+    >>> ends(7, 3, 1025, 4500) == ends(3, 7, 4500, 1025) == ((3, 4500), (7, 1025))
+    True
+    """
+    return ((src, sport), (dst, dport)) if (src, sport) < (dst, dport) else ((dst, dport), (src, sport))

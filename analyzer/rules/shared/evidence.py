@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
+from analyzer.rules.shared.ip_fragments_lost import is_waited_for
 
 
 def init_request_payloads(sa: IkeSa) -> str:
@@ -39,8 +40,8 @@ def init_response_payloads(sa: IkeSa) -> str:
 
 
 def later_fragments(sa: IkeSa) -> str:
-    """Proof that IP fragments beyond the first can reach this capture."""
-    if not any(m.is_ip_fragmented for m in sa.messages) or _receives_first_fragments(sa):
+    """Proof that IP fragments beyond the first can reach this capture, or the word of a host that they did not."""
+    if not any(m.is_ip_fragmented for m in sa.messages) or _receives_first_fragments(sa) or is_waited_for(sa):
         return ""
     why = sa.capture.why_fragments_are_hidden
     if not why:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from analyzer.ike.registry import numbers
@@ -11,11 +11,15 @@ from analyzer.relate.inferred.mtu.path_mtu import TOO_BIG
 from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt, Exchange
+from analyzer.relate.seen.message import Message
 from analyzer.rules.model import Confidence
 from analyzer.rules.shared import certainty, silence
 
 #: Exchanges of the set-up that carry certificates or large keys.
 LARGE = (numbers.IKE_AUTH, numbers.IKE_INTERMEDIATE)
+
+#: ICMP 11/1, ICMPv6 3/1: who says so has the first fragment of a message and waited in vain for the others (RFC 792).
+_TIMED_OUT = "reassembly-timeout"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +36,8 @@ class Loss:
         All of it was seen at the capture point.
     icmp : tuple of IcmpRow
         What ICMP says about it.
+    waited : tuple of IcmpRow
+        Those in which a host says that it waited in vain for some of its fragments.
     rest : tuple of int
         Frames of later IP fragments of it whose first one was never seen.
     """
@@ -41,6 +47,7 @@ class Loss:
     confidence: Confidence
     seen_whole: bool
     icmp: tuple[IcmpRow, ...] = ()
+    waited: tuple[IcmpRow, ...] = ()
     rest: tuple[int, ...] = ()
 
 
@@ -54,11 +61,13 @@ def lost_requests(sa: IkeSa) -> Iterator[Loss]:
             continue
         if silence.is_explained(sa, exchange) or is_split(exchange.requests):
             continue
-        about = silence.reports(sa, exchange)
+        about, waited = silence.reports(sa, exchange), waited_for(sa, exchange.requests)
         seen_whole = any(a.complete for a in exchange.requests)
-        if (seen_whole and sa.side == "responder") or _fragments_pass(sa):
+        # That fragments of it came whole before is refuted by who waited for these.
+        if (seen_whole and sa.side == "responder") or (_fragments_pass(sa) and not waited):
             continue
-        yield Loss(exchange, request, _of_request(sa, exchange, about, seen_whole=seen_whole), seen_whole, about)
+        sure = Confidence.PROVED if waited else _of_request(sa, exchange, about, seen_whole=seen_whole)
+        yield Loss(exchange, request, sure, seen_whole, about, waited)
 
 
 def _in_fragments(exchange: Exchange) -> Attempt | None:
@@ -109,6 +118,39 @@ def repeats_after_answer(exchange: Exchange) -> int:
     return sum(a.time > answered for a in exchange.requests)
 
 
+def waited_for(sa: IkeSa, attempts: Iterable[Attempt]) -> tuple[IcmpRow, ...]:
+    """ICMP errors in which a host says that it waited in vain for fragments of these very sendings.
+
+    The quote must name the message: the initiator SPI or the IP identification. Ports are those of ESP in UDP as well.
+    """
+    about = sa.icmp_by_message
+    if not about:
+        return ()
+    found = [row for a in attempts for m in a.messages for row in about.get(m.row, ()) if _names(row, m)]
+    return tuple(sorted(found, key=lambda row: row.frame))
+
+
+def _names(row: IcmpRow, message: Message) -> bool:
+    quoted = row.error.quoted
+    if row.error.meaning != _TIMED_OUT or quoted is None or not message.is_ip_fragmented:
+        return False
+    return quoted.spi_i is not None or quoted.ip_id in message.packet_table.ip_id[message.packets].tolist()
+
+
+def is_waited_for(sa: IkeSa) -> bool:
+    """Some host says of a message of this IKE SA that it waited in vain for fragments of it."""
+    return bool(sa.icmp_by_message) and bool(
+        waited_for(sa, (a for e in sa.exchanges for a in (*e.requests, *e.responses)))
+    )
+
+
+def who_waited(sa: IkeSa, waited: Sequence[IcmpRow]) -> str:
+    """``the server``, ``the client`` or a host between them, which puts fragments together to look into them."""
+    source = sa.messages[0].address_text(waited[0].src)
+    named = {sa.responder: "the server", sa.initiator: "the client"}
+    return named.get(source, f"{source}, which puts fragments together on the way,")
+
+
 def _answer_arrives_in_part(sa: IkeSa, exchange: Exchange) -> bool:
     place, begin = sa.capture.place, sa.capture.place(exchange.requests[0].frames[0])
     return any(src == sa.responder and place(frame) > begin for frame, src, _ in sa.orphans)
@@ -124,8 +166,6 @@ def _fragments_pass(sa: IkeSa) -> bool:
 
 def _of_request(sa: IkeSa, exchange: Exchange, about: Sequence[IcmpRow], *, seen_whole: bool) -> Confidence:
     meanings = {i.error.meaning for i in about}
-    if "reassembly-timeout" in meanings:
-        return Confidence.PROVED
     silent = certainty.of_silence(sa, exchange)
     # A router speaks of what it could not pass; that what was sent after that was lost as well, only the silence says.
     if meanings & set(TOO_BIG) and silent is Confidence.PROBABLE:
@@ -152,23 +192,21 @@ def _partial_answer(sa: IkeSa, exchange: Exchange) -> Iterator[Loss]:
     if response is not None and (not response.is_ip_fragmented or is_split(exchange.responses)):
         return
     arrived = min(map(place, (*(f for a in exchange.responses for f in a.frames), *rest)))
-    about = sa.icmp_errors_about("responder", exchange.times[0])
-    if "reassembly-timeout" in {i.error.meaning for i in about}:
+    about, waited = sa.icmp_errors_about("responder", exchange.times[0]), waited_for(sa, exchange.responses)
+    if waited:
         confidence = Confidence.PROVED
     elif place(exchange.requests[-1].frames[0]) > arrived:
         confidence = of_part(sa, at_sender=sa.side == "responder")
     else:
         # A client that has its answer does not ask again; one that does not ask again may have it.
         confidence = Confidence.POSSIBLE
-    yield Loss(exchange, response, confidence, False, about, rest)
+    yield Loss(exchange, response, confidence, False, about, waited, rest)
 
 
 def _lost_after_leaving(sa: IkeSa, exchange: Exchange) -> Iterator[Loss]:
     response = exchange.response
     if response is None or not response.is_ip_fragmented or is_split(exchange.responses):
         return
-    about = sa.icmp_errors_about("responder", exchange.times[0])
+    about, waited = sa.icmp_errors_about("responder", exchange.times[0]), waited_for(sa, exchange.responses)
     confidence = Confidence.PROBABLE if sa.side == "responder" else Confidence.POSSIBLE
-    if "reassembly-timeout" in {i.error.meaning for i in about}:
-        confidence = Confidence.PROVED
-    yield Loss(exchange, response, confidence, True, about)
+    yield Loss(exchange, response, Confidence.PROVED if waited else confidence, True, about, waited)

@@ -120,6 +120,30 @@ def test_one_of_several_source_hashes_is_enough():
 FALSE_SOURCE = f"N(NAT_DETECTION_SOURCE_IP 0x{'ab' * 20}) N(NAT_DETECTION_DESTINATION_IP)"
 
 
+class TestHashesThatMatchNothing:
+    """As where the addresses of a trace were changed: SHA-1 hashes of what is no longer there."""
+
+    FOREIGN = f"N(NAT_DETECTION_SOURCE_IP 0x{'ab' * 20}) N(NAT_DETECTION_DESTINATION_IP 0x{'cd' * 20})"
+    INIT = f"+0.0 C:500 > S:500 IKE_SA_INIT request {FOREIGN}\n+0.1 C:500 < S:500 IKE_SA_INIT response {FOREIGN}\n"
+
+    @pytest.mark.parametrize("auth", ["", "+0.2 C:500 > S:500 IKE_AUTH request 400\n"])
+    def test_and_ike_that_stays_on_port_500(self, auth):
+        # RFC 7296 section 2.23: whoever finds a NAT must go on on 4500.
+        sa = only_sa(self.INIT + auth)
+        assert (sa.nat_i, sa.nat_r, sa.nat.forced_encapsulation) == ("unknown", "unknown", ())
+        assert ["never moved to UDP 4500" in said for said in sa.nat.evidence] == [True]
+
+    def test_and_ike_that_moves(self):
+        assert nat(self.INIT + "+0.2 C:4500 > S:4500 IKE_AUTH request 400\n") == ("yes", "yes")
+
+    def test_and_ike_that_begins_on_4500(self):
+        assert nat(self.INIT.replace(":500", ":4500")) == ("yes", "yes")
+
+    def test_of_one_side_only(self):
+        init = self.INIT.splitlines()[0] + f"\n+0.1 C:500 < S:500 IKE_SA_INIT response N({DETECTION})\n"
+        assert nat(init)[1] == "yes"
+
+
 class TestForcedEncapsulation:
     """strongSwan (encap = yes) hashes a made-up address, Libreswan (encapsulation=yes) its own with port 0."""
 
