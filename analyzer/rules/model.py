@@ -55,6 +55,7 @@ class Observation:
 
     ``more``: makes the rest of the detail, where that costs something: a verdict does without.
     ``is_remark``: worth knowing, but no answer to "why did it fail" (a group retry that went well, say).
+    ``is_open``: information that does not say that the connection served: exit status 3, whatever the confidence.
     """
 
     title: str
@@ -64,6 +65,7 @@ class Observation:
     severity: Severity | None = None
     remedies: tuple[str, ...] = ()
     is_remark: bool = False
+    is_open: bool = False
     more: Callable[[], str] | None = None
 
 
@@ -138,6 +140,7 @@ class Finding:
     remedies: tuple[str, ...]
     order: int
     is_verdict: bool
+    is_open: bool = False
 
     @property
     def rank(self) -> tuple[int, int, int]:
@@ -170,10 +173,11 @@ class Verdict:
     sa: int | None = None
     rule: str = ""
     frames: tuple[int, ...] = ()
+    is_open: bool = False
 
     @property
     def exit_status(self) -> int:
-        """0 healthy, 1 a blocking or degrading finding, 3 the capture cannot tell."""
+        """0 healthy, 1 a blocking or degrading finding, 3 the capture cannot tell or leaves open whether it served."""
         if self.severity is not Severity.INFORMATION:
             return 1
-        return 3 if self.confidence is Confidence.CANNOT_TELL else 0
+        return 3 if self.confidence is Confidence.CANNOT_TELL or self.is_open else 0
