@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from analyzer.rules.reasons import REASONS
+
 DOCS = Path(__file__).resolve().parent.parent / "docs"
-BEGIN, END = "<!-- fields: from report-2.schema.json -->\n", "<!-- end of fields -->\n"
+#: Comments around what is written here.
+FIELDS = "<!-- fields: from report-2.schema.json -->\n", "<!-- end of fields -->\n"
+WHY = "<!-- reasons: from analyzer/rules/reasons.py -->\n", "<!-- end of reasons -->\n"
 #: Definitions with a table of their own, in the order of reading, and where each occurs.
 TABLES = {
     "report": "The report",
@@ -85,11 +88,19 @@ def _meaning(definitions: dict[str, Any], value: dict[str, Any]) -> str:
     return ""
 
 
+def reasons() -> str:
+    """The table of reasons, as Markdown."""
+    head = "| reason | what is missing, and what would decide it |\n| --- | --- |\n"
+    return head + "".join(f"| `{code}` | {what} |\n" for code, what in REASONS.items())
+
+
 def page(text: str) -> str:
     """The page with its tables written anew."""
     schema = json.loads((DOCS / "report-2.schema.json").read_text(encoding="utf-8"))
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    return pattern.sub(lambda _: f"{BEGIN}\n{tables(schema)}\n{END}", text)
+    for (begin, end), written in ((FIELDS, tables(schema)), (WHY, reasons())):
+        before, _, rest = text.partition(begin)
+        text = f"{before}{begin}\n{written}\n{end}{rest.partition(end)[2]}"
+    return text
 
 
 if __name__ == "__main__":

@@ -10,7 +10,9 @@ from analyzer.ike.registry import numbers
 from analyzer.packets.tables import EspFlow, IcmpRow
 from analyzer.relate.inferred import nat, one_way, progress, side
 from analyzer.relate.inferred.authentication import Authentication
+from analyzer.relate.inferred.child_refusals import refused_children
 from analyzer.relate.inferred.cipher_suite import CipherSuite, agreed_suite
+from analyzer.relate.inferred.closing import Closing, closing
 from analyzer.relate.inferred.fragment_plan import FragmentPlan, PacketSize, fragment_plans, large_messages, packet_size
 from analyzer.relate.inferred.mtu import path_mtu
 from analyzer.relate.inferred.mtu.clue import MtuClue
@@ -18,6 +20,7 @@ from analyzer.relate.inferred.mtu.path_mtu import Bounds, Direction
 from analyzer.relate.inferred.mtu.too_big import TooBig, too_big_reports
 from analyzer.relate.inferred.nat import NatDetection, NatView
 from analyzer.relate.inferred.products import ProductGuess, product_guesses
+from analyzer.relate.inferred.rejection import Lookups, Rejection, lookups, rejection
 from analyzer.relate.inferred.side import Side
 from analyzer.relate.seen import features, fragmentation_support, orphan_fragments
 from analyzer.relate.seen.capture_facts import CaptureFacts
@@ -213,8 +216,44 @@ class IkeSa:
     @cached_property
     def reached(self) -> progress.Reached:
         return progress.reached(
-            self.exchanges, self.authentication, esp_from_responder=self.esp_r_to_i > 0, rekeyed=self.rekeyed
+            self.exchanges,
+            self.authentication,
+            esp_from_responder=self.esp_r_to_i > 0,
+            rekeyed=self.rekeyed,
+            rejected=self.rejection is not None,
         )
+
+    @cached_property
+    def rejection(self) -> Rejection | None:
+        """The client's notify that it does not accept what IKE_AUTH granted; None without one, or with ESP."""
+        if self.authentication.rejection is None or self.esp_i_to_r or self.esp_r_to_i:
+            return None
+        return rejection(self.authentication, self.nat)
+
+    @cached_property
+    def lookups(self) -> Lookups:
+        """What the client looked up before its :attr:`rejection`."""
+        answered = self.authentication.answered_at
+        if self.rejection is None or answered is None:
+            return Lookups()
+        facts = self.capture
+        return lookups(self.rejection, answered, self.initiator, facts.handshakes, facts.names)
+
+    @cached_property
+    def closing(self) -> Closing | None:
+        """How the login that was granted ended, if by a Delete of the IKE SA."""
+        return closing(self.authentication, self.of(numbers.CREATE_CHILD_SA), self.siblings, self.start)
+
+    @cached_property
+    def refused_children(self) -> tuple[Exchange, ...]:
+        """CREATE_CHILD_SA exchanges that were refused for good."""
+        asked = self.of(numbers.CREATE_CHILD_SA)
+        return refused_children(self.authentication, asked) if asked else ()
+
+    @property
+    def was_used(self) -> bool:
+        """ESP went both ways, or a later exchange was answered that only an established IKE SA has."""
+        return (self.esp_i_to_r > 0 and self.esp_r_to_i > 0) or self.authentication.is_alive
 
     @cached_property
     def authentication(self) -> Authentication:

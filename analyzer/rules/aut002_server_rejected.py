@@ -4,99 +4,117 @@ What it means
     The client checks the server as well: its certificate (name, purpose, chain, revocation) or its identity. Windows
     shows 13801 and its like. The server believes that all is well until it is told.
 Seen as
-    A full IKE_AUTH response that arrives whole, and at once, within two seconds, the client sends INFORMATIONAL: a
-    short Notify (AUTHENTICATION_FAILED), or a Delete. Or, at the client's side, it goes on asking although it has the
-    answer.
+    A full IKE_AUTH response that arrives whole, and the client's INFORMATIONAL with a short Notify
+    (AUTHENTICATION_FAILED), after which it says no more on this IKE SA: at once, or after seconds in which it waits for
+    a revocation list. Or the client drops what was granted without a word and begins anew.
 Not to be confused with
-    A response of which a part is missing (FRG002, FRG009). A Delete by the server (EST001). A Delete for the Child SA
-    only, or an answer without room for a Child SA (AUT005). A user who hangs up within two seconds looks like a
-    rejecting client. An address update of MOBIKE is a Notify too, but longer. A client that rejects without a word
-    looks like a tunnel that nobody uses: then nothing is said here. strongSwan rejects a server by a notify; its Delete
-    follows a Child SA that failed (AUT005), or a hang-up.
+    A response of which a part is missing (FRG002, FRG009). A Delete, which a user who hangs up sends as well (EST004);
+    the server's (EST001); one for the Child SA only, or an answer without room for a Child SA (AUT005). An address
+    update of MOBIKE, which may be as short, comes from port 4500, and after which the client goes on. Who asks on
+    although the answer is there has not read it (RTX003).
 Certain when
-    The client sends a notify of the size of an error at once. A Delete has other possible reasons.
+    IKE_AUTH is on port 500, where MOBIKE never is, and a short notify of the client ends it; or that notify comes at
+    once. Where the client moved to port 4500 without a NAT, as MOBIKE does, it is possible at most.
 References
     docs/domain/root-causes.md no. 23, docs/domain/encrypted-messages.md no. 7, docs/domain/windows.md; RFC 7296
-    section 2.21.2.
+    section 2.21.2; RFC 4555 sections 3.3, 3.6.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.inferred.authentication import LONG_ANSWER
-from analyzer.relate.inferred.progress import is_repeated_after_answer
+from analyzer.relate.inferred.rejection import Lookups, Rejection
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Exchange
+from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.shared.wording import frames, init_frames, times
+from analyzer.rules.shared.abandoned import begun_anew
+from analyzer.rules.shared.wording import delay, frames, init_frames
+
+#: Seconds: a check that waits for nobody takes 3 to 37 ms (strongSwan), and on port 4500 a notify of MOBIKE that is as
+#: short came after 0.9 s at the soonest.
+_AT_ONCE = 0.5
+#: Lookups that are named.
+_NAMED = 3
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """What the client did after the last IKE_AUTH answer."""
-    authentication = sa.authentication
-    last = authentication.last
-    if last is None or sa.esp_r_to_i:
+    last = sa.authentication.last
+    if last is None or last.response is None:
         return
-    rejection = authentication.rejection
-    if rejection is not None and rejection.sender == "initiator":
-        # A Delete after an answer without a Child SA is about that; a notify is about the server. strongSwan, which
-        # always rejects by a notify, means something else by a Delete.
-        by_delete = authentication.outcome == "grant" and "strongswan" not in sa.product_keys("initiator")
-        if by_delete or authentication.is_error_notify(rejection):
-            yield _rejected(sa, last, rejection)
-    elif authentication.outcome == "grant" and not authentication.later and is_repeated_after_answer(last):
-        yield from _asked_on(sa, last)
+    if sa.rejection is not None:
+        yield _rejected(sa, last, sa.rejection)
+    elif again := begun_anew(sa):
+        yield _dropped(sa, last, again)
 
 
-def _rejected(sa: IkeSa, last: Exchange, rejection: Exchange) -> Observation:
-    answered = sa.authentication.answered_at
-    assert answered is not None
-    after = (rejection.requests[0].time - answered) / 1e6
-    is_notify = sa.authentication.is_error_notify(rejection)
-    act = "a short notify, as AUTHENTICATION_FAILED is" if is_notify else "a Delete"
-    # Without the cipher suite nobody knows what a short answer had room for (docs/domain/encrypted-messages.md no. 6).
-    assert last.response is not None
-    is_short = last.response.length <= LONG_ANSWER
-    may_lack_child = is_short and sa.authentication.cipher_suite is None
-    doubt = "" if is_notify else " A user who hangs up at once looks the same."
-    if may_lack_child and not is_notify:
-        doubt += (
-            " Which algorithms were chosen is not in the trace, so the answer may as well have refused the tunnel "
-            "(Child SA) only."
-        )
+def _rejected(sa: IkeSa, last: Exchange, rejection: Rejection) -> Observation:
+    found = sa.lookups
+    mobike = (
+        " It moved to port 4500 without a NAT, as MOBIKE does, and a notify of MOBIKE about its addresses is as long: "
+        "then the connection stands, and the client's log says so."
+        if rejection.may_be_mobike
+        else ""
+    )
     return Observation(
         title=(
-            f"The server accepted IKE_AUTH ({_answer(last)}), and the client ended it {after:,.0f} ms later with "
-            f"{act}: most likely it rejects the server's certificate or identity; fragmentation is not the cause."
+            f"The server accepted IKE_AUTH ({_answer(last)}), and the client ended it {delay(rejection.after)} later "
+            "with a short notify, as AUTHENTICATION_FAILED is: most likely it rejects the server's certificate or "
+            "identity; fragmentation is not the cause."
         ),
         detail=(
             "What the client dislikes is encrypted; its own log or error code has it (Windows: 13801 and the like). "
             "Usual reasons: the name dialled is not in the certificate, its purpose is not server authentication, its "
-            f"root is not trusted, its chain is not sent, its revocation list cannot be fetched.{doubt}"
+            f"root is not trusted, its chain is not sent, its revocation list cannot be fetched.{_waited_for(found)}"
+            f"{mobike}"
         ),
-        frames=frames(init_frames(sa), last.frames, rejection.frames),
-        confidence=(Confidence.STRONG if is_notify else Confidence.POSSIBLE if may_lack_child else Confidence.PROBABLE),
+        frames=frames(init_frames(sa), last.frames, found.frames[:_NAMED], rejection.exchange.frames),
+        confidence=_confidence(rejection, found),
         remedies=("server-certificate",),
     )
 
 
-def _asked_on(sa: IkeSa, last: Exchange) -> Iterator[Observation]:
-    """At the client's own network card the answer is there, and the client asks as if it were not."""
-    response = last.response
-    assert response is not None
-    if sa.side != "initiator" or response.is_ip_fragmented:
-        return
-    again = sum(a.time > last.responses[0].time for a in last.requests)
-    yield Observation(
+def _confidence(rejection: Rejection, found: Lookups) -> Confidence:
+    if rejection.may_be_mobike:
+        return Confidence.POSSIBLE
+    if not rejection.on_port_4500 or rejection.after <= _AT_ONCE:
+        return Confidence.STRONG
+    return Confidence.PROBABLE if found.unanswered else Confidence.POSSIBLE
+
+
+def _waited_for(found: Lookups) -> str:
+    """What stands in the trace between the answer and the notify."""
+    if found.unanswered:
+        row = found.unanswered[0]
+        ends = dict.fromkeys(f"{r.dst} port {r.dport}" for r in found.unanswered)
+        return (
+            f" In between it asked {', '.join(list(ends)[:_NAMED])} for a TCP connection and got none (frame "
+            f"{row.frame}): that is how the wait for a revocation list or an OCSP responder looks."
+        )
+    if found.names:
+        names = dict.fromkeys(row.name for row in found.names)
+        return (
+            f" In between it looked up {', '.join(list(names)[:_NAMED])} (frame {found.names[0].frame}), as for a "
+            "revocation list or an OCSP responder."
+        )
+    return ""
+
+
+def _dropped(sa: IkeSa, last: Exchange, again: str) -> Observation:
+    return Observation(
         title=(
-            f"The server's whole answer to IKE_AUTH ({_answer(last)}) reached the client's host, and the client sent "
-            f"the same request {times(again)} more: its own host drops the answer, or the client does not accept it."
+            f"The server accepted IKE_AUTH ({_answer(last)}), and {again}: the client does not accept the server's "
+            "certificate, or it cannot use the tunnel (Child SA)."
         ),
-        detail="A client repeats a request only as long as it has no answer that it accepts (RFC 7296 section 2.1).",
+        detail=(
+            "Some clients (Libreswan, OpenIKED) drop what they do not accept without a word; the client's own log says "
+            "why. A user who dials again right away looks the same."
+        ),
         frames=frames(init_frames(sa), last.frames),
-        confidence=Confidence.PROBABLE,
-        remedies=("host-firewall", "server-certificate"),
+        confidence=Confidence.POSSIBLE,
+        remedies=("server-certificate", "child-sa"),
     )
 
 
@@ -109,6 +127,7 @@ RULE = Rule(
     code="AUT002",
     severity=Severity.BLOCKING,
     check=check,
+    features=Feature.AUTH_ANSWER,
     ceiling=Confidence.STRONG,
-    topics=("host-firewall", "server-certificate"),
+    topics=("child-sa", "server-certificate"),
 )

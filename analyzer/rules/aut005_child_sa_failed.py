@@ -8,11 +8,10 @@ Seen as
     no ESP; or a Delete for the Child SA right after the answer, the IKE SA being kept.
 Not to be confused with
     A refusal (AUT001), which is a notify only. An answer with a certificate in it is long whether or not the Child SA
-    was made: then this cannot be told. A Delete for the whole IKE SA at once (AUT002 by the client, EST001 by the
-    server); strongSwan, which rejects a server by a notify only, deletes at once where the Child SA failed, or when it
-    is told to hang up. A client that answers a short answer with a notify rejects the server (AUT002). An initiator
-    that asks for no Child SA at first (RFC 6023) makes it at once by CREATE_CHILD_SA. A Child SA that rekeying
-    replaces.
+    was made: then this cannot be told. A Delete for the whole IKE SA, at once or right after that of its Child SA
+    (EST004 by the client, EST001 by the server). A client that answers a short answer with a notify rejects the server
+    (AUT002). An initiator that asks for no Child SA at first (RFC 6023) makes it at once by CREATE_CHILD_SA, which may
+    be refused (EST005). A Child SA that rekeying replaces.
 Certain when
     Sizes show that there is no room for it. Which of the reasons it was is encrypted.
 References
@@ -42,15 +41,21 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     last, answered = authentication.last, authentication.answered_at
     if last is None or answered is None or sa.esp_i_to_r or sa.esp_r_to_i or _made_later(sa):
         return
-    rejection = authentication.rejection
-    if rejection is not None and authentication.is_error_notify(rejection):
+    # A client that rejects the server (AUT002), and a tunnel that was refused later on (EST005).
+    if sa.rejection is not None or sa.refused_children:
         return
     if authentication.outcome == "without-child":
         yield _no_room(sa, last, answered)
     elif authentication.outcome == "grant":
         deleted = authentication.child_deletion
-        if deleted is not None and deleted.requests[0].time - answered <= AT_ONCE:
+        if deleted is not None and deleted.requests[0].time - answered <= AT_ONCE and not _ends_with_it(sa, deleted):
             yield _taken_down(sa, last, deleted)
+
+
+def _ends_with_it(sa: IkeSa, deleted: Exchange) -> bool:
+    """The IKE SA is deleted right after its Child SA: some products hang up in two steps."""
+    deletion = sa.authentication.deletion
+    return deletion is not None and deletion.requests[0].time - deleted.requests[0].time <= AT_ONCE
 
 
 def _made_later(sa: IkeSa) -> bool:
@@ -100,10 +105,10 @@ def _taken_down(sa: IkeSa, last: Exchange, deleted: Exchange) -> Observation:
         detail=(
             "A Delete that is answered with a Delete, or after which the IKE SA is used on, is for a Child SA. The "
             f"{who}'s log has the reason: it could not install the keys, or does not accept the traffic selectors or "
-            "the address."
+            "the address. Somebody who takes the tunnel down by hand looks the same."
         ),
         frames=frames(last.frames, deleted.frames),
-        confidence=Confidence.PROBABLE,
+        confidence=Confidence.POSSIBLE,
         severity=Severity.DEGRADING,
     )
 

@@ -209,12 +209,20 @@ def _finding(rule: Rule, sa: int | None, seen: Observation) -> Finding:
         remedy_ids=tuple(dict.fromkeys((*rule.remedies, *seen.remedies))),
         order=rule.order,
         is_verdict=rule.is_verdict and not seen.is_remark,
+        is_open=seen.is_open,
     )
 
 
 def _as_verdict(finding: Finding) -> Verdict:
     return Verdict(
-        finding.id, finding.severity, finding.confidence, finding.title, finding.sa, finding.rule, finding.frames
+        finding.id,
+        finding.severity,
+        finding.confidence,
+        finding.title,
+        finding.sa,
+        finding.rule,
+        finding.frames,
+        finding.is_open,
     )
 
 
@@ -234,7 +242,7 @@ def _verdict_of_sa(sa: IkeSa, rules: Iterable[tuple[Rank, Rule]]) -> Verdict:
         return _undecided(sa)
     rule, seen = gravest
     severity = seen.severity or rule.severity
-    return Verdict(rule.id, severity, seen.confidence, seen.title, sa.number, rule.code, seen.frames)
+    return Verdict(rule.id, severity, seen.confidence, seen.title, sa.number, rule.code, seen.frames, seen.is_open)
 
 
 #: Behind every finding.
@@ -269,12 +277,6 @@ def _open_question(sa: IkeSa) -> tuple[str, str]:
         return "nothing-after-ike-sa-init", (
             f"{done} between {sa.initiator} and {sa.responder} {were} answered and nothing of IKE follows: the "
             "client never sent IKE_AUTH, or that is not in the trace (a filter on the ports hides IP fragments)."
-        )
-    if sa.authentication.outcome == "grant" and sa.authentication.rejection is not None:
-        return "given-up-at-once", (
-            f"The login of {sa.initiator} at {sa.responder} was granted, and the IKE SA was given up at once, unused: "
-            "somebody hung up, the tunnel (Child SA) was refused, or the client does not accept the server. The logs "
-            "of both sides tell which."
         )
     return "end-not-shown", (
         f"This trace does not show how the IKE SA {sa.initiator} > {sa.responder} ended: nothing in it failed, and "

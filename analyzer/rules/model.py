@@ -56,6 +56,7 @@ class Observation:
 
     ``more``: makes the rest of the detail, where that costs something: a verdict does without.
     ``is_remark``: worth knowing, but no answer to "why did it fail" (a group retry that went well, say).
+    ``is_open``: information that does not say that the connection served: exit status 3, whatever the confidence.
     """
 
     title: str
@@ -65,6 +66,7 @@ class Observation:
     severity: Severity | None = None
     remedies: tuple[str, ...] = ()
     is_remark: bool = False
+    is_open: bool = False
     more: Callable[[], str] | None = None
 
 
@@ -142,6 +144,7 @@ class Finding:
     remedy_ids: tuple[str, ...]
     order: int
     is_verdict: bool
+    is_open: bool = False
 
     @property
     def remedies(self) -> tuple[str, ...]:
@@ -182,6 +185,7 @@ class Verdict:
     sa: int | None = None
     rule: str = ""
     frames: tuple[int, ...] = ()
+    is_open: bool = False
     question: str = ""
 
     @property
@@ -191,10 +195,10 @@ class Verdict:
 
     @property
     def exit_status(self) -> int:
-        """0 healthy, 1 a blocking or degrading finding, 3 the capture cannot tell."""
+        """0 healthy, 1 a blocking or degrading finding, 3 the capture cannot tell or leaves open whether it served."""
         if self.severity is not Severity.INFORMATION:
             return FAILED
-        return CANNOT_TELL if self.confidence is Confidence.CANNOT_TELL else 0
+        return CANNOT_TELL if self.confidence is Confidence.CANNOT_TELL or self.is_open else 0
 
 
 #: Exit statuses of a verdict: something failed; the trace does not show what happened.

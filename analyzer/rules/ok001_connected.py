@@ -6,11 +6,13 @@ What it means
 Seen as
     IKE_AUTH answered with the shape of success, ESP both ways, or later exchanges that only an established SA has.
 Not to be confused with
-    An answer to IKE_AUTH after which either side deletes the IKE SA within two seconds, or the client sends a notify
-    of the size of an error; the first round of an EAP login; an answer without room for a Child SA (AUT005). A client
-    that begins anew without having used the connection: then this cannot be told.
+    An answer to IKE_AUTH after which somebody deletes the IKE SA before it was used (EST001, EST004), or the client
+    sends a notify of the size of an error (AUT002); the first round of an EAP login; an answer without room for a Child
+    SA (AUT005). A client that begins anew without having used the connection (AUT002). A client that rejects the server
+    without a word (Libreswan, OpenIKED) looks like one whose tunnel nobody uses: this is possible at most there.
 Certain when
-    ESP comes from the responder, or rekeying and liveness checks are answered.
+    ESP goes both ways, or rekeying and liveness checks are answered, and no later trouble is in plain sight: a rekeying
+    that was refused, a liveness check that was answered after many seconds, no tunnel.
 References
     docs/domain/root-causes.md no. 47, docs/domain/encrypted-messages.md no. 6.
 """
@@ -20,27 +22,26 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from analyzer.ike.registry import numbers
-from analyzer.relate.inferred.progress import REPEATS_WITHIN
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt
-from analyzer.relate.seen.neighbours import MANY_ATTEMPTS
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.shared.abandoned import begun_anew, may_not_have_arrived, repeats_another
 from analyzer.rules.shared.wording import announcements, frames
 
-#: Seconds within which a client that begins anew repeats the attempt; likewise from the attempt before to this one.
-_ANEW, _AT_ONCE = 60.0, 10.0
-#: Larger packets may be lost for their size on some path (IPv6's minimum MTU).
-_SMALL = 1280
+#: Seconds after which a liveness check is answered late: nobody was there in between.
+_LATE = 5.0
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """How far the SA came."""
-    if sa.reached not in ("established", "closed"):
+    if sa.reached not in ("established", "closed") or begun_anew(sa) or _says_its_end(sa):
         return
-    if abandoned := _abandoned(sa):
-        yield _in_doubt(sa, abandoned)
+    if doubt := may_not_have_arrived(sa) or repeats_another(sa):
+        yield _in_doubt(sa, doubt)
         return
     proof, confidence = _proof(sa)
+    if trouble := _trouble(sa):
+        proof, confidence = f"{proof}, but {trouble}", max(confidence, Confidence.PROBABLE, key=lambda c: c.rank)
     ended = ", and was deleted later" if sa.reached == "closed" else ""
     yield Observation(
         title=(
@@ -51,6 +52,12 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         frames=frames(*(e.frames for e in sa.of(numbers.IKE_SA_INIT, numbers.IKE_AUTH))),
         confidence=confidence,
     )
+
+
+def _says_its_end(sa: IkeSa) -> bool:
+    """It was never seen in use, and how it ended says all that is known."""
+    closing = sa.closing
+    return closing is not None and not sa.was_used and not closing.replaced
 
 
 def _proof(sa: IkeSa) -> tuple[str, Confidence]:
@@ -68,51 +75,26 @@ def _proof(sa: IkeSa) -> tuple[str, Confidence]:
         return f"{shape if sa.authentication.outcome == 'grant' else ''}{esp}", Confidence.PROBABLE
     # The first answer to an EAP login begins with IDr too, and a client can reject an answer without a word.
     ends_eap = any(a.inner_payload == numbers.AUTH for e in sa.authentication.rounds for a in e.responses)
-    lived = ends_eap or sa.reached == "closed"
+    # A Delete without ESP before it tells nothing of how well it went (EST004).
+    lived = ends_eap and sa.reached == "established"
     return f"{shape}no ESP is in the trace", Confidence.PROBABLE if lived else Confidence.POSSIBLE
 
 
-def _abandoned(sa: IkeSa) -> str:
-    """Why the shape of success is no success here, as a clause; empty where nothing speaks against it.
-
-    Some clients drop what they cannot use without a word, and dial again.
-    """
-    if not sa.authentication.rounds or sa.authentication.later or sa.esp_i_to_r or sa.esp_r_to_i:
-        return ""
-    if reason := _may_not_have_arrived(sa):
-        return reason
-    same_server = [n for n in sa.neighbours if n.responder == sa.responder]
-    first = sa.messages[0]
-    port = first.sport if first.is_initiator else first.dport
-    same_client = [n for n in same_server if (n.initiator, n.initiator_port) == (sa.initiator, port)]
-    earlier, later = [n for n in same_client if n.end < sa.start], [n for n in same_client if n.start > sa.end]
-    # Several connections that one client makes side by side are no repeats.
-    if len(same_server) > MANY_ATTEMPTS or len(earlier) + len(later) < len(same_client):
-        return ""
-    if later and (gap := (later[0].start - sa.end) / 1e9) <= _ANEW:
-        return f"the client said nothing more on it and began anew {gap:.3f} s later"
-    left = [n.end for n in earlier if n.auth_answered]
-    if left and (gap := (sa.start - max(left)) / 1e9) <= _AT_ONCE:
-        return f"it repeats one that was answered as well and left {gap:.3f} s before, and nothing follows it"
-    return ""
+def _trouble(sa: IkeSa) -> str:
+    """What came later and is no sign of health, as a clause; empty where nothing is."""
+    if sa.refused_children:
+        return "a later CREATE_CHILD_SA was refused"
+    if sa.authentication.outcome == "without-child" and not (sa.esp_i_to_r or sa.esp_r_to_i or _makes_tunnel(sa)):
+        return "without a tunnel (Child SA)"
+    checks = [e for e in sa.authentication.later if sa.authentication.is_check(e) and e.outcome == "answered"]
+    late = max([(e.responses[0].time - e.requests[0].time) / 1e9 for e in checks if e.responses], default=0.0)
+    return f"a liveness check was answered only after {late:.1f} s" if late >= _LATE else ""
 
 
-def _may_not_have_arrived(sa: IkeSa) -> str:
-    """At the server a large answer is only seen to leave; a client that lacks it asks again, a little later."""
-    large = [
-        a
-        for e in sa.authentication.rounds[-1:]
-        for a in e.responses
-        if a.is_ip_fragmented or a.skf_total or a.largest_ip_packet > _SMALL
-    ]
-    if sa.side != "responder" or not large:
-        return ""
-    waited = (sa.capture.last - large[-1].time) / 1e9
-    if waited >= REPEATS_WITHIN:
-        return ""
-    return (
-        f"the trace, taken at the server, ends {waited:.1f} s after the answer left, before a client that lacks it "
-        "would ask again"
+def _makes_tunnel(sa: IkeSa) -> bool:
+    """CREATE_CHILD_SA made what IKE_AUTH did not."""
+    return any(
+        e.response is not None and e.response.inner_payload == numbers.SA for e in sa.of(numbers.CREATE_CHILD_SA)
     )
 
 
@@ -135,9 +117,15 @@ def _detail(sa: IkeSa, confidence: Confidence) -> str:
     sizes = _auth_detail(sa)
     if confidence is Confidence.STRONG or sa.authentication.outcome != "grant":
         return sizes
+    silent = (
+        " A client that does not accept the server's certificate or the tunnel may say nothing at all (Libreswan, "
+        "OpenIKED): its own log tells."
+        if confidence is Confidence.POSSIBLE and not any(e.sender == "initiator" for e in sa.authentication.later)
+        else ""
+    )
     return (
         f"{sizes} Whether the tunnel (Child SA) was made as well cannot be seen in an answer of that size: ESP both "
-        "ways would tell."
+        f"ways would tell.{silent}"
     )
 
 

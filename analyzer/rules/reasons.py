@@ -19,6 +19,6 @@ REASONS = {
     "unanswered-retransmits": "Part of an answer is there and a filter may hide the rest: capture without one.",
     "nothing-after-ike-sa-init": "Nothing of IKE follows IKE_SA_INIT: one at the other side shows whether "
     "IKE_AUTH was sent.",
-    "given-up-at-once": "The login was granted and the IKE SA given up, unused: the logs of both sides say why.",
+    "connected-then-closed": "The login was granted and the IKE SA closed, unused: the logs of both sides say why.",
     "end-not-shown": "Nothing failed and nothing shows success: let the capture run on, or see the client's log.",
 }

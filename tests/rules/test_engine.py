@@ -272,17 +272,6 @@ ANSWERED = "+0.000 C:500 > S:500 IKE_SA_INIT request\n+0.030 C:500 < S:500 IKE_S
     [
         (ANSWERED, "was answered and nothing of IKE follows"),
         ("+0 C:4500 > S:4500 IKE_AUTH request 600 SK{IDi} mid 1\n", "does not show how the IKE SA"),
-        # The client deletes it at once: an act of its own, for several reasons (AUT005.yml).
-        (
-            ANSWERED
-            + """
-            +0.040 C:4500 > S:4500 IKE_AUTH request 1378 SK{IDi}
-            +0.060 C:4500 < S:4500 IKE_AUTH response 1228 SK{IDr}
-            +0.070 C:4500 > S:4500 INFORMATIONAL request 65 SK{D}
-            +0.080 C:4500 < S:4500 INFORMATIONAL response 57 SK{}
-            """,
-            "was granted, and the IKE SA was given up at once",
-        ),
         (
             ANSWERED
             + """

@@ -50,6 +50,12 @@ def test_exit_status(severity: str, confidence: str, status: int) -> None:
     assert Verdict("id", Severity(severity), Confidence(confidence), "text").exit_status == status
 
 
+def test_what_leaves_open_whether_it_served_is_no_success() -> None:
+    """docs/verdicts.md: "possible" at most is said of it, and the exit status is that of "cannot tell"."""
+    closed = Verdict("id", Severity.INFORMATION, Confidence.POSSIBLE, "text", is_open=True)
+    assert closed.exit_status == 3
+
+
 def test_filter_is_a_wireshark_filter() -> None:
     assert finding("blocking", "strong", 1, (4, 7, 10)).filter == "frame.number in {4, 7, 10}"
     assert finding("blocking", "strong", 1).filter == ""

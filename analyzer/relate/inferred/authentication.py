@@ -48,8 +48,7 @@ _PRF_LENGTHS = {
 }
 _LEAST_PRF = min(_PRF_LENGTHS.values())
 
-#: Whoever sends a Delete this soon after the answer never let the connection be (docs/domain/encrypted-messages.md
-#: no. 6), ns.
+#: Who deletes Child SAs and the IKE SA one by one does so within this, ns; who takes a Child SA down at once, too.
 AT_ONCE = 2_000_000_000
 
 
@@ -196,20 +195,28 @@ class Authentication:
 
     @cached_property
     def rejection(self) -> Exchange | None:
-        """The exchange by which either side ended at once what IKE_AUTH had granted; None when nobody did.
+        """A short Notify of the initiator after what IKE_AUTH had granted, as a client sends that rejects it.
 
-        A Delete of the IKE SA by either side, or a short Notify of the initiator (docs/domain/encrypted-messages.md
-        no. 6, no. 7).
+        None where the IKE SA was used before, or goes on: who rejects destroys it at once and neither asks nor answers
+        any more (RFC 7296 section 2.21.2), and there is nothing to say back to it. A Delete tells no rejection from a
+        hang-up.
         """
         answered = self.answered_at
         if answered is None or self.is_alive or self.outcome not in ("grant", "without-child"):
             return None
         for e in self.later:
-            if not e.requests or not 0 <= e.requests[0].time - answered <= AT_ONCE:
-                continue
-            if e is self.deletion or (e.sender == "initiator" and self.is_error_notify(e)):
-                return e
+            if e.sender == "initiator" and self.is_error_notify(e) and e.requests[0].time >= answered:
+                says_back = e.response is not None and bool(e.response.inner_payload)
+                return e if not says_back and not self._goes_on_after(e) else None
         return None
+
+    def _goes_on_after(self, exchange: Exchange) -> bool:
+        """The initiator asks for something else behind this request of it, or answers something."""
+        behind = exchange.requests[0].messages[-1].row
+        said = [
+            a for e in self.later if e is not exchange for a in (e.requests if e.sender == "initiator" else e.responses)
+        ]
+        return any(a.messages[0].row > behind for a in said)
 
     def least_grant(self, inner: int | None) -> int:
         """IKE length from which an answer that begins with this payload has room for a Child SA; at most 256 bytes."""

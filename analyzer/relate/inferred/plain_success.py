@@ -148,6 +148,8 @@ def _in_good_order(wire: Wire, rows: Ints, begins: Ints) -> tuple[Bools, Bools]:
     sound = (m.complete[rows] == 1) & (m.status[rows] == WHOLE) & (m.version[rows] >> 4 == 2)
     # A Delete or Notify may reject what was agreed (:mod:`analyzer.relate.inferred.authentication`).
     ends = ((inner == numbers.D) | ((inner == numbers.N) & (kind == numbers.INFORMATIONAL))) & (number <= 1)
+    # CREATE_CHILD_SA may be refused (:mod:`analyzer.relate.inferred.child_refusals`).
+    ends |= (inner == numbers.N) & (kind == numbers.CREATE_CHILD_SA) & response
     good = _every(sound & ~ends, begins)
     is_init = kind == numbers.IKE_SA_INIT
     good &= _begins_well(wire, rows, sa, is_init, response, initiator, count)

@@ -42,12 +42,14 @@ def reached(
     *,
     esp_from_responder: bool,
     rekeyed: bool = False,
+    rejected: bool = False,
 ) -> Reached:
     """The furthest stage that the trace shows.
 
     ``established`` needs more than an answered IKE_AUTH: an answer of the shape of success that ends the
     authentication, or traffic that only an established IKE SA can have. A Delete after that is ``closed``. An IKE SA
-    that another one made by rekeying is established from its beginning (RFC 7296 section 2.18).
+    that another one made by rekeying is established from its beginning (RFC 7296 section 2.18). What the client
+    ``rejected`` is not.
     """
     alive = esp_from_responder or authentication.is_alive
     stands: Reached = "closed" if authentication.deletion is not None else "established"
@@ -64,7 +66,7 @@ def reached(
             and outcome in ("grant", "without-child")
             and (authentication.later or not is_repeated_after_answer(last))
         )
-        if alive or (granted and authentication.rejection is None):
+        if alive or (granted and not rejected):
             return stands
         return "auth-answered" if answered else "auth-sent"
     # A port filter hides an IPv6 IKE_AUTH in fragments altogether; ESP tells of it (docs/domain/filtered-captures.md).

@@ -35,6 +35,16 @@ def offsets(exchange: Exchange) -> str:
     return " ".join(f"+{(a.time - first) / 1e9:.1f}" for a in exchange.requests[1:]) + " s"
 
 
+def delay(seconds: float) -> str:
+    """
+    >>> delay(0.027), delay(0.9), delay(1), delay(3.24)
+    ('27 ms', '900 ms', '1.0 s', '3.2 s')
+    >>> delay(99.4), delay(100), delay(100.4), delay(3600.4)
+    ('99.4 s', '100 s', '100 s', '3,600 s')
+    """
+    return f"{seconds * 1000:.0f} ms" if seconds < 1 else f"{seconds:.1f} s" if seconds < 100 else f"{seconds:,.0f} s"
+
+
 def silence_after(sa: IkeSa, exchange: Exchange) -> str:
     """How long the capture goes on after the last sending: ``the capture goes on for 11.3 s after the last``."""
     seconds = (sa.capture.last - exchange.requests[-1].time) / 1e9

@@ -69,9 +69,14 @@ def test_closed():
 
 
 def test_the_initiator_that_rejects_the_servers_answer_never_had_a_connection():
-    # docs/domain/encrypted-messages.md no. 7: a Delete at once after a full answer.
-    at_once = "+0.25 C:500 > S:500 INFORMATIONAL request 65 SK{D}\n"
+    # docs/domain/encrypted-messages.md no. 7: a notify of an error's size after a full answer.
+    at_once = "+0.25 C:500 > S:500 INFORMATIONAL request 65 SK{N}\n"
     assert reached(INIT, AUTH, GRANTED, at_once, GOES_ON) == "auth-answered"
+
+
+def test_a_delete_at_once_closes_what_was_granted():
+    at_once = "+0.25 C:500 > S:500 INFORMATIONAL request 65 SK{D}\n"
+    assert reached(INIT, AUTH, GRANTED, at_once, GOES_ON) == "closed"
 
 
 def test_eap_that_stalls_has_sent_only():

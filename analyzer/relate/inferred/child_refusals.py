@@ -1,0 +1,53 @@
+"""Which CREATE_CHILD_SA requests were refused for good, read from the short notify that answers them.
+
+An error is a Notify alone (RFC 7296 sections 1.3, 2.25). TEMPORARY_FAILURE and INVALID_KE_PAYLOAD have the same shape,
+and the request comes again and goes well; so does one of two that crossed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from analyzer.ike.registry import numbers
+from analyzer.relate.inferred.authentication import Authentication
+from analyzer.relate.seen.exchange import Exchange
+
+#: Two rekeyings that cross lie within this of each other, ns (RFC 7296 section 2.25: one of them is put off).
+_CROSSES = 2_000_000_000
+
+
+def refused_children(authentication: Authentication, exchanges: Iterable[Exchange]) -> tuple[Exchange, ...]:
+    """The refused ones after which none of the same kind goes well.
+
+    Parameters
+    ----------
+    authentication : Authentication
+        Whose cipher suite says how long one notify is.
+    exchanges : iterable of Exchange
+        CREATE_CHILD_SA exchanges of the IKE SA, of both sides.
+    """
+    refused: list[Exchange] = []
+    made: list[Exchange] = []
+    for e in exchanges:
+        response = e.response
+        if e.outcome != "answered" or response is None or e.request is None:
+            continue
+        if response.inner_payload == numbers.N and not response.skf_total and authentication.is_short(response.length):
+            refused.append(e)
+        elif response.inner_payload not in (None, numbers.N):
+            made.append(e)
+    return tuple([e for e in refused if not any(_makes_good(e, other) for other in made)])
+
+
+def _makes_good(refused: Exchange, made: Exchange) -> bool:
+    """What was refused went well after all, or gave way to another that crossed it."""
+    asked, done = refused.requests[0].time, made.responses[0].time
+    if abs(made.requests[0].time - asked) <= _CROSSES:
+        return True
+    is_same = is_rekeying(refused) == is_rekeying(made)
+    return is_same and done >= asked
+
+
+def is_rekeying(exchange: Exchange) -> bool:
+    """It begins with a notify, as REKEY_SA for a Child SA; a new Child SA or IKE SA begins with SA."""
+    return exchange.request is not None and exchange.request.inner_payload == numbers.N

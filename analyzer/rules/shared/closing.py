@@ -1,0 +1,22 @@
+"""Deletes that end what a login had granted: which of them the server's early end is, and how sure they are."""
+
+from __future__ import annotations
+
+from analyzer.relate.inferred.closing import Closing
+from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
+
+#: Seconds after the login from which a server's Delete is how sessions end (docs/domain/root-causes.md no. 27).
+_EARLY = 120.0
+#: Seconds after which an IKE SA that is still there would mostly have been used again.
+_QUIET = 1.0
+
+
+def is_early(closing: Closing) -> bool:
+    """The server ends a session that has hardly begun, and that no newer one replaces."""
+    return closing.by == "responder" and closing.after <= _EARLY and not closing.replaced
+
+
+def is_quiet(sa: IkeSa, deletion: Exchange) -> bool:
+    """That it was the IKE SA shows in what does not come after it."""
+    return bool(deletion.responses) and (sa.capture.last - deletion.responses[0].time) / 1e9 >= _QUIET
