@@ -76,6 +76,7 @@ def analyse_each(
         except InputError as error:
             if problem is None or not found.is_inside:
                 raise
+            error.path = found.path
             problem(error)
             continue
         yield analysis

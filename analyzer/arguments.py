@@ -91,6 +91,7 @@ def parser() -> argparse.ArgumentParser:
     )
     one.add_argument("--plot", metavar="OUT", help="draw packet size versus MTU into OUT (.png or .svg)")
     one.add_argument("--mtu", type=int, metavar="N", help="the path MTU in bytes, if you know it")
+    _which(one)
     _port(one)
     _colour(one)
 
@@ -149,6 +150,21 @@ def _colour(command: argparse.ArgumentParser) -> None:
         "--color", choices=("auto", "always", "never"), default="auto",
         help="colour: auto is on a terminal, unless NO_COLOR is set",
     )  # fmt: skip
+
+
+def _which(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--sa", type=int, action="append", default=[], metavar="N", help="only IKE SA N of the report (repeatable)"
+    )
+    command.add_argument(
+        "--client", metavar="ADDRESS", help="only IKE SAs of this client, or of a network (10.1.0.0/16)"
+    )
+    command.add_argument(
+        "--between",
+        nargs=2,
+        metavar=("FROM", "TO"),
+        help="only IKE SAs that were used between two times in UTC: 10:40 10:45:30",
+    )
 
 
 def _port(command: argparse.ArgumentParser) -> None:

@@ -137,6 +137,7 @@ def analyze(arguments: argparse.Namespace) -> int:
     layout, write = _terminal(arguments)
 
     def problem(error: InputError) -> None:
+        _say_unreadable(error, path, arguments)
         _complain(error)
         statuses.append(USAGE_ERROR)
 
@@ -146,6 +147,8 @@ def analyze(arguments: argparse.Namespace) -> int:
                 path, ports=arguments.port, mtu=arguments.mtu, sha256=arguments.output != "text", problem=problem
             )
             for capture in captures:
+                if arguments.sa or arguments.client or arguments.between:
+                    capture = capture.only(numbers=arguments.sa, client=arguments.client, between=arguments.between)
                 if arguments.plot is not None:
                     _plot(capture, arguments)
                 _print(capture, arguments, layout, write, first=printed == 0)
@@ -153,9 +156,17 @@ def analyze(arguments: argparse.Namespace) -> int:
                 statuses.append(capture.verdict.exit_status)
         except InputError as error:
             if len(arguments.files) == 1:
+                _say_unreadable(error, path, arguments)
                 raise _with_near_file(error, path) from None
             problem(_with_near_file(error, path))
     return next(status for status in _GRAVITY if status in statuses)
+
+
+def _say_unreadable(error: InputError, path: str, arguments: argparse.Namespace) -> None:
+    from analyzer.report.outputs import output
+
+    path = error.path or path
+    sys.stdout.write(output(arguments.output).unreadable(path, str(error).removeprefix(f"{path}: ")))
 
 
 def _with_near_file(error: InputError, path: str) -> InputError:

@@ -16,7 +16,11 @@ class AnalyzerError(Exception):
 
 
 class InputError(AnalyzerError):
-    """The input is not a capture that can be read."""
+    """The input is not a capture that can be read. ``path``: which one, where several were asked for."""
+
+    def __init__(self, message: str = "", path: str = "") -> None:
+        super().__init__(message)
+        self.path = path
 
 
 class UsageError(AnalyzerError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import signal
 import struct
 import subprocess
@@ -175,7 +176,10 @@ class TestSeveralFiles:
 
     def test_nor_in_json(self, samples: Path):
         done = run("analyze", "--json", samples / "missing.pcap", samples / "no-response.pcapng")
-        assert (done.returncode, len(done.stdout.splitlines()), done.stderr.count(b"\n")) == (USAGE, 1, 1)
+        lines = [json.loads(line) for line in done.stdout.splitlines()]
+        assert (done.returncode, len(lines), done.stderr.count(b"\n")) == (USAGE, 2, 1)
+        assert (lines[0]["file"], lines[0]["error"]) == (str(samples / "missing.pcap"), "no such file")
+        assert lines[0]["schema"] == lines[1]["schema"] and "verdict" not in lines[0]
 
     @pytest.mark.parametrize(
         "names, status",
@@ -272,7 +276,33 @@ class TestRefusals:
 
     def test_the_same_for_json(self, tmp_path: Path):
         (tmp_path / "ticket.pcap").write_bytes(b"")
-        refused(run("analyze", "--json", tmp_path / "ticket.pcap"), "is empty")
+        done = run("analyze", "--json", tmp_path / "ticket.pcap")
+        assert (done.returncode, done.stderr.count(b"\n")) == (USAGE, 1) and b"is empty" in done.stderr
+        assert json.loads(done.stdout)["error"] == "is empty"
+
+    def test_an_archive_says_of_each_member_that_it_cannot_be_read(self, tmp_path: Path, sample: Path):
+        with zipfile.ZipFile(tmp_path / "t.zip", "w") as archive:
+            archive.writestr("secret.pcap", sample.read_bytes())
+            archive.writestr("good.pcapng", sample.read_bytes())
+        raw = bytearray((tmp_path / "t.zip").read_bytes())
+        raw[raw.index(b"PK\1\2") + 8] |= 1  # the first member is said to be encrypted
+        (tmp_path / "t.zip").write_bytes(raw)
+        done = run("analyze", "--json", tmp_path / "t.zip")
+        lines = {line["file"]: line for line in map(json.loads, done.stdout.splitlines())}
+        assert done.returncode == USAGE and len(lines) == 2
+        assert lines[f"{tmp_path / 't.zip'}/secret.pcap"]["error"] == "is encrypted; unpack it with its password first"
+        assert "verdict" in lines[f"{tmp_path / 't.zip'}/good.pcapng"]
+
+    @pytest.mark.parametrize(
+        ("words", "piece"),
+        [
+            (["--sa", "9"], "no IKE SA 9"),
+            (["--client", "10.9.9.9"], "no IKE SA fits: there are 10.20.0.15"),
+            (["--between", "ten", "eleven"], "a time is 10:40"),
+        ],
+    )
+    def test_what_fits_no_ike_sa(self, sample: Path, words, piece):
+        refused(run("analyze", sample, *words), piece)
 
     def test_missing_and_directory(self, tmp_path: Path):
         refused(run("analyze", tmp_path / "missing.pcap"), "no such file")
@@ -363,8 +393,7 @@ class TestWhatIsMeant:
 
     def test_every_command_is_one(self):
         words = run("--help").stdout.decode()
-        assert all(f"\n    {verb} " in words for verb in cli.VERBS)
-        assert words.split("  COMMAND")[1].count("\n    ") == len(cli.VERBS)
+        assert re.findall(r"^    (\w+)\s", words.split("  COMMAND")[1], re.MULTILINE) == list(cli.VERBS)
 
     def test_a_file_alone(self, sample: Path, tmp_path: Path):
         assert run(sample).stdout == run("analyze", sample).stdout

@@ -296,27 +296,6 @@ def remedy(key: str) -> tuple[str, ...]:
     return ("\n".join(verified + ([] if entry.confirmed else [UNCONFIRMED])),)
 
 
-@cache
-def _by_text() -> dict[str, str]:
-    return {text: key for key in catalogue() for text in remedy(key)}
-
-
-def entry_of(text: str) -> Remedy:
-    """The remedy that a text of :func:`remedy` is made of.
-
-    Raises
-    ------
-    KeyError
-        It is no such text.
-
-    Examples
-    --------
-    >>> entry_of(remedy("rras-chain")[0]).id
-    'rras-chain'
-    """
-    return catalogue()[_by_text()[text]]
-
-
 def steps_text(entry: Remedy) -> str:
     """What to do and what to copy (indented by two), without effect and versions."""
     lines = [f"{entry.label}: {_introduced(entry)}"]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Role
-from analyzer.remedies import UNCONFIRMED, Remedy, entry_of, steps_text
+from analyzer.remedies import UNCONFIRMED, Remedy, catalogue, steps_text
 from analyzer.rules.model import Finding
 
 #: Remedies told at once, beside what does not help.
@@ -52,12 +52,12 @@ def advice_of(finding: Finding, sa: IkeSa | None, told: Sequence[str] = ()) -> t
     >>> [bool(one.brief) for one in advice_of(analysis.findings[0], analysis.sas[0])]
     [True, True]
     """
-    return advice_among([text for text in finding.remedies if text not in told], finding.rule, sa)
+    return advice_among([key for key in finding.remedy_ids if key not in told], finding.rule, sa)
 
 
-def advice_among(texts: Sequence[str], rule: str, sa: IkeSa | None) -> tuple[Advice, ...]:
-    """The same of texts of remedies; ``rule`` is whose page tells more."""
-    entries = [entry_of(text) for text in texts]
+def advice_among(ids: Sequence[str], rule: str, sa: IkeSa | None) -> tuple[Advice, ...]:
+    """The same of remedies by their ids; ``rule`` is whose page tells more."""
+    entries = [catalogue()[key] for key in ids]
     at_once = {entry.id for entry in _at_once(entries, sa)}
     verified = set[str]()
     found = []

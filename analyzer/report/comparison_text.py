@@ -13,7 +13,7 @@ from analyzer.comparison.compare import ComparedSa, Comparison
 from analyzer.ike.registry import name
 from analyzer.printable import encodable
 from analyzer.relate.sa import IkeSa
-from analyzer.remedies import remedy, topics
+from analyzer.remedies import topics
 from analyzer.report.advice import Advice, advice_among
 from analyzer.report.document import gravest
 from analyzer.report.layout import PLAIN, Layout
@@ -109,14 +109,14 @@ def _advice(c: Comparison, one: ComparedSa | None, sa: IkeSa | None) -> tuple[Ad
     if rule is None:
         return ()
     if one is not None and not c.is_same and _stops_at_server(one):
-        return advice_among(remedy("read-server-log"), rule.code, sa)
+        return advice_among(("read-server-log",), rule.code, sa)
     for analysis, seen in ((c.client, one.client), (c.server, one.server)) if one is not None else ((c.client, sa),):
         found = analysis.judgement.assess(seen)[0] if seen is not None else analysis.judgement.of_capture
-        texts = [text for finding in found if finding.id == c.verdict.id for text in finding.remedies]
-        if texts:
-            return advice_among(list(dict.fromkeys(texts)), rule.code, sa)
+        keys = [key for finding in found if finding.id == c.verdict.id for key in finding.remedy_ids]
+        if keys:
+            return advice_among(list(dict.fromkeys(keys)), rule.code, sa)
     keys = [*rule.remedies, *(key for topic in rule.topics for key in _of_topic(topic, sa))]
-    return advice_among(list(dict.fromkeys(text for key in keys for text in remedy(key))), rule.code, sa)
+    return advice_among(list(dict.fromkeys(keys)), rule.code, sa)
 
 
 def _of_topic(topic: str, sa: IkeSa | None) -> tuple[str, ...]:

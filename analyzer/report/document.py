@@ -1,32 +1,32 @@
 """The document between findings and outputs: what a report for people says, as plain values, in the order of reading.
 
-It decides which IKE SAs are shown, what is folded (IKE SAs of which nothing new is read, the same finding again, long
+It decides which IKE SAs are shown (one for each cause), what is folded (the others, the same finding again, long
 ladders), and that each remedy is told once. An output prints it and chooses nothing. What a report for machines lists
 is :mod:`analyzer.report.listing`.
 """
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterator, Sequence
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 from analyzer.analysis import Analysis
 from analyzer.formats.records import Note
+from analyzer.relate.build import client_of
 from analyzer.relate.sa import IkeSa
 from analyzer.report import deciding, measuring, pointers
 from analyzer.report.advice import Advice, advice_of
 from analyzer.report.ladder.model import Ladder
 from analyzer.report.ladder.of_sa import ladder_of, steps_left_out
 from analyzer.report.sa_facts import facts, weak_algorithms
-from analyzer.rules.catalogue import causes
-from analyzer.rules.model import Confidence, Finding, NotAssessed, Severity, Verdict
+from analyzer.rules.catalogue import causes, counted
+from analyzer.rules.model import FAILED, Confidence, Finding, NotAssessed, Severity, Verdict
+from analyzer.rules.overview.counting import Counted
 
-#: IKE SAs shown with ladder and findings: of twenty times the same nothing is read.
+#: IKE SAs shown with ladder and findings, one for each cause: of twenty times the same nothing is read.
 MAX_SAS = 5
-#: Of so many more it is told which verdicts they have.
-TALLIED = 2_000
 
 #: How much is told of a finding: nothing, since the verdict explains it; that it is the verdict once more; one line; or
 #: all that is known.
@@ -70,8 +70,9 @@ class Header:
 class ShownSa:
     """One IKE SA: who talks, how far it came, what is known of it, and its ladder.
 
-    ``says_verdict``: the verdict is not the one above, and is to be told. ``weak``: chosen algorithms that are on their
-    way out, as a clause. ``left_out``: further steps of the ladder.
+    ``says_verdict``: the verdict is not the one above, and is to be told, with its own ``advice``. ``weak``: chosen
+    algorithms that are on their way out, as a clause. ``left_out``: further steps of the ladder. ``others``: which IKE
+    SAs have the same verdict.
     """
 
     number: int
@@ -84,18 +85,32 @@ class ShownSa:
     reached: str
     verdict: Verdict
     says_verdict: bool
+    advice: tuple[Advice, ...]
     facts: tuple[str, ...]
     weak: str
     ladder: Ladder
     left_out: int
+    others: Others
 
 
 @dataclass(frozen=True, slots=True)
-class NotShown:
-    """The other IKE SAs: how many, and how many of each verdict, the most frequent first (empty: not counted)."""
+class Others:
+    """IKE SAs that are not shown, all with one verdict.
 
+    Attributes
+    ----------
+    said : str
+        Their verdict as it is counted: ``10 connected``.
+    count, clients : int
+        IKE SAs, and clients other than the one of the IKE SA that is shown for them.
+    named : tuple of str
+        Some of those clients.
+    """
+
+    said: str
     count: int
-    verdicts: tuple[tuple[str, int], ...]
+    clients: int
+    named: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,6 +159,10 @@ class Document:
         The capture itself.
     verdict : Verdict
         The answer. ``sa``: the IKE SA that it is about, where there are several.
+    headline : tuple of str
+        What is said first of several IKE SAs.
+    said : str
+        The sentence of the verdict; of several IKE SAs that of the example.
     decisive : Finding or None
         What the verdict rests on; None where no rule made it.
     why : tuple of str
@@ -157,9 +176,9 @@ class Document:
     limits : tuple of str
         What in the capture limits how far the verdict can be trusted, as clauses.
     sas : tuple of ShownSa
-        In the order of appearance: all of a few; of many the one that decides and the gravest.
-    not_shown : NotShown
-        The others.
+        In the order of appearance: the one that decides, and one for each other cause of trouble.
+    not_shown : tuple of Others
+        Those of which none is shown, verdict by verdict.
     also_found : tuple of AlsoFound
         The gravest first.
     unassessed : tuple of Unassessed
@@ -172,6 +191,8 @@ class Document:
 
     header: Header
     verdict: Verdict
+    headline: tuple[str, ...]
+    said: str
     sa: int | None
     decisive: Finding | None
     why: tuple[str, ...]
@@ -180,7 +201,7 @@ class Document:
     next_time: tuple[str, ...]
     limits: tuple[str, ...]
     sas: tuple[ShownSa, ...]
-    not_shown: NotShown
+    not_shown: tuple[Others, ...]
     also_found: tuple[AlsoFound, ...]
     unassessed: tuple[Unassessed, ...]
     notes: tuple[Note, ...]
@@ -216,37 +237,45 @@ def document_of(analysis: Analysis, *, max_sas: int = MAX_SAS) -> Document:
     --------
     >>> from analyzer.analysis import analyse
     >>> document = document_of(analyse("sample_pcaps/809-fragments-lost.pcapng"))
-    >>> document.verdict.id, [sa.number for sa in document.sas], document.not_shown.count
-    ('ike-auth-ip-fragments-lost-upstream', [1], 0)
+    >>> document.verdict.id, [sa.number for sa in document.sas], document.not_shown
+    ('ike-auth-ip-fragments-lost-upstream', [1], ())
     """
     verdict = analysis.verdict
     shown = _worth_showing(analysis, max_sas)
     findings, not_assessed = analysis.judgement.of(shown)
-    decisive = next(
-        (f for f in findings if (f.rule, f.sa, f.title) == (verdict.rule, verdict.sa, verdict.text)),
-        None,
-    )
-    many = len(shown) > 1
-    others = [f for f in findings if f is not decisive]
+    example = verdict if verdict.sa is None else analysis.judgement.of_sa[verdict.sa - 1]
+    decisive = _decisive(findings, example)
+    many = len(analysis.told) > 1
+    # What decides of an IKE SA that is shown is told with it.
+    told = [_decisive(findings, analysis.judgement.of_sa[sa.index]) for sa in shown]
+    others = [f for f in findings if f is not decisive and not any(f is one for one in told)]
     healthy = verdict.exit_status == 0
     about = analysis.sa(verdict.sa) if verdict.sa is not None else None
     return Document(
         header=header_of(analysis),
         verdict=verdict,
-        sa=verdict.sa if len(analysis.sas) > 1 else None,
+        headline=analysis.judgement.headline,
+        said=example.text,
+        sa=verdict.sa if many else None,
         decisive=decisive,
         why=tuple(_why(analysis, decisive, about)),
         pointer=pointers.pointer(analysis, decisive) if decisive is not None else "",
         advice=advice_of(decisive, about) if decisive is not None and not healthy else (),
         next_time=() if healthy else tuple(_next_time(verdict, about)),
         limits=tuple(_limits(analysis, findings, decisive)),
-        sas=tuple([_shown(sa, analysis, many=many) for sa in shown]),
-        not_shown=_not_shown(analysis, shown),
+        sas=tuple([_shown(sa, analysis, one, decisive) for sa, one in zip(shown, told, strict=True)]),
+        not_shown=tuple(_not_shown(analysis, shown)),
         also_found=tuple(_also_found(analysis, others, decisive, many=many, advise=not healthy)),
         unassessed=_unassessed(not_assessed),
         notes=analysis.notes,
         counting=pointers.counting(analysis),
     )
+
+
+def _decisive(findings: Iterable[Finding], verdict: Verdict) -> Finding | None:
+    """The finding that an IKE SA's verdict, or the capture's, was made of."""
+    wanted = verdict.rule, verdict.sa, verdict.text
+    return next((f for f in findings if (f.rule, f.sa, f.title) == wanted), None)
 
 
 def _why(analysis: Analysis, decisive: Finding | None, sa: IkeSa | None) -> Iterator[str]:
@@ -294,12 +323,28 @@ def header_of(analysis: Analysis) -> Header:
 
 
 def _worth_showing(analysis: Analysis, most: int) -> list[IkeSa]:
-    """The SAs to show, in the order of appearance: all of a few; of many the one that decides and the gravest."""
-    sas = analysis.sas
-    if len(sas) <= most:
-        return list(sas)
-    rank, decides = analysis.judgement.of_sa.rank, analysis.verdict.sa
-    return [sas[index] for index in gravest(len(sas), most, lambda index: (index + 1 != decides, rank(index)))]
+    """The SAs to show, in the order of appearance: the one that decides, and one for each other cause of trouble.
+
+    Of those that somebody chose all are shown.
+    """
+    if analysis.chosen is not None and len(analysis.chosen) <= most:
+        return [analysis.sas[index] for index in analysis.chosen]
+    examples = [example for row, example in _examples(analysis) if row.exit_status != 0 or _decides(analysis, example)]
+    examples.sort(key=lambda index: not _decides(analysis, index))
+    return [analysis.sas[index] for index in sorted(examples[:most])]
+
+
+def _decides(analysis: Analysis, index: int) -> bool:
+    return index == analysis.judgement.overview.decides
+
+
+def _examples(analysis: Analysis) -> Iterator[tuple[Counted, int]]:
+    """Each verdict, with the IKE SA that is shown for it: where it is the capture's, that which decides."""
+    overview = analysis.judgement.overview
+    decides = None if overview.decides is None else analysis.judgement.of_sa[overview.decides]
+    for row in overview.tally:
+        is_decided = decides is not None and (row.id, row.severity) == (decides.id, decides.severity)
+        yield row, overview.decides if is_decided and overview.decides is not None else row.example
 
 
 def gravest(count: int, most: int, gravity: Callable[[int], tuple[int, ...]]) -> list[int]:
@@ -313,8 +358,14 @@ def gravest(count: int, most: int, gravity: Callable[[int], tuple[int, ...]]) ->
     return sorted(sorted(range(count), key=gravity)[:most])
 
 
-def _shown(sa: IkeSa, analysis: Analysis, *, many: bool) -> ShownSa:
+def _shown(sa: IkeSa, analysis: Analysis, own: Finding | None, decisive: Finding | None) -> ShownSa:
+    """One IKE SA; ``own``: the finding that its verdict rests on."""
     verdict = analysis.judgement.of_sa[sa.index]
+    says_verdict = sa.number != analysis.verdict.sa
+    told = decisive.remedy_ids if decisive is not None else ()
+    (row,) = _rows(analysis, verdict)
+    # What is past needs no cure.
+    advise = says_verdict and own is not None and verdict.exit_status == FAILED and row.past < row.sas
     return ShownSa(
         number=sa.number,
         spi_i=sa.spi_i,
@@ -325,32 +376,57 @@ def _shown(sa: IkeSa, analysis: Analysis, *, many: bool) -> ShownSa:
         responder=sa.responder,
         reached=sa.reached,
         verdict=verdict,
-        says_verdict=many or verdict != analysis.verdict,
+        says_verdict=says_verdict,
+        advice=advice_of(own, sa, told) if own is not None and advise else (),
         # A connection that stands needs no plan.
         facts=tuple(facts(sa, plans=verdict.exit_status != 0)),
         weak=weak_algorithms(sa),
         ladder=pointers.counted(analysis, ladder_of(sa)),
         left_out=steps_left_out(sa),
+        others=_others(analysis, row, sa),
     )
 
 
-def _not_shown(analysis: Analysis, shown: Sequence[IkeSa]) -> NotShown:
-    indices = {sa.index for sa in shown}
-    rest = [index for index in range(len(analysis.sas)) if index not in indices]
-    ids = Counter(map(analysis.judgement.of_sa.id, rest)) if len(rest) <= TALLIED else Counter[str]()
-    return NotShown(len(rest), tuple(ids.most_common()))
+def _rows(analysis: Analysis, verdict: Verdict) -> Iterator[Counted]:
+    tally = analysis.judgement.overview.tally
+    return (row for row in tally if (row.id, row.severity) == (verdict.id, verdict.severity))
+
+
+def _not_shown(analysis: Analysis, shown: Sequence[IkeSa]) -> Iterator[Others]:
+    verdicts = [analysis.judgement.of_sa[sa.index] for sa in shown]
+    told = {(verdict.id, verdict.severity) for verdict in verdicts}
+    for row in analysis.judgement.overview.tally:
+        if (row.id, row.severity) not in told:
+            yield _others(analysis, row, None)
+
+
+def _others(analysis: Analysis, row: Counted, shown: IkeSa | None) -> Others:
+    """Who else has a verdict than the IKE SA that is shown for it."""
+    own = None if shown is None else _client_name(analysis, shown.index)
+    names = dict.fromkeys(_client_name(analysis, index) for index in (row.example, *row.others))
+    named = tuple([name for name in names if name != own])
+    here = 0 if shown is None else 1
+    said = counted(row.id, row.sas, possibly=row.confidence is Confidence.POSSIBLE)
+    return Others(said, row.sas - here, row.clients - here, named)
+
+
+def _client_name(analysis: Analysis, index: int) -> str:
+    """The address, and the port that a NAT gave the client."""
+    sa = analysis.sas[analysis.related.chains.first(index)]
+    port = client_of(sa).port
+    return f"{sa.initiator} port {port}" if port else sa.initiator
 
 
 def _also_found(
     analysis: Analysis, findings: Sequence[Finding], decisive: Finding | None, *, many: bool, advise: bool
 ) -> Iterator[AlsoFound]:
     """What else was found; what was given already, a remedy or the evidence of a failure, is not repeated."""
-    told = list(decisive.remedies if decisive is not None else ())
+    told = list(decisive.remedy_ids if decisive is not None else ())
     for brief, same in _folded(findings, decisive):
         first = same[0]
         about = analysis.sa(first.sa) if first.sa is not None else None
         advice = () if brief or not advise else advice_of(first, about, told)
-        told += () if brief or not advise else first.remedies
+        told += () if brief or not advise else first.remedy_ids
         depth: Depth = "brief" if brief or len(same) > 1 else "whole"
         if decisive is not None and first.title == decisive.title:
             depth = "as the verdict"

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 TYPE_CHECKING = False  # as in typing: the command's help reads this file, and imports as little as it can
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Callable, Iterable
+    from typing import Any
 
     from analyzer.analysis import Analysis
     from analyzer.report.layout import Layout
@@ -27,33 +28,54 @@ class Output:
         Stands between the texts of several captures.
     short : str
         A short option beside ``--NAME``, such as ``-q``.
+    error : str
+        ``module:function``, which says instead that a file (by its path) cannot be read, and why.
     is_laid_out : bool
         Its function takes a :class:`analyzer.report.layout.Layout` as well.
     """
 
     def __init__(
-        self, name: str, function: str, help: str = "", between: str = "", short: str = "", *, is_laid_out: bool = False
+        self,
+        name: str,
+        function: str,
+        help: str = "",
+        between: str = "",
+        short: str = "",
+        *,
+        error: str = "",
+        is_laid_out: bool = False,
     ) -> None:
         self.name, self.function, self.help, self.between = name, function, help, between
-        self.short, self.is_laid_out = short, is_laid_out
+        self.short, self.error, self.is_laid_out = short, error, is_laid_out
 
     def parts(self, analysis: Analysis, layout: Layout | None = None) -> Iterable[str]:
         """The text, in parts to be written one after another."""
-        from importlib import import_module
-
-        module, _, function = self.function.partition(":")
-        made: Iterator[str]
-        if layout is not None and self.is_laid_out:
-            made = getattr(import_module(module), function)(analysis, layout)
-        else:
-            made = getattr(import_module(module), function)(analysis)
+        print_it = _function(self.function)
+        made: Iterable[str] = print_it(analysis, layout) if layout and self.is_laid_out else print_it(analysis)
         return made
+
+    def unreadable(self, path: str, why: str) -> str:
+        """What stands for a file that cannot be read; empty where that is said on standard error only."""
+        return str(_function(self.error)(path, why)) if self.error else ""
+
+
+def _function(name: str) -> Callable[..., Any]:
+    from importlib import import_module
+
+    module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(import_module(module), function)
+    return found
 
 
 #: The first one is what is printed where none is named.
 OUTPUTS = (
     Output("text", "analyzer.report.text:parts", between="\n" + "=" * 110 + "\n\n", is_laid_out=True),
-    Output("json", "analyzer.report.json_report:parts", "print one JSON object for each file (ike-analyzer/report/2)"),
+    Output(
+        "json",
+        "analyzer.report.json_report:parts",
+        "print one JSON object for each file (ike-analyzer/report/2)",
+        error="analyzer.report.json_report:error_line",
+    ),
     Output("quiet", "analyzer.report.one_line:parts", "one line for each capture: file, verdict, sentence", short="-q"),
 )
 

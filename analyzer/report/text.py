@@ -13,7 +13,7 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.analysis import Analysis
 from analyzer.report.advice import Advice
-from analyzer.report.document import MAX_SAS, AlsoFound, Document, Header, NotShown, ShownSa, document_of
+from analyzer.report.document import MAX_SAS, AlsoFound, Document, Header, Others, ShownSa, document_of
 from analyzer.report.ladder.notation import render
 from analyzer.report.ladder.values import write_numbers
 from analyzer.report.layout import PLAIN, Layout
@@ -69,14 +69,16 @@ class _Printed:
             yield self._wrapped(f"Mind the limits of this trace: {'; '.join(document.limits)}.", "  ") + "\n"
         yield from self._why_and_what_to_do()
         yield from map(self._sa, document.sas)
-        if document.not_shown.count:
-            yield self._not_shown(document.not_shown)
+        if document.not_shown:
+            yield "".join(f"{self._wrapped(_listed(others), '', '  ')}\n" for others in document.not_shown)
         if self._layout.verbose:
             yield from self._all_else()
         else:
             more = _more(document)
             if more:
                 yield self._wrapped(f"More with --verbose: {more}.", "", "  ") + "\n"
+        if document.header.sas > len(document.sas):
+            yield self._wrapped(_ONE_BY_ONE, "", "  ") + "\n"
         if document.counting:
             yield self._wrapped(document.counting, "") + "\n"
 
@@ -92,8 +94,9 @@ class _Printed:
 
     def _verdict(self) -> str:
         document, verdict = self._document, self._document.verdict
-        whose = f"  IKE SA {document.sa}" if document.sa is not None else ""
-        lines = [f"VERDICT  {named(verdict)}{whose}", self._wrapped(verdict.text, "  ")]
+        lines = [f"VERDICT  {named(verdict)}", *(self._wrapped(sentence, "  ") for sentence in document.headline)]
+        example = f"IKE SA {document.sa}: " if document.sa is not None else ""
+        lines.append(self._wrapped(f"{example}{document.said}", "  "))
         if document.decisive is not None and document.is_healthy:
             lines += self._evidence(document.why, document.pointer)
         return "\n".join(lines) + "\n"
@@ -122,7 +125,9 @@ class _Printed:
     def _sa(self, sa: ShownSa) -> str:
         lines = [f"IKE SA {sa.number}  IKEv{sa.version}, {_REACHED.get(sa.reached, sa.reached)}"]
         if sa.says_verdict:
-            lines.append(f"  verdict: {_with_confidence(sa.verdict)}")
+            lines.append(f"  {named(sa.verdict)}")
+            lines.append(self._wrapped(sa.verdict.text, "  "))
+            lines += advice_lines(self._layout, sa.advice)
         if self._layout.verbose:
             lines += [self._wrapped(fact, "  ", "    ") for fact in sa.facts]
         if sa.weak:
@@ -130,13 +135,8 @@ class _Printed:
         width = self._layout.width - 2 if self._layout.folds else None
         drawn = textwrap.indent(render(sa.ladder, brief=True, width=width), "  ")
         more = f"  ... and {_count(sa.left_out, 'more step')}\n" if sa.left_out else ""
-        return "\n".join(lines) + "\n" + drawn + more
-
-    def _not_shown(self, rest: NotShown) -> str:
-        verb = "is" if rest.count == 1 else "are"
-        which = f" ({', '.join(f'{count} {name}' for name, count in rest.verdicts)})" if rest.verdicts else ""
-        told = f"{_count(rest.count, 'more IKE SA')}{which} {verb} not shown"
-        return self._wrapped(f"{told}: --json lists them (up to 10,000).", "") + "\n"
+        like = self._wrapped(f"  {_like_it(sa.others)}", "  ", "    ") + "\n" if sa.others.count else ""
+        return "\n".join(lines) + "\n" + drawn + more + like
 
     def _all_else(self) -> Iterator[str]:
         document = self._document
@@ -246,6 +246,27 @@ def _more(document: Document) -> str:
         _count(len(document.notes), "note") + " on the file" if document.notes else "",
     ]
     return ", ".join(each for each in told if each)
+
+
+#: How to see the IKE SAs that are not shown.
+_ONE_BY_ONE = "One at a time: --sa N, --client ADDRESS, --between 10:40 10:45. All of them: --json."
+
+
+def _like_it(others: Others) -> str:
+    """``19 more like it, of 19 other clients: 10.1.0.2, 10.1.0.3 and 17 more``."""
+    if not others.clients:
+        return f"{others.count:,} more like it, of the same client"
+    return f"{others.count:,} more like it, of {_count(others.clients, 'other client')}: {_names(others)}"
+
+
+def _listed(others: Others) -> str:
+    """``10 connected: 10.3.0.1, 10.3.0.2 and 8 more``."""
+    return f"{others.said}: {_names(others)}."
+
+
+def _names(others: Others) -> str:
+    more = others.clients - len(others.named)
+    return ", ".join(others.named) + (f" and {more:,} more" if more > 0 else "")
 
 
 def _whose(also: AlsoFound) -> str:

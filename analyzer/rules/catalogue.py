@@ -24,7 +24,8 @@ class Cause(NamedTuple):
     title : str
         What it is, in one sentence.
     counted : str
-        What is said of so many IKE SAs that have it: "20 failed by lost IP fragments".
+        What is said of so many IKE SAs that have it: "20 failed by lost IP fragments"; ``{possibly}`` stands before
+        what is a conclusion, ``{their}`` and ``{were}`` for what depends on the number.
     """
 
     code: str
@@ -52,19 +53,21 @@ def causes() -> dict[str, Cause]:
 
 
 @cache
-def counted(of: str, number: int) -> str:
-    """What is said of a number of IKE SAs with one verdict.
+def counted(of: str, number: int, *, possibly: bool = False) -> str:
+    """What is said of a number of IKE SAs with one verdict; ``possibly``: it is one cause of several that fit.
 
     Examples
     --------
     >>> counted("no-proposal-chosen-ike", 10), counted("no-proposal-chosen-ike", 1)
     ('10 had their proposals refused', '1 had its proposals refused')
+    >>> counted("auth-failed", 2, possibly=True)
+    '2 possibly had their login refused'
     >>> counted("cannot-tell", 3)
     '3 cannot be decided'
     """
     said = next((cause.counted for cause in causes().values() if cause.id == of), _UNDECIDED)
     words = ("its", "was") if number == 1 else ("their", "were")
-    return f"{number:,} {said.format(their=words[0], were=words[1])}"
+    return f"{number:,} {said.format(their=words[0], were=words[1], possibly='possibly ' if possibly else '')}"
 
 
 #: Of a verdict that no rule makes.

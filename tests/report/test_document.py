@@ -9,10 +9,11 @@ from pathlib import Path
 import pytest
 
 from analyzer.analysis import Analysis, analyse
-from analyzer.report.document import MAX_SAS, Document, document_of
+from analyzer.report.document import Document, document_of
 from tests.relate.captures import GOES_ON, HOSTS, capture
 
 TWO = HOSTS.strip() + "  D = 10.0.0.9\n"
+SIX = TWO.strip() + "  E = 10.0.0.10  F = 10.0.0.11\n"
 SAMPLES = sorted((Path(__file__).resolve().parents[2] / "sample_pcaps").glob("*.pcapng"))
 
 
@@ -26,28 +27,66 @@ def asked(number: int, at: int) -> str:
     return f"+{at} C:500 > S:500 IKE_SA_INIT request sa {number}\n"
 
 
+def refused(number: int, at: int, client: str) -> str:
+    return (
+        f"+{at} {client}:500 > S:500 IKE_SA_INIT request sa {number}\n"
+        f"+{at}.03 {client}:500 < S:500 IKE_SA_INIT response 36 N(NO_PROPOSAL_CHOSEN) sa {number}\n"
+    )
+
+
+def connected(number: int, at: int, client: str) -> str:
+    return (
+        f"+{at} {client}:500 > S:500 IKE_SA_INIT request sa {number}\n"
+        f"+{at}.03 {client}:500 < S:500 IKE_SA_INIT response sa {number}\n"
+        f"+{at}.07 {client}:4500 > S:4500 IKE_AUTH request 600 SK{{IDi}} sa {number}\n"
+        f"+{at}.12 {client}:4500 < S:4500 IKE_AUTH response 500 SK{{IDr}} sa {number}\n"
+        f"+{at}.5 {client}:4500 > S:4500 ESP spi 0x11aa0001 count 9\n"
+        f"+{at}.6 {client}:4500 < S:4500 ESP spi 0x22aa0001 count 9\n"
+    )
+
+
 def of(*steps: str, hosts: str = HOSTS, **options: int) -> Document:
     return document_of(capture(*steps, hosts=hosts).analysis, **options)
 
 
 class TestIkeSas:
-    def test_all_of_a_few(self):
-        document = of(*(silent(i, i) for i in range(1, MAX_SAS + 1)), GOES_ON)
-        assert [sa.number for sa in document.sas] == [1, 2, 3, 4, 5]
-        assert (document.not_shown.count, document.not_shown.verdicts) == (0, ())
+    def test_one_of_each_cause(self):
+        """Twice the same of one client and of another, a refusal, and a success that is only counted."""
+        steps = [silent(1, 1), silent(2, 9), silent(3, 10, "D"), refused(4, 20, "E"), connected(5, 30, "F")]
+        document = of(*steps, "+60 C:40000 > S:9 UDP\n", hosts=SIX)
+        assert [(sa.number, sa.says_verdict) for sa in document.sas] == [(1, False), (4, True)]
+        first, second = document.sas
+        assert (first.others.count, first.others.clients, first.others.named) == (2, 1, ("10.0.0.9",))
+        assert (second.others.count, second.others.named) == (0, ())
+        assert [(o.said, o.count, o.named) for o in document.not_shown] == [("1 connected", 1, ("10.0.0.11",))]
+        assert document.headline and document.said == document.sas[0].verdict.text
 
-    def test_of_many_the_one_that_decides_and_the_gravest_in_the_order_of_appearance(self):
-        steps = [asked(1, 55), asked(2, 56), silent(3, 57, "D"), asked(4, 68), asked(5, 69)]
-        document = of(*steps, "+69.5 C:40000 > S:9 UDP\n", hosts=TWO, max_sas=2)
-        assert document.verdict.sa == document.sa == 3
-        assert 3 in [sa.number for sa in document.sas] == sorted(sa.number for sa in document.sas)
-        assert document.not_shown.count == 3
-        assert sum(count for _, count in document.not_shown.verdicts) == 3
+    def test_the_advice_of_each_cause_is_told_with_it(self):
+        document = of(silent(1, 1), silent(2, 2, "D"), refused(3, 20, "E"), GOES_ON, hosts=SIX)
+        assert document.advice and document.sas[1].advice
+        assert {one.text for one in document.advice}.isdisjoint(one.text for one in document.sas[1].advice)
 
-    def test_verdicts_of_very_many_are_not_counted(self, monkeypatch: pytest.MonkeyPatch):
-        monkeypatch.setattr("analyzer.report.document.TALLIED", 1)
-        document = of(*(asked(i, i) for i in range(1, 6)), GOES_ON, max_sas=3)
-        assert (document.not_shown.count, document.not_shown.verdicts) == (2, ())
+    def test_what_is_past_gets_no_advice(self):
+        document = of(refused(1, 1, "C"), connected(2, 30, "C"), GOES_ON, hosts=SIX)
+        assert document.is_healthy and [sa.number for sa in document.sas] == [1, 2]
+        assert document.sas[0].says_verdict and document.sas[0].advice == ()
+
+    def test_of_many_causes_the_one_that_decides_and_the_gravest(self):
+        steps = [asked(1, 55), silent(3, 57, "D"), refused(4, 58, "E")]
+        document = of(*steps, "+69.5 C:40000 > S:9 UDP\n", hosts=SIX, max_sas=1)
+        assert [sa.number for sa in document.sas] == [document.verdict.sa]
+        shown = sum(1 + sa.others.count for sa in document.sas)
+        assert shown + sum(others.count for others in document.not_shown) == 3
+
+    def test_clients_behind_one_nat_have_their_ports(self):
+        steps = [silent(1, 1).replace("C:500", "C:1025"), silent(2, 2).replace("C:500", "C:1030")]
+        (sa,) = of(*steps, GOES_ON).sas
+        assert sa.others.named == ("10.0.0.2 port 1030",)
+
+    def test_those_that_somebody_chose_are_all_shown(self):
+        cap = capture(silent(1, 1), silent(2, 9), silent(3, 10, "D"), GOES_ON, hosts=TWO)
+        document = document_of(cap.analysis.only(numbers=[1, 2]))
+        assert [sa.number for sa in document.sas] == [1, 2]
 
     def test_one_alone_is_not_named_and_its_verdict_not_said_again(self):
         document = of(silent(1, 1), GOES_ON)
@@ -67,13 +106,9 @@ class TestIkeSas:
 
 class TestFindings:
     def test_what_several_ike_sas_have_is_said_once(self):
-        document = of(*(silent(i, 10 * i) for i in (1, 2, 3)), "+90 C:40000 > S:9 UDP\n")
-        for also in document.also_found:
-            assert list(also.sas) == sorted(set(also.sas))
-        same = [also for also in document.also_found if also.depth == "as the verdict"]
-        assert [also.finding.rule for also in same] == ["NET001"]
-        # The verdict is that of one of the three: the other two are told together.
-        assert len(same[0].sas) == 2 and document.sa not in same[0].sas
+        """Both neither offer nor get IKE fragmentation."""
+        document = of(silent(1, 1), refused(2, 30, "D"), GOES_ON, hosts=TWO)
+        assert [also.sas for also in document.also_found if also.finding.rule == "FRG003"] == [(1, 2)]
 
     @pytest.mark.parametrize("path", SAMPLES, ids=lambda path: path.stem)
     def test_a_remedy_is_told_once(self, path: Path):
@@ -90,6 +125,7 @@ class TestFindings:
         document = document_of(analysis)
         told = {also.finding.id for also in document.also_found}
         told |= {document.decisive.id} if document.decisive else set()
+        told |= {sa.verdict.id for sa in document.sas}
         assert told == {finding.id for finding in analysis.findings}
         assert {one.because for one in document.unassessed} == {n.because for n in analysis.judgement.not_assessed}
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from analyzer.relate.build import Related
 from analyzer.rules.catalogue import counted
-from analyzer.rules.model import CANNOT_TELL, FAILED
+from analyzer.rules.model import CANNOT_TELL, FAILED, Confidence
 from analyzer.rules.overview.contrast import MOST_CLIENTS, contrast
 from analyzer.rules.overview.counting import Counted, Overview
 from analyzer.rules.overview.turn import turn
@@ -42,7 +42,7 @@ def _weight(of: Counted) -> tuple[bool, bool, int]:
 
 
 def _counted(of: Counted, overview: Overview) -> str:
-    said = counted(of.id, of.sas)
+    said = counted(of.id, of.sas, possibly=of.confidence is Confidence.POSSIBLE)
     if of.sas == overview.sas:
         return said.replace(f"{of.sas:,}", "both" if of.sas == 2 else "all", 1)
     if of.exit_status == FAILED and of.past == of.sas:
