@@ -245,16 +245,21 @@ def document_of(analysis: Analysis, *, max_sas: int = MAX_SAS) -> Document:
         also_found=tuple(_also_found(analysis, others, decisive, many=many, advise=not healthy)),
         unassessed=_unassessed(not_assessed),
         notes=analysis.notes,
-        counting=pointers.counting(analysis),
+        counting=pointers.counting(analysis) if shown else "",
     )
 
 
 def _why(analysis: Analysis, decisive: Finding | None, sa: IkeSa | None) -> Iterator[str]:
-    if decisive is not None and decisive.detail.strip():
+    if decisive is None:
+        return
+    without = next((note for note in analysis.notes if note.id == _NO_PACKETS), None) if sa is None else None
+    if without is not None:
+        # How it is taken with packets is what to do.
+        reason = without.detail.partition("; capture with")[0]
+        yield f"{reason[0].upper()}{reason[1:]}."
+    elif decisive.detail.strip():
         yield decisive.detail
-    if decisive is not None and sa is None:
-        yield from (f"{note.detail}." for note in analysis.notes if note.id == _NO_PACKETS)
-    if decisive is not None and sa is not None:
+    if sa is not None:
         yield from measuring.measured(sa, decisive.rule)
 
 
@@ -266,10 +271,11 @@ def _next_time(verdict: Verdict, sa: IkeSa | None) -> Iterator[str]:
 
 def _limits(analysis: Analysis, findings: Sequence[Finding], decisive: Finding | None) -> Iterator[str]:
     """Once each: what a rule says in the words of the catalogue, since the finding itself is told further below."""
-    told = {decisive.rule: None} if decisive is not None else {}
+    # A note that bears the name of a rule says more exactly what the rule says.
+    told = {note.id for note in analysis.notes} | ({decisive.id} if decisive is not None else set())
     for finding in findings:
-        if finding.rule in _LIMITING_RULES and finding.rule not in told:
-            told[finding.rule] = None
+        if finding.rule in _LIMITING_RULES and finding.id not in told:
+            told.add(finding.id)
             title = causes()[finding.rule].title.rstrip(".")
             yield f"{title[0].lower()}{title[1:]} ({finding.rule})"
     for note in analysis.notes:

@@ -85,9 +85,8 @@ def counting(analysis: Analysis) -> str:
     if not is_counted_otherwise(analysis):
         return ""
     return (
-        "Wireshark opens no .etl. To look at the packets, make a .pcapng of it (etl2pcapng.exe IN OUT; of a pktmon "
-        "trace: pktmon etl2pcap IN --out OUT) and go by time and address: it may count its frames otherwise than this "
-        "report, which counts each packet of the trace once, in the order of time."
+        "Wireshark opens no .etl: make a .pcapng of it (etl2pcapng.exe IN OUT, or pktmon etl2pcap IN --out OUT), and "
+        "go by time and address, since it may number its frames otherwise than this report."
     )
 
 

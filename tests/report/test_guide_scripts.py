@@ -11,6 +11,7 @@ from typing import ClassVar
 import pytest
 
 from analyzer.cli import main
+from tests.remedies.test_powershell import complaints
 
 FOLDER = Path(__file__).resolve().parents[2] / "analyzer" / "report" / "scripts"
 SCRIPTS = {"windows": FOLDER / "trace.ps1", "linux": FOLDER / "trace.sh"}
@@ -93,3 +94,9 @@ class TestWindows:
         assert self.TEXT.index("finally") < self.TEXT.index("netsh trace stop")
         # A trace of somebody else is left alone: the finally comes after the start has worked.
         assert self.TEXT.index("LASTEXITCODE") < self.TEXT.index("try {\n    Write-Host ''")
+
+    def test_its_commands_are_in_the_table(self) -> None:
+        """tests/remedies/powershell.toml knows each cmdlet's parameters; what else it finds is prose, or no cmdlet."""
+        no_cmdlets = {"no cmdlet in the table: " + word for word in ("Mandatory", "ipconfig", "ping", "it")}
+        wrong = [found for found in complaints(self.TEXT) if found not in no_cmdlets]
+        assert [found for found in wrong if not re.match(r"no such command: netsh [a-z]+ (not|show|them)", found)] == []
