@@ -47,6 +47,8 @@ _LIMITING_NOTES = (
     "link-type-unknown",
     "wifi-encrypted",
 )
+#: Rules on the capture: their sentence says why, and what is behind it is how to take a better one.
+_ON_CAPTURE = "CAP"
 #: Note on a Windows trace that was taken without packet capture: that is why there is no IKE in it.
 _NO_PACKETS = "no-packets-in-trace"
 
@@ -238,7 +240,7 @@ def document_of(analysis: Analysis, *, max_sas: int = MAX_SAS) -> Document:
         why=tuple(_why(analysis, decisive, about)),
         pointer=pointers.pointer(analysis, decisive) if decisive is not None else "",
         advice=advice_of(decisive, about) if decisive is not None and not healthy else (),
-        next_time=() if healthy else tuple(_next_time(verdict, about)),
+        next_time=() if healthy else tuple(_next_time(analysis, decisive, about)),
         limits=tuple(_limits(analysis, findings, decisive)),
         sas=tuple([_shown(sa, analysis, many=many) for sa in shown]),
         not_shown=_not_shown(analysis, shown),
@@ -257,16 +259,19 @@ def _why(analysis: Analysis, decisive: Finding | None, sa: IkeSa | None) -> Iter
         # How it is taken with packets is what to do.
         reason = without.detail.partition("; capture with")[0]
         yield f"{reason[0].upper()}{reason[1:]}."
-    elif decisive.detail.strip():
+    elif decisive.detail.strip() and not decisive.rule.startswith(_ON_CAPTURE):
         yield decisive.detail
     if sa is not None:
-        yield from measuring.measured(sa, decisive.rule)
+        yield from measuring.measured(sa, decisive.rule, decisive.detail)
 
 
-def _next_time(verdict: Verdict, sa: IkeSa | None) -> Iterator[str]:
+def _next_time(analysis: Analysis, decisive: Finding | None, sa: IkeSa | None) -> Iterator[str]:
+    says_why = any(note.id == _NO_PACKETS for note in analysis.notes)
+    if decisive is not None and decisive.rule.startswith(_ON_CAPTURE) and decisive.detail.strip() and not says_why:
+        yield decisive.detail
     if sa is not None:
-        yield from deciding.decides(sa, verdict)
-        yield from measuring.to_measure(sa, verdict.rule)
+        yield from deciding.decides(sa, analysis.verdict)
+        yield from measuring.to_measure(sa, analysis.verdict.rule)
 
 
 def _limits(analysis: Analysis, findings: Sequence[Finding], decisive: Finding | None) -> Iterator[str]:

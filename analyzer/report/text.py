@@ -22,6 +22,8 @@ from analyzer.rules.model import Severity, Verdict
 
 #: Where it is told how to take a trace, and what does it.
 GUIDE = "ike-analyzer guide"
+#: No trace of IKEv1 would tell more.
+_NOT_JUDGED = "wrong-ike-version"
 #: Runs of frame numbers named with a remark.
 _RUNS_TOLD = 6
 
@@ -110,7 +112,8 @@ class _Printed:
             *advice_lines(self._layout, document.advice),
             *(self._wrapped(each, "  - ", "    ") for each in document.next_time),
         ]
-        if document.cannot_tell and not any(GUIDE in line for line in to_do):
+        can_help = document.cannot_tell and document.verdict.id != _NOT_JUDGED
+        if can_help and not any(GUIDE in line for line in to_do):
             to_do.append(self._wrapped(f"How to take a trace that can tell: {GUIDE}.", "  - ", "    "))
         if to_do:
             yield "\n".join(["WHAT TO DO", *to_do]) + "\n"
@@ -120,7 +123,9 @@ class _Printed:
         return [*(self._wrapped(each, "  ") for each in told), *([f"  {pointer}"] if pointer else [])]
 
     def _sa(self, sa: ShownSa) -> str:
-        lines = [f"IKE SA {sa.number}  IKEv{sa.version}, {_REACHED.get(sa.reached, sa.reached)}"]
+        # How far IKEv1 came is not judged.
+        reached = f", {_REACHED.get(sa.reached, sa.reached)}" if sa.version == 2 else ""
+        lines = [f"IKE SA {sa.number}  IKEv{sa.version}{reached}"]
         if sa.says_verdict:
             lines.append(f"  verdict: {_with_confidence(sa.verdict)}")
         if self._layout.verbose:

@@ -71,7 +71,7 @@ def _rejected(sa: IkeSa, last: Exchange, rejection: Exchange) -> Observation:
             f"{act}: most likely it rejects the server's certificate or identity; fragmentation is not the cause."
         ),
         detail=(
-            "What the client dislikes is encrypted; its own log or error code has it (Windows: 13801 and the like). "
+            "Why the client ended it is encrypted; its own log or error code says it (Windows: 13801 and the like). "
             "Usual reasons: the name dialled is not in the certificate, its purpose is not server authentication, its "
             f"root is not trusted, its chain is not sent, its revocation list cannot be fetched.{doubt}"
         ),
