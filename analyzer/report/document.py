@@ -49,6 +49,7 @@ _LIMITING_NOTES = (
 )
 #: Rules on the capture: their sentence says why, and what is behind it is how to take a better one.
 _ON_CAPTURE = "CAP"
+_IN_TIME = ("CAP002", "CAP006")
 #: Note on a Windows trace that was taken without packet capture: that is why there is no IKE in it.
 _NO_PACKETS = "no-packets-in-trace"
 
@@ -267,8 +268,9 @@ def _why(analysis: Analysis, decisive: Finding | None, sa: IkeSa | None) -> Iter
 
 def _next_time(analysis: Analysis, decisive: Finding | None, sa: IkeSa | None) -> Iterator[str]:
     says_why = any(note.id == _NO_PACKETS for note in analysis.notes)
-    if decisive is not None and decisive.rule.startswith(_ON_CAPTURE) and decisive.detail.strip() and not says_why:
-        yield decisive.detail
+    if decisive is not None and decisive.rule.startswith(_ON_CAPTURE) and not says_why:
+        # That a trace is to begin before dialing and to end after the error, each remedy says.
+        yield from [decisive.detail] if decisive.detail.strip() and decisive.rule not in _IN_TIME else ()
     if sa is not None:
         yield from deciding.decides(sa, analysis.verdict)
         yield from measuring.to_measure(sa, analysis.verdict.rule)
@@ -281,8 +283,7 @@ def _limits(analysis: Analysis, findings: Sequence[Finding], decisive: Finding |
     for finding in findings:
         if finding.rule in _LIMITING_RULES and finding.id not in told:
             told.add(finding.id)
-            title = causes()[finding.rule].title.rstrip(".")
-            yield f"{title[0].lower()}{title[1:]} ({finding.rule})"
+            yield f"{_as_clause(causes()[finding.rule].title)} ({finding.rule})"
     for note in analysis.notes:
         if note.id in _LIMITING_NOTES:
             yield f"{note.detail} ({note.id})"
@@ -302,6 +303,15 @@ def header_of(analysis: Analysis) -> Header:
         first=known.first,
         last=known.last,
     )
+
+
+def _as_clause(sentence: str) -> str:
+    """
+    >>> _as_clause("Packets were cut short."), _as_clause("IP fragments cannot be seen.")
+    ('packets were cut short', 'IP fragments cannot be seen')
+    """
+    text = sentence.rstrip(".")
+    return text if text[1].isupper() else f"{text[0].lower()}{text[1:]}"
 
 
 def _worth_showing(analysis: Analysis, most: int) -> list[IkeSa]:

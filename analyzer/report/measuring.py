@@ -57,7 +57,7 @@ def to_measure(sa: IkeSa, rule: str) -> Iterator[str]:
     >>> import analyzer
     >>> cap = analyzer.read("sample_pcaps/809-fragments-lost.pcapng")
     >>> next(to_measure(cap.analysis.sas[0], "FRG001"))[:98]
-    'While you capture again, measure the path from the client with ping -f -l 1472 203.0.113.10 (1,500'
+    'While you capture again: ping -f -l 1472 203.0.113.10 (1,500 bytes of IP, as here), then 1252 (1,2'
     """
     if rule not in ABOUT_SIZE or any(clue.kind in _OF_PATH for role in ROLES for clue in sa.mtu_clues[role]):
         return
@@ -67,9 +67,9 @@ def to_measure(sa: IkeSa, rule: str) -> Iterator[str]:
         return
     lower = _SAFE if lost > _SAFE + _CLOSE else _LEAST
     yield (
-        f"While you capture again, measure the path from the client with {_ping(sa, lost - overhead)} "
-        f"({lost:,} bytes of IP, as here), then {lower - overhead} ({lower:,} bytes) and between. The next report "
-        "reads the path MTU from it; if no size is answered, ICMP echo is filtered, which says nothing."
+        f"While you capture again: {_ping(sa, lost - overhead)} ({lost:,} bytes of IP, as here), then "
+        f"{lower - overhead} ({lower:,} bytes), then between; the next report reads the path MTU from the answers. No "
+        "answer at all means that ICMP echo is filtered, and nothing more."
     )
 
 

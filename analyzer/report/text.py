@@ -96,7 +96,7 @@ class _Printed:
         document, verdict = self._document, self._document.verdict
         whose = f"  IKE SA {document.sa}" if document.sa is not None else ""
         lines = [f"VERDICT  {named(verdict)}{whose}", self._wrapped(verdict.text, "  ")]
-        if document.decisive is not None and document.is_healthy:
+        if document.is_healthy or not document.why:
             lines += self._evidence(document.why, document.pointer)
         return "\n".join(lines) + "\n"
 
@@ -105,13 +105,12 @@ class _Printed:
         document = self._document
         if document.is_healthy:
             return
-        why = self._evidence(document.why, document.pointer)
-        if why:
-            yield "\n".join(["WHY", *why]) + "\n"
-        to_do = [
-            *advice_lines(self._layout, document.advice),
-            *(self._wrapped(each, "  - ", "    ") for each in document.next_time),
-        ]
+        if document.why:
+            yield "\n".join(["WHY", *self._evidence(document.why, document.pointer)]) + "\n"
+        advice = advice_lines(self._layout, document.advice)
+        next_time = [self._wrapped(each, "  - ", "    ") for each in document.next_time]
+        # Of a trace that cannot tell, what it lacks comes before how to take a better one.
+        to_do = [*next_time, *advice] if document.cannot_tell else [*advice, *next_time]
         can_help = document.cannot_tell and document.verdict.id != _NOT_JUDGED
         if can_help and not any(GUIDE in line for line in to_do):
             to_do.append(self._wrapped(f"How to take a trace that can tell: {GUIDE}.", "  - ", "    "))
