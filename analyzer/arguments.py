@@ -36,6 +36,14 @@ SCRIPTS = ("windows", "linux")
 SHELLS = ("bash", "zsh", "fish", "powershell")
 
 
+class _Help(argparse.HelpFormatter):
+    """Leaves room for the longest command: argparse forgets that commands are indented."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog)
+        self._action_max_length = 14
+
+
 class _Parser(argparse.ArgumentParser):
     """Says what is wrong in one line, like every other error here; ``--help`` says the rest."""
 
@@ -70,6 +78,7 @@ def parser() -> argparse.ArgumentParser:
         prog="ike-analyzer",
         description="Says why an IKEv2 VPN connection failed, from a packet capture.",
         epilog=_EXIT_STATUS,
+        formatter_class=_Help,
     )
     whole.add_argument("--version", action="version", version=f"ike-analyzer {analyzer.__version__}")
     verbs = whole.add_subparsers(title="commands", metavar="COMMAND", dest="verb", required=True)

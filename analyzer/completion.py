@@ -6,6 +6,7 @@ Each script completes the command, then its options, the words that an option or
 from __future__ import annotations
 
 import argparse
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 NAME = "ike-analyzer"
@@ -89,28 +90,26 @@ def _names(command: Command) -> list[str]:
 
 
 def _bash(commands: tuple[Command, ...]) -> str:
+    def among(words: Iterable[str]) -> str:
+        return f'$(IFS=" "; compgen -W "{" ".join(words)}" -- "$cur")'
+
+    files = '$(compgen -f -- "$cur")'
     cases, valued = [], []
     for command in commands:
         for option in command.options:
             if option.has_value:
                 names = "|".join(f"{command.name}:{name}" for name in option.names)
-                reply = (
-                    f'$(compgen -W "{" ".join(option.values)}" -- "$cur")'
-                    if option.values
-                    else '$(compgen -f -- "$cur")'
-                )
-                valued.append(f"    {names}) COMPREPLY=({reply}); return ;;")
-        files = ' $(compgen -f -- "$cur")' if command.takes_files else ""
-        words = " ".join([*_names(command), *command.words])
-        cases.append(f'    {command.name}) COMPREPLY=($(compgen -W "{words}" -- "$cur"){files}) ;;')
-    verbs = " ".join(command.name for command in commands)
+                valued.append(f"    {names}) COMPREPLY=({among(option.values) if option.values else files}); return ;;")
+        words = among([*_names(command), *command.words])
+        cases.append(f"    {command.name}) COMPREPLY=({words}{f' {files}' if command.takes_files else ''}) ;;")
+    verbs = [*(command.name for command in commands), "--help", "--version"]
     lines = [
         f"# Completion of {NAME} for bash: source <({NAME} completion bash)",
         "_ike_analyzer() {",
         '  local cur="${COMP_WORDS[COMP_CWORD]}" prev="${COMP_WORDS[COMP_CWORD-1]}" verb="${COMP_WORDS[1]}"',
-        "  local IFS=$' \\t\\n'",
+        "  local IFS=$'\\n'  # names of files may hold spaces",
         '  if [ "$COMP_CWORD" -eq 1 ]; then',
-        f'    COMPREPLY=($(compgen -W "{verbs} --help --version" -- "$cur") $(compgen -f -- "$cur"))',
+        f"    COMPREPLY=({among(verbs)} {files})",
         "    return",
         "  fi",
         '  case "$verb:$prev" in',
@@ -118,7 +117,7 @@ def _bash(commands: tuple[Command, ...]) -> str:
         "  esac",
         '  case "$verb" in',
         *cases,
-        '    *) COMPREPLY=($(compgen -f -- "$cur")) ;;',
+        f"    *) COMPREPLY=({files}) ;;",
         "  esac",
         "}",
         f"complete -o filenames -F _ike_analyzer {NAME}",
@@ -163,7 +162,11 @@ def _zsh(commands: tuple[Command, ...]) -> str:
         "  esac",
         "}",
         # As a file of $fpath it is the function itself; sourced, it announces itself.
-        'if [ "$funcstack[1]" = "_ike-analyzer" ]; then _ike_analyzer "$@"; else compdef _ike_analyzer ike-analyzer; fi',
+        f'if [ "$funcstack[1]" = "_{NAME}" ]; then',
+        '  _ike_analyzer "$@"',
+        "else",
+        f"  compdef _ike_analyzer {NAME}",
+        "fi",
     ]
     return "\n".join(lines) + "\n"
 

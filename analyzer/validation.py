@@ -161,7 +161,7 @@ def _in_one_piece(sa: IkeSa, subject: Literal["client", "server"], seen: Sequenc
     return Check(
         "request-in-one-piece" if subject == "client" else "response-in-one-piece",
         subject,
-        f"no IKE_AUTH {what[:-1]} of the {subject} is cut by IP",
+        f"no IKE_AUTH {what[:-1]} of the {subject} goes in IP fragments",
         result,
         because,
         tuple(frame for attempt in (cut or attempts)[-1:] for frame in attempt.frames),

@@ -382,6 +382,38 @@ class TestRefusals:
 
 
 class TestWhatIsMeant:
+    @pytest.mark.parametrize(
+        ("arguments", "meant"),
+        [
+            (["anlyze", "x.pcap"], "did you mean analyze?"),
+            (["analyze", "--jsn", "x.pcap"], "did you mean --json?"),
+            (["validate", "--sevrer", "x.pcap"], "did you mean --server"),
+            (["explain", "FRG01"], "did you mean FRG01"),
+            (["explain", "udp-450-blocked"], "did you mean udp-4500-blocked"),
+            (["explain", "13810"], "did you mean 138"),
+            (["guide", "--script", "windwos"], "choose from"),
+        ],
+    )
+    def test_a_slip_of_the_pen(self, arguments, meant):
+        refused(run(*arguments), meant)
+
+    def test_a_file_of_a_near_name(self, tmp_path: Path, sample: Path, monkeypatch, capsys):
+        (tmp_path / "trace-monday.pcapng").write_bytes(sample.read_bytes())
+        monkeypatch.chdir(tmp_path)
+        for words in (["trace-munday.pcapng"], ["analyze", "trace-munday.pcapng"], ["validate", "trace-munday.pcapng"],
+                      ["compare", "trace-munday.pcapng", "x"], ["analyze", "x", "trace-munday.pcapng"]):  # fmt: skip
+            assert cli.main(words) == USAGE
+            assert "did you mean 'trace-monday.pcapng'?" in capsys.readouterr().err
+        assert cli.main(["analyze", str(tmp_path / "none" / "a.pcap")]) == USAGE
+        assert "did you mean" not in capsys.readouterr().err
+
+    def test_a_near_name_cannot_steer_a_terminal(self, tmp_path: Path, monkeypatch, capsys):
+        (tmp_path / "trace-monday.pcapng\x1b[2J").touch()
+        monkeypatch.chdir(tmp_path)
+        assert cli.main(["analyze", "trace-monday.pcapng[2J"]) == USAGE
+        error = capsys.readouterr().err
+        assert "did you mean" in error and "\x1b" not in error
+
     def test_a_command_beside_a_file_of_its_name(self, sample: Path, tmp_path: Path, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)
         for verb in cli.VERBS:
@@ -650,3 +682,43 @@ class TestOtherVerbs:
         done = run("guide")
         assert (done.returncode, done.stderr) == (HEALTHY, b"")
         assert done.stdout == (ROOT / "docs" / "capture-guide.md").read_bytes()
+
+
+class TestHowMuch:
+    def test_verbose(self, sample: Path):
+        brief, whole = run("analyze", sample).stdout.decode(), run("analyze", "-v", sample).stdout.decode()
+        assert whole == analyzer.read(sample).text(verbose=True) and brief == analyzer.read(sample).text()
+        assert "ALSO FOUND" in whole and "ALSO FOUND" not in brief
+
+    @pytest.mark.parametrize("option", ["-q", "--quiet"])
+    def test_a_line_for_each_capture(self, samples: Path, option):
+        names = ["connected-ok", "no-response"]
+        done = run("analyze", option, *(samples / f"{name}.pcapng" for name in names))
+        assert done.returncode == FAULT
+        first, second = done.stdout.decode().splitlines()
+        assert first.startswith(f"{samples / 'connected-ok.pcapng'}: connected-ok (strong): ")
+        assert second.startswith(f"{samples / 'no-response.pcapng'}: failed: no-response-ike-sa-init (probable): ")
+
+    def test_one_way_to_print_at_a_time(self, sample: Path):
+        refused(run("analyze", "-q", "--json", sample), "not allowed with")
+
+    def test_colour_where_it_is_wanted(self, sample: Path):
+        assert b"\x1b[1;31mVERDICT  failed" in run("analyze", "--color", "always", sample).stdout
+        assert b"\x1b" not in run("analyze", sample).stdout
+        assert b"\x1b" in run("analyze", sample, FORCE_COLOR="1").stdout
+        assert b"\x1b" in run("validate", "--color=always", sample).stdout
+        # What machines read is never coloured.
+        assert b"\x1b" not in run("analyze", "--json", "--color=always", sample).stdout
+        assert b"\x1b" not in run("analyze", "-q", "--color=always", sample).stdout
+
+    def test_validate_before(self, samples: Path):
+        new, old = samples / "809-fixed.pcapng", samples / "809-fragments-lost.pcapng"
+        text = run("validate", new, "--before", old).stdout.decode()
+        assert "IKE_AUTH request: 3 IP fragments then; 7 SKF fragments now" in text
+        assert "verdict: ike-auth-ip-fragments-lost-upstream then; connected now" in text
+        report = json.loads(run("validate", new, "--before", old, "--json").stdout)
+        assert report["before"]["file"] == str(old)
+        (one,) = report["before"]["changed"]
+        assert {"what": "IKE_AUTH request", "then": "3 IP fragments", "now": "7 SKF fragments"} in one["changes"]
+        assert "before" not in json.loads(run("validate", new, "--json").stdout)
+        refused(run("validate", "-", "--before", "-", stdin=b""), "read once")

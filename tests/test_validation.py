@@ -62,7 +62,7 @@ def test_the_server_still_has_it_off() -> None:
     text = as_text(capture.analysis, analyzer.validate(capture))
     assert "FAIL         the server accepts IKE fragmentation" in text
     assert "although the client offered it" in " ".join(text.split())
-    assert "the 3,468-byte message went as 3 IP fragments" in text
+    assert "the 3,468-byte message went as 3 IP fragments" in " ".join(text.split())
     assert analyzer.validate(capture).exit_status == 1
 
 
@@ -156,3 +156,62 @@ def test_an_answer_that_only_leaves_the_server_establishes_nothing_yet() -> None
     capture = seen("at S\n", ON_ON, SKF, ANSWER, "+0.300 C:40000 > S:9 UDP\n")
     assert capture.verdict.exit_status == 3
     assert results(capture)["established"] == "cannot-tell"
+
+
+class TestMany:
+    """Forty clients: a line for each, and the worst check by check."""
+
+    @staticmethod
+    def clients(count: int, without: int = 0) -> analyzer.Capture:
+        hosts = "S = 203.0.113.7 " + " ".join(f"C{i} = 10.0.0.{i}" for i in range(1, count + 1)) + "\n"
+        steps = "".join(
+            f"+{i}.00 C{i}:500 > S:500 IKE_SA_INIT request {FRAG} sa {i}\n"
+            f"+{i}.03 C{i}:500 < S:500 IKE_SA_INIT response {FRAG if i != without else ''} sa {i}\n"
+            f"+{i}.05 C{i}:500 > S:500 IKE_AUTH request 400 SK{{IDi}} sa {i}\n"
+            f"+{i}.10 C{i}:500 < S:500 IKE_AUTH response 300 SK{{IDr}} sa {i}\n"
+            f"+{i}.20 C{i} > S ESP spi 0x{i:08x} count 3\n+{i}.21 C{i} < S ESP spi 0x1{i:07x} count 3\n"
+            for i in range(1, count + 1)
+        )
+        return seen(steps, hosts=hosts)
+
+    def test_healthy_ones_are_a_table(self) -> None:
+        capture = self.clients(40)
+        lines = as_text(capture.analysis, analyzer.validate(capture)).splitlines()
+        assert len(lines) == 40 + 5  # the file, a blank, the columns, then a blank and the result
+        assert sum(line.endswith("all pass") for line in lines) == 40
+        assert lines[-1] == "RESULT: all checks pass."
+
+    def test_the_one_that_fails_comes_first_and_is_told_check_by_check(self) -> None:
+        capture = self.clients(40, without=7)
+        text = as_text(capture.analysis, analyzer.validate(capture))
+        assert text.splitlines()[3].split()[:3] == ["10.0.0.7", ">", "203.0.113.7"]
+        assert "FAIL: server-accepts-fragmentation" in text.splitlines()[3]
+        assert text.count("its IKE_SA_INIT response has no notify 16430") == 1
+        assert len(text.splitlines()) < 60
+
+    def test_a_few_are_told_in_full(self) -> None:
+        capture = self.clients(3)
+        assert as_text(capture.analysis, analyzer.validate(capture)).count("SPI ") == 3
+
+
+class TestBefore:
+    def changed(self, before: analyzer.Capture, after: analyzer.Capture) -> str:
+        text = as_text(after.analysis, analyzer.validate(after), before=before.analysis)
+        return " ".join(text.split("WHAT CHANGED")[1].split("RESULT")[0].split())
+
+    def test_what_was_then_and_what_is_now(self) -> None:
+        told = self.changed(seen(ON_OFF, CUT, LATE), seen(ON_ON, SKF, ANSWER, ESP))
+        assert "IKE fragmentation: client yes, server no then; client yes, server yes now" in told
+        assert "IKE_AUTH request: 3 IP fragments then; 3 SKF fragments now" in told
+        assert "verdict: ike-auth-ip-fragments-lost-upstream then; connected now" in told
+
+    def test_nothing_has_changed(self) -> None:
+        assert self.changed(seen(ON_OFF, CUT, LATE), seen(ON_OFF, CUT, LATE)) == "Nothing that is checked has changed."
+
+    def test_a_client_that_tests_from_elsewhere_is_taken_for_the_same_where_there_is_one(self) -> None:
+        elsewhere = seen(ON_ON, SKF, ANSWER, ESP, hosts=HOSTS.replace("10.0.0.2", "10.9.9.9"))
+        assert "connected now" in self.changed(seen(ON_OFF, CUT, LATE), elsewhere)
+
+    def test_other_clients_are_no_comparison(self) -> None:
+        told = self.changed(TestMany.clients(2), seen(ON_ON, SKF, ANSWER, ESP, hosts=HOSTS.replace(".2", ".99")))
+        assert told == "No client of trace.pcapng is in this trace: nothing can be compared."

@@ -23,6 +23,7 @@ from analyzer.rules.engine import all_rules
 from analyzer.rules.model import Verdict
 from analyzer.rules.shared.advice import advise
 from analyzer.rules.shared.wording import frames as in_order
+from analyzer.rules.shared.wording import times
 from analyzer.timestamp import iso, utc
 
 SCHEMA = "ike-analyzer/comparison/1"
@@ -78,9 +79,11 @@ def _why_and_what_to_do(c: Comparison, layout: Layout) -> list[str]:
 def _lost(leg: Leg) -> str:
     sent, came = ("client", "server") if leg.sender == "initiator" else ("server", "client")
     what = f"{name('exchange', leg.exchange)} {'response' if leg.is_response else 'request'}"
-    count = len(leg.journeys)
-    whole = sum(j.fate == "arrived" for j in leg.journeys)
-    return f"Of {count} {what}s (or fragments of it) that left the {sent}, {whole} arrived whole at the {came}."
+    count, whole = len(leg.journeys), sum(j.fate == "arrived" for j in leg.journeys)
+    if any(j.sent.skf_total for j in leg.journeys):
+        return f"Of {count} SKF fragments of the {what} that left the {sent}, {whole} arrived whole at the {came}."
+    arrived = f"arrived whole at the {came} {times(whole)}" if whole else f"never arrived whole at the {came}"
+    return f"The {what} left the {sent} {times(count)} and {arrived}."
 
 
 def _filters(c: Comparison, one: ComparedSa | None) -> list[str]:
@@ -173,18 +176,23 @@ _FATES = {
 
 def _leg(leg: Leg) -> str:
     arrow = "client > server" if leg.sender == "initiator" else "server > client"
-    what = f"{name('exchange', leg.exchange)} {'response' if leg.is_response else 'request'} {leg.message_id}"
+    what = (
+        f"{name('exchange', leg.exchange)} {'response' if leg.is_response else 'request'} (message ID {leg.message_id})"
+    )
     kinds = Counter(j.fate for j in leg.journeys)
     total = max((j.sent.skf_total for j in leg.journeys), default=0)
-    unit = f"SKF fragments (of {total})" if total else "sendings" if len(leg.journeys) > 1 else "sending"
-    fates = ", ".join(f"{count} {_FATES[fate]}" for fate, count in kinds.items())
+    count = len(leg.journeys)
+    sent = f"{count} SKF fragments (of {total})" if total else f"sent {times(count)}"
+    fates = ", ".join(
+        _FATES[fate] if number == count == 1 else f"{number} {_FATES[fate]}" for fate, number in kinds.items()
+    )
     gone = sorted({n for j in leg.journeys if j.fate == "in part" for n in j.lost_fragments})
     most = max(j.fragments for j in leg.journeys)
     pieces = f"; IP fragments {', '.join(map(str, gone))} of {most} lost" if gone else ""
     if total:
         lost = sorted({j.sent.skf_number for j in leg.journeys if j.fate == "lost"})
         pieces += f"; lost numbers {', '.join(map(str, lost[:10]))}" if lost else ""
-    return f"{arrow}  {what}: {len(leg.journeys)} {unit}: {fates}{pieces}"
+    return f"{arrow}  {what}: {sent}, {fates}{pieces}"
 
 
 def _frames(leg: Leg) -> str:

@@ -47,6 +47,9 @@ _LIMITING_NOTES = (
     "link-type-unknown",
     "wifi-encrypted",
 )
+#: Rules on the capture: their sentence says why, and what is behind it is how to take a better one.
+_ON_CAPTURE = "CAP"
+_IN_TIME = ("CAP002", "CAP006")
 #: Note on a Windows trace that was taken without packet capture: that is why there is no IKE in it.
 _NO_PACKETS = "no-packets-in-trace"
 
@@ -261,14 +264,14 @@ def document_of(analysis: Analysis, *, max_sas: int = MAX_SAS) -> Document:
         why=tuple(_why(analysis, decisive, about)),
         pointer=pointers.pointer(analysis, decisive) if decisive is not None else "",
         advice=advice_of(decisive, about) if decisive is not None and not healthy else (),
-        next_time=() if healthy else tuple(_next_time(verdict, about)),
+        next_time=() if healthy else tuple(_next_time(analysis, decisive, about)),
         limits=tuple(_limits(analysis, findings, decisive)),
         sas=tuple([_shown(sa, analysis, one, decisive) for sa, one in zip(shown, told, strict=True)]),
         not_shown=tuple(_not_shown(analysis, shown)),
         also_found=tuple(_also_found(analysis, others, decisive, many=many, advise=not healthy)),
         unassessed=_unassessed(not_assessed),
         notes=analysis.notes,
-        counting=pointers.counting(analysis),
+        counting=pointers.counting(analysis) if shown else "",
     )
 
 
@@ -279,28 +282,37 @@ def _decisive(findings: Iterable[Finding], verdict: Verdict) -> Finding | None:
 
 
 def _why(analysis: Analysis, decisive: Finding | None, sa: IkeSa | None) -> Iterator[str]:
-    if decisive is not None and decisive.detail.strip():
+    if decisive is None:
+        return
+    without = next((note for note in analysis.notes if note.id == _NO_PACKETS), None) if sa is None else None
+    if without is not None:
+        # How it is taken with packets is what to do.
+        reason = without.detail.partition("; capture with")[0]
+        yield f"{reason[0].upper()}{reason[1:]}."
+    elif decisive.detail.strip() and not decisive.rule.startswith(_ON_CAPTURE):
         yield decisive.detail
-    if decisive is not None and sa is None:
-        yield from (f"{note.detail}." for note in analysis.notes if note.id == _NO_PACKETS)
-    if decisive is not None and sa is not None:
-        yield from measuring.measured(sa, decisive.rule)
-
-
-def _next_time(verdict: Verdict, sa: IkeSa | None) -> Iterator[str]:
     if sa is not None:
-        yield from deciding.decides(sa, verdict)
-        yield from measuring.to_measure(sa, verdict.rule)
+        yield from measuring.measured(sa, decisive.rule, decisive.detail)
+
+
+def _next_time(analysis: Analysis, decisive: Finding | None, sa: IkeSa | None) -> Iterator[str]:
+    says_why = any(note.id == _NO_PACKETS for note in analysis.notes)
+    if decisive is not None and decisive.rule.startswith(_ON_CAPTURE) and not says_why:
+        # That a trace is to begin before dialing and to end after the error, each remedy says.
+        yield from [decisive.detail] if decisive.detail.strip() and decisive.rule not in _IN_TIME else ()
+    if sa is not None:
+        yield from deciding.decides(sa, analysis.verdict)
+        yield from measuring.to_measure(sa, analysis.verdict.rule)
 
 
 def _limits(analysis: Analysis, findings: Sequence[Finding], decisive: Finding | None) -> Iterator[str]:
     """Once each: what a rule says in the words of the catalogue, since the finding itself is told further below."""
-    told = {decisive.rule: None} if decisive is not None else {}
+    # A note that bears the name of a rule says more exactly what the rule says.
+    told = {note.id for note in analysis.notes} | ({decisive.id} if decisive is not None else set())
     for finding in findings:
-        if finding.rule in _LIMITING_RULES and finding.rule not in told:
-            told[finding.rule] = None
-            title = causes()[finding.rule].title.rstrip(".")
-            yield f"{title[0].lower()}{title[1:]} ({finding.rule})"
+        if finding.rule in _LIMITING_RULES and finding.id not in told:
+            told.add(finding.id)
+            yield f"{_as_clause(causes()[finding.rule].title)} ({finding.rule})"
     for note in analysis.notes:
         if note.id in _LIMITING_NOTES:
             yield f"{note.detail} ({note.id})"
@@ -320,6 +332,15 @@ def header_of(analysis: Analysis) -> Header:
         first=known.first,
         last=known.last,
     )
+
+
+def _as_clause(sentence: str) -> str:
+    """
+    >>> _as_clause("Packets were cut short."), _as_clause("IP fragments cannot be seen.")
+    ('packets were cut short', 'IP fragments cannot be seen')
+    """
+    text = sentence.rstrip(".")
+    return text if text[1].isupper() else f"{text[0].lower()}{text[1:]}"
 
 
 def _worth_showing(analysis: Analysis, most: int) -> list[IkeSa]:

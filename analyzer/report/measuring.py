@@ -23,12 +23,14 @@ _ECHO = 8
 _ETHERNET = 1500
 #: What every IPv6 path takes (RFC 8200 section 5), and nearly every IPv4 path.
 _SAFE = 1280
+#: What every IPv4 host takes (RFC 791 section 3.2); and how near two sizes tell nothing apart.
+_LEAST, _CLOSE = 576, 40
 
 _WAYS = {"initiator": "client > server", "responder": "server > client"}
 
 
-def measured(sa: IkeSa, rule: str) -> Iterator[str]:
-    """What pings in this trace say of the path; nothing where no verdict hangs on that."""
+def measured(sa: IkeSa, rule: str, said: str) -> Iterator[str]:
+    """What pings in this trace say of the path; nothing where no verdict hangs on that, or it was ``said`` already."""
     if rule not in ABOUT_SIZE:
         return
     for role in ROLES:
@@ -36,9 +38,9 @@ def measured(sa: IkeSa, rule: str) -> Iterator[str]:
         sweep = sa.capture.ping_sweeps.get(ends)
         if sweep is None or not sweep.sizes:
             continue
-        said = [clue.text for clue in sa.mtu_clues[role] if clue.kind == "echo-sweep"]
-        if said:
-            yield f"Measured, {_WAYS[role]}: {said[0]}."
+        found = [clue.text for clue in sa.mtu_clues[role] if clue.kind == "echo-sweep"]
+        if found and found[0][1:] not in said:
+            yield f"Measured, {_WAYS[role]}: {found[0]}."
         elif sweep.passed is None:
             sizes = ", ".join(f"{size.ip_length:,}" for size in sweep.sizes[:6])
             yield (
@@ -55,18 +57,19 @@ def to_measure(sa: IkeSa, rule: str) -> Iterator[str]:
     >>> import analyzer
     >>> cap = analyzer.read("sample_pcaps/809-fragments-lost.pcapng")
     >>> next(to_measure(cap.analysis.sas[0], "FRG001"))[:98]
-    'While you capture again, measure the path from the client: ping -f -l 1472 203.0.113.10 (1,500 byt'
+    'While you capture again: ping -f -l 1472 203.0.113.10 (1,500 bytes of IP, as here), then 1252 (1,2'
     """
     if rule not in ABOUT_SIZE or any(clue.kind in _OF_PATH for role in ROLES for clue in sa.mtu_clues[role]):
         return
     header = IPV6_HEADER if ":" in sa.responder else IPV4_HEADER
     lost, overhead = _lost(sa), header + _ECHO
-    if lost <= _SAFE:
+    if lost <= _LEAST:
         return
+    lower = _SAFE if lost > _SAFE + _CLOSE else _LEAST
     yield (
-        f"While you capture again, measure the path from the client: {_ping(sa, lost - overhead)} ({lost:,} bytes of "
-        f"IP, as here), then with {_SAFE - overhead} ({_SAFE:,}) and between. The next report reads the path MTU from "
-        "it; if no size is answered, ICMP echo is filtered, which says nothing."
+        f"While you capture again: {_ping(sa, lost - overhead)} ({lost:,} bytes of IP, as here), then "
+        f"{lower - overhead} ({lower:,} bytes), then between; the next report reads the path MTU from the answers. No "
+        "answer at all means that ICMP echo is filtered, and nothing more."
     )
 
 
@@ -78,7 +81,7 @@ def _ping(sa: IkeSa, size: int) -> str:
     known = sa.product_keys("initiator")
     if "windows-client" in known:
         return windows
-    return others if known else f"{windows} (Windows) or {others} (Linux)"
+    return others if known else f"{windows} or, on Linux, {others}"
 
 
 def _lost(sa: IkeSa) -> int:

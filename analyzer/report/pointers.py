@@ -12,9 +12,12 @@ from dataclasses import replace
 from analyzer.analysis import Analysis
 from analyzer.formats.records import NO_TIME
 from analyzer.report.ladder.model import Ladder
+from analyzer.report.ladder.values import write_numbers
 from analyzer.rules.model import Finding
 from analyzer.timestamp import iso
 
+#: Frames that are listed one by one.
+_EACH = 20
 #: Added before and behind, since converters write microseconds, ns.
 _MARGIN = 1_000_000
 
@@ -42,7 +45,7 @@ def pointer_to(analysis: Analysis, frames: Sequence[int], number: int | None) ->
     if not frames:
         return ""
     if not is_counted_otherwise(analysis):
-        return f"Wireshark: frame.number in {{{', '.join(map(str, frames))}}}"
+        return f"Wireshark: frame.number in {{{_listed(frames)}}}"
     packets = analysis.wire.packets
     wanted = set(frames)
     times = [
@@ -61,6 +64,17 @@ def pointer_to(analysis: Analysis, frames: Sequence[int], number: int | None) ->
         ends = f" && {field} == {sa.initiator} && {field} == {sa.responder}"
     span = f"frame.time_epoch >= {_seconds(first - _MARGIN)} && frame.time_epoch <= {_seconds(last + _MARGIN)}"
     return f"{said}. Wireshark, in a .pcapng made of the trace: {span}{ends}"
+
+
+def _listed(frames: Sequence[int]) -> str:
+    """Each frame; of many their runs, which Wireshark knows as well (wireshark-filter(4), Membership Operator).
+
+    >>> _listed((1, 2, 3, 7)), _listed(range(1, 61))
+    ('1, 2, 3, 7', '1..60')
+    """
+    if len(frames) <= _EACH:
+        return ", ".join(map(str, frames))
+    return ", ".join(run.replace("-", "..") for run in write_numbers(frames).split(","))
 
 
 def _clock(time: int) -> str:
@@ -85,9 +99,8 @@ def counting(analysis: Analysis) -> str:
     if not is_counted_otherwise(analysis):
         return ""
     return (
-        "Wireshark opens no .etl. To look at the packets, make a .pcapng of it (etl2pcapng.exe IN OUT; of a pktmon "
-        "trace: pktmon etl2pcap IN --out OUT) and go by time and address: it may count its frames otherwise than this "
-        "report, which counts each packet of the trace once, in the order of time."
+        "Wireshark opens no .etl: make a .pcapng of it (etl2pcapng.exe IN OUT, or pktmon etl2pcap IN --out OUT), and "
+        "go by time and address, since it may number its frames otherwise than this report."
     )
 
 

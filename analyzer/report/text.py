@@ -22,6 +22,8 @@ from analyzer.timestamp import duration, utc
 
 #: Where it is told how to take a trace, and what does it.
 GUIDE = "ike-analyzer guide"
+#: No trace of IKEv1 would tell more.
+_NOT_JUDGED = "wrong-ike-version"
 #: Runs of frame numbers named with a remark.
 _RUNS_TOLD = 6
 
@@ -97,7 +99,7 @@ class _Printed:
         lines = [f"VERDICT  {named(verdict)}", *(self._wrapped(sentence, "  ") for sentence in document.headline)]
         example = f"IKE SA {document.sa}: " if document.sa is not None else ""
         lines.append(self._wrapped(f"{example}{document.said}", "  "))
-        if document.decisive is not None and document.is_healthy:
+        if document.is_healthy or not document.why:
             lines += self._evidence(document.why, document.pointer)
         return "\n".join(lines) + "\n"
 
@@ -106,14 +108,14 @@ class _Printed:
         document = self._document
         if document.is_healthy:
             return
-        why = self._evidence(document.why, document.pointer)
-        if why:
-            yield "\n".join(["WHY", *why]) + "\n"
-        to_do = [
-            *advice_lines(self._layout, document.advice),
-            *(self._wrapped(each, "  - ", "    ") for each in document.next_time),
-        ]
-        if document.cannot_tell and not any(GUIDE in line for line in to_do):
+        if document.why:
+            yield "\n".join(["WHY", *self._evidence(document.why, document.pointer)]) + "\n"
+        advice = advice_lines(self._layout, document.advice)
+        next_time = [self._wrapped(each, "  - ", "    ") for each in document.next_time]
+        # Of a trace that cannot tell, what it lacks comes before how to take a better one.
+        to_do = [*next_time, *advice] if document.cannot_tell else [*advice, *next_time]
+        can_help = document.cannot_tell and document.verdict.id != _NOT_JUDGED
+        if can_help and not any(GUIDE in line for line in to_do):
             to_do.append(self._wrapped(f"How to take a trace that can tell: {GUIDE}.", "  - ", "    "))
         if to_do:
             yield "\n".join(["WHAT TO DO", *to_do]) + "\n"
@@ -123,7 +125,9 @@ class _Printed:
         return [*(self._wrapped(each, "  ") for each in told), *([f"  {pointer}"] if pointer else [])]
 
     def _sa(self, sa: ShownSa) -> str:
-        lines = [f"IKE SA {sa.number}  IKEv{sa.version}, {_REACHED.get(sa.reached, sa.reached)}"]
+        # How far IKEv1 came is not judged.
+        reached = f", {_REACHED.get(sa.reached, sa.reached)}" if sa.version == 2 else ""
+        lines = [f"IKE SA {sa.number}  IKEv{sa.version}{reached}"]
         if sa.says_verdict:
             lines.append(f"  {named(sa.verdict)}")
             lines.append(self._wrapped(sa.verdict.text, "  "))

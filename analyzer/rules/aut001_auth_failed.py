@@ -43,7 +43,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     suite = f" under {authentication.cipher_suite.name}" if authentication.cipher_suite is not None else ""
     yield Observation(
         title=(
-            f"The server received IKE_AUTH whole and refused it with an answer of {response.length} bytes, a mere "
+            f"The server received IKE_AUTH whole and refused it with an answer of {response.length} bytes, a short "
             "notify: most likely authentication failed (certificate, pre-shared key or identity); fragmentation is "
             "not the cause."
         ),

@@ -65,7 +65,7 @@ def _rejected(sa: IkeSa, last: Exchange, rejection: Rejection) -> Observation:
             "identity; fragmentation is not the cause."
         ),
         detail=(
-            "What the client dislikes is encrypted; its own log or error code has it (Windows: 13801 and the like). "
+            "Why the client ended it is encrypted; its own log or error code says it (Windows: 13801 and the like). "
             "Usual reasons: the name dialled is not in the certificate, its purpose is not server authentication, its "
             f"root is not trusted, its chain is not sent, its revocation list cannot be fetched.{_waited_for(found)}"
             f"{mobike}"

@@ -43,7 +43,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     asked = last.request.inner_payload if last.request is not None else None
     ended = _ended_by(sa)
     if outcome == "refusal" and asked == numbers.EAP:
-        how = f"the server answered an EAP message with {last.response.length} bytes, a mere notify"
+        how = f"the server answered an EAP message with {last.response.length} bytes, a short notify"
         yield _failed(sa, last, how, Confidence.STRONG)
     elif outcome in ("eap", "eap-result") and ended is not None:
         who = "client" if ended.sender == "initiator" else "server"

@@ -46,7 +46,7 @@ def _arrived_in_part(sa: IkeSa, loss: Loss) -> Observation:
     elif loss.rest or max(m.ip_fragments for m in response.messages) > 1:
         part = "some of its IP fragments"
     else:
-        part = "its first IP fragment without the rest"
+        part = "its first IP fragment"
     arrived = frames(*(a.frames for a in exchange.responses), loss.rest)
     return Observation(
         title=(

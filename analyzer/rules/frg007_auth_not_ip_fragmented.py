@@ -30,7 +30,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     largest = max(m.largest_ip_packet for m in messages)
     size = f" (largest IP packet {largest:,} bytes)" if largest else " (over TCP)"
     yield Observation(
-        title=f"No IKE_AUTH message was cut by IP{size}.",
+        title=f"No IKE_AUTH message went in IP fragments{size}.",
         detail=f"{len(messages)} IKE_AUTH messages, each in one IP packet.",
         frames=frames(*(m.frames for m in messages)),
         confidence=Confidence.STRONG,

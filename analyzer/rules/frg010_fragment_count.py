@@ -129,7 +129,7 @@ def _limits(sa: IkeSa, message: Attempt) -> str:
     beyond = [text for limit, text in _LIMITS if message.skf_total > limit]
     if _content(sa, message) > _MAX_PACKET:
         beyond.append(f"strongSwan unless max_packet is raised in strongswan.conf ({_MAX_PACKET:,} bytes)")
-    return f"More than is held by {', '.join(beyond)}."
+    return f"That is more than these take: {', '.join(beyond)}."
 
 
 RULE = Rule(

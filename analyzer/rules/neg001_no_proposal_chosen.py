@@ -48,7 +48,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         yield Observation(
             title=(
                 f"The gateway {sa.responder} accepts none of the client's IKE proposals (NO_PROPOSAL_CHOSEN): "
-                "encryption, integrity, PRF or key exchange group must be aligned; fragmentation plays no part."
+                "the two must agree on encryption, integrity, PRF and key exchange group; this is not about "
+                "fragmentation."
             ),
             detail=(
                 f"A clear, unauthenticated answer of {refusals[0].length} bytes. "

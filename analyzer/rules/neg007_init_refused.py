@@ -33,7 +33,7 @@ _OTHER_RULES = (numbers.NO_PROPOSAL_CHOSEN, numbers.INVALID_KE_PAYLOAD, numbers.
 _MEANING = {
     numbers.UNSUPPORTED_CRITICAL_PAYLOAD: "the request holds a payload marked critical that the gateway does not know",
     numbers.INVALID_IKE_SPI: "the gateway does not know the SPI, as if the message belonged to another connection",
-    numbers.INVALID_SYNTAX: "the gateway cannot read the request: damaged on the way, or the two products disagree",
+    numbers.INVALID_SYNTAX: "it cannot read the request, which was damaged on the way, or the two products disagree",
     numbers.INVALID_MESSAGE_ID: "the message ID is not one that the gateway expects",
     numbers.INVALID_SPI: "the gateway does not know the SPI of the packet",
     numbers.AUTHENTICATION_FAILED: "a policy turns this client away before anything was authenticated",

@@ -60,8 +60,8 @@ def _silent(sa: IkeSa, exchange: Exchange) -> Observation:
     else:
         title = (
             f"{said} ({'TCP' if first.over_tcp else 'UDP'} port {first.dport}), sent {times(exchange.attempts)}: the "
-            "request or its answer is lost on the way, or no IKE service answers there; fragmentation plays no part "
-            "yet."
+            "request or its answer is lost on the way, or no IKE service answers there; this is not about "
+            "fragmentation."
         )
     about = silence.reports(sa, exchange)
     return Observation(

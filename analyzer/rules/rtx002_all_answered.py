@@ -34,14 +34,15 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     if len(exchanges) == 1:
         again = ", when it was sent again" if repeated else ""
     yield Observation(
-        title=(
-            f"{'The one request was' if len(exchanges) == 1 else f'All {len(exchanges)} requests were'} "
-            f"answered{again}."
-        ),
+        title=(f"{_requests(len(exchanges))} answered{again}."),
         detail="",
         frames=frames(exchanges[0].frames, exchanges[-1].frames),
         confidence=Confidence.STRONG,
     )
+
+
+def _requests(count: int) -> str:
+    return {1: "The one request was", 2: "Both requests were"}.get(count, f"All {count} requests were")
 
 
 RULE = Rule(

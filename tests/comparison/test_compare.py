@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import json
+import re
 from typing import Any
 
 import pytest
@@ -338,3 +339,57 @@ def test_the_json_says_the_same() -> None:
     lost = next(m for m in sa["messages"] if m["exchange"] == "IKE_AUTH")["sendings"]
     assert [s["fate"] for s in lost] == ["lost", "lost"]
     assert [s["frames"] for s in lost] == [[3], [4]]
+
+
+class TestTheEnd:
+    """Why, what to do, and where to look in each file."""
+
+    @staticmethod
+    def of_fragments() -> Comparison:
+        return both(
+            "+0.075 C:4500 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 x3 at +1.000 +2.000 sa 1\n",
+            "+100.090 C:33002 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 lost 2,3 x3 at +1.000 +2.000 sa 1\n"
+            "+101 S:9 > C:9 UDP size 3000\n",
+        )
+
+    def test_why_and_what_to_do(self) -> None:
+        text = as_text(self.of_fragments())
+        why, to_do = text.split("\nWHY\n")[1].split("\nWHAT TO DO\n")
+        assert "The IKE_AUTH request left the client 3 times and never arrived whole at the server." in why
+        assert to_do.strip().startswith("- ") and "let IP fragments of UDP 500 and 4500 through" in to_do
+
+    def test_filters_for_both_files(self) -> None:
+        """By hand: the client's frames 3 to 11 are three times three fragments, the server's 3, 4 and 6 what came."""
+        why = as_text(self.of_fragments()).split("\nWHY\n")[1]
+        assert "client.pcapng: Wireshark: frame.number in {3, 4, 5, 6, 7, 8, 9, 10, 11}" in why
+        assert re.search(r"server\.pcapng: Wireshark: frame\.number in \{3, \d+, \d+\}", why)
+
+    def test_a_server_that_does_not_answer_is_asked_for_its_log(self) -> None:
+        found = both(
+            "+0.075 C:4500 > S:4500 IKE_AUTH request 600 SK{IDi} x3 at +1.000 +2.000 sa 1\n",
+            "+100.090 C:33002 > S:4500 IKE_AUTH request 600 SK{IDi} x3 at +1.000 +2.000 sa 1\n",
+        )
+        assert "look at the server, not the path" in found.verdict.text
+        assert "read its log of that minute" in as_text(found).split("WHAT TO DO")[1]
+
+    def test_a_success_has_neither(self) -> None:
+        one = analyzer.read("sample_pcaps/809-fixed.pcapng")
+        text = as_text(analyzer.compare(one, one))
+        assert "WHY" not in text and "WHAT TO DO" not in text
+
+
+class TestOneCaptureTwice:
+    def test_it_is_said_and_judged_as_one(self) -> None:
+        """Nobody has watched the server: that it did not answer must not be said."""
+        one, again = (analyzer.read("sample_pcaps/809-fragments-lost.pcapng") for _ in range(2))
+        found = analyzer.compare(one, again)
+        assert found.is_same
+        assert found.verdict.id == one.verdict.id and found.verdict.confidence == one.verdict.confidence
+        assert {each.verdict.id for each in found.sas} == {one.verdict.id}
+        assert "Both files are the same capture" in as_text(found)
+        assert json.loads(as_json(found))["same_capture"] is True
+
+    def test_two_captures_of_one_attempt_are_not_the_same(self) -> None:
+        found = both("", "")
+        assert not found.is_same and "same capture" not in as_text(found)
+        assert json.loads(as_json(found))["same_capture"] is False

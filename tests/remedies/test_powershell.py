@@ -173,7 +173,8 @@ def test_every_cmdlet_and_option_named_in_words_is_in_the_table(key: str) -> Non
 
 def test_every_option_named_in_the_guide_is_in_the_table() -> None:
     quoted = re.findall(r"`([^`\n]*)`", (ROOT / "docs" / "capture-guide.md").read_text(encoding="utf-8"))
-    assert {option for text in quoted for option in re.findall(r"(?<!\S)--[a-z-]+", text)} <= OPTIONS
+    theirs = [text for text in quoted if not text.startswith("ike-analyzer ")]
+    assert {option for text in theirs for option in re.findall(r"(?<!\S)--[a-z-]+", text)} <= OPTIONS
 
 
 @pytest.mark.parametrize("entry", [*CMDLETS.items(), *((p["begins"], p) for p in PROGRAMS)], ids=lambda e: e[0])

@@ -52,7 +52,7 @@ class TestReference:
         facts = flat(text.split("\nIKE SA 1 ")[1].split("  C = ")[0])
         assert "IKE fragmentation: client no, server no" in facts
         assert "NAT: The client is behind a NAT, the server is not; IKE moved to UDP 4500 with IKE_AUTH." in facts
-        assert "Trace taken at the client: the client's packets have passed no router, the server's have" in facts
+        assert "Trace taken at the client: the client's packets have not passed a router, the server's have" in facts
         assert "The client looks like a Windows client (vendor ID MS NT5 ISAKMPOAKLEY version 9 and 3 more" in facts
         assert "The server looks like strongSwan" in facts
         assert "MTU client > server: 1,460..1,467 (" in facts

@@ -310,7 +310,7 @@ def plan_text(plan: FragmentPlan) -> str:
     ... )
     >>> print(plan_text(plan))  # doctest: +NORMALIZE_WHITESPACE
     Split by IKE (RFC 7383), the 3,468-byte IKE_AUTH request would go in 3 fragments, IP packets of at most 1,460 bytes
-    (the sender's own link), and IP would cut none of them. With a limit of 1,280 bytes, which nearly every path takes,
+    (the sender's own link), none of which IP would cut. With a limit of 1,280 bytes, which nearly every path takes,
     it is still 3.
     """
     what = f"{plan.length:,}-byte {name('exchange', plan.exchange)} {'response' if plan.is_response else 'request'}"
@@ -319,7 +319,7 @@ def plan_text(plan: FragmentPlan) -> str:
     count = f"{plan.fragments}" if plan.fewest == plan.fragments else f"{plan.fewest} to {plan.fragments}"
     text = (
         f"Split by IKE (RFC 7383), the {what} would go in {count} fragment{'' if count == '1' else 's'}, IP packets of "
-        f"at most {plan.largest_packet:,} bytes ({plan.mtu_source}), and IP would cut none of them."
+        f"at most {plan.largest_packet:,} bytes ({plan.mtu_source}), none of which IP would cut."
     )
     if plan.safe_size < plan.mtu:
         also = "still" if plan.safe_fragments == plan.fragments == plan.fewest else "at most"

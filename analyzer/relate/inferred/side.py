@@ -130,7 +130,9 @@ def _ttl(sent: Mapping[Role, Sequence[Message]]) -> SideClue | None:
     for role in ROLES:
         if fresh[role] and fresh[OTHER_SIDE[role]] is False:
             return SideClue(
-                role, 3, f"the {_PERSON[role]}'s packets have passed no router, the {_PERSON[OTHER_SIDE[role]]}'s have"
+                role,
+                3,
+                f"the {_PERSON[role]}'s packets have not passed a router, the {_PERSON[OTHER_SIDE[role]]}'s have",
             )
     return None
 

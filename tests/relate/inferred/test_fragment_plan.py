@@ -84,7 +84,7 @@ def test_reference_case():
     assert (plan.safe_size, plan.safe_fragments, plan.helps, plan.why_not, plan.caution) == (1280, 3, True, "", "")
     assert plan_text(plan) == (
         "Split by IKE (RFC 7383), the 3,468-byte IKE_AUTH request would go in 3 fragments, IP packets of at most 1,460 "
-        "bytes (the sender's own link), and IP would cut none of them. With a limit of 1,280 bytes, which nearly every "
+        "bytes (the sender's own link), none of which IP would cut. With a limit of 1,280 bytes, which nearly every "
         "path takes, it is still 3."
     )
 

@@ -66,7 +66,7 @@ class TestTtl:
         # tshark: TTL 128 from the client, 54 from the server.
         (sa,) = analyzer.read(shared_captures / "dev/corelight+zeek-spicy-ipsec/ipsec_client.pcap").analysis.sas
         assert sa.side == "initiator"
-        assert "have passed no router" in sa.side_evidence
+        assert "have not passed a router" in sa.side_evidence
 
 
 LAB = Path(__file__).resolve().parents[3] / "sample_pcaps/lab/captures"
