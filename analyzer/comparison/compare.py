@@ -59,15 +59,30 @@ def compare(client: Analysis, server: Analysis) -> Comparison:
     swapped = _looks_swapped(client, server)
     if swapped:
         client, server = server, client
-    theirs = {(sa.spi_i, sa.version): sa for sa in server.sas}
-    both = [(sa, theirs[sa.spi_i, sa.version]) for sa in client.sas if (sa.spi_i, sa.version) in theirs]
-    matched = {sa.spi_i for sa, _ in both}
+    both = _same(client.sas, server.sas)
+    matched_there = {sa.number for _, sa in both}
+    matched_here = {sa.number for sa, _ in both}
     clock = _clock(both)
     compared = tuple(_compare_sa(client, server, a, b, clock) for a, b in both)
-    only_client = tuple(sa for sa in client.sas if sa.spi_i not in matched)
-    only_server = tuple(sa for sa in server.sas if sa.spi_i not in matched)
+    only_client = tuple(sa for sa in client.sas if sa.number not in matched_here)
+    only_server = tuple(sa for sa in server.sas if sa.number not in matched_there)
     verdict = _verdict(client, server, compared, only_client, clock)
     return Comparison(client, server, swapped, clock, compared, only_client, only_server, verdict)
+
+
+def _same(ours: Sequence[IkeSa], theirs: Sequence[IkeSa]) -> list[tuple[IkeSa, IkeSa]]:
+    """IKE SAs that both captures hold; where two hosts chose one SPI, the responder's SPI tells which is which."""
+    there: dict[tuple[int, int], list[IkeSa]] = defaultdict(list)
+    for sa in theirs:
+        there[sa.spi_i, sa.version].append(sa)
+    both = []
+    for sa in ours:
+        candidates = there.get((sa.spi_i, sa.version))
+        if candidates:
+            found = max(candidates, key=lambda other: (other.spi_r == sa.spi_r, other.initiator == sa.initiator))
+            candidates.remove(found)
+            both.append((sa, found))
+    return both
 
 
 def _looks_swapped(client: Analysis, server: Analysis) -> bool:
