@@ -62,17 +62,17 @@ def compare(client: Analysis, server: Analysis) -> Comparison:
     swapped = _looks_swapped(client, server)
     if swapped:
         client, server = server, client
-    theirs = {(sa.spi_i, sa.version): sa for sa in server.sas}
-    both = [(sa, theirs[sa.spi_i, sa.version]) for sa in client.sas if (sa.spi_i, sa.version) in theirs]
-    matched = {sa.spi_i for sa, _ in both}
+    both = _same(client.sas, server.sas)
+    matched_there = {sa.number for _, sa in both}
+    matched_here = {sa.number for sa, _ in both}
     clock = _clock(both)
     is_same = _is_same(client, server)
     compared = tuple(_compare_sa(client, server, a, b, clock) for a, b in both)
     if is_same:
         # What arrived where it was sent did not arrive at the other end.
         compared = tuple(replace(one, verdict=client.judgement.of_sa.of(one.client)) for one in compared)
-    only_client = tuple(sa for sa in client.sas if sa.spi_i not in matched)
-    only_server = tuple(sa for sa in server.sas if sa.spi_i not in matched)
+    only_client = tuple(sa for sa in client.sas if sa.number not in matched_here)
+    only_server = tuple(sa for sa in server.sas if sa.number not in matched_there)
     verdict = _verdict(client, server, compared, only_client, clock)
     return Comparison(client, server, swapped, clock, compared, only_client, only_server, verdict, is_same)
 
@@ -86,6 +86,21 @@ def _is_same(client: Analysis, server: Analysis) -> bool:
         [(m.time, m.digest) for m in here.messages] == [(m.time, m.digest) for m in there.messages]
         for here, there in zip(client.sas, server.sas, strict=True)
     )
+
+
+def _same(ours: Sequence[IkeSa], theirs: Sequence[IkeSa]) -> list[tuple[IkeSa, IkeSa]]:
+    """IKE SAs that both captures hold; where two hosts chose one SPI, the responder's SPI tells which is which."""
+    there: dict[tuple[int, int], list[IkeSa]] = defaultdict(list)
+    for sa in theirs:
+        there[sa.spi_i, sa.version].append(sa)
+    both = []
+    for sa in ours:
+        candidates = there.get((sa.spi_i, sa.version))
+        if candidates:
+            found = max(candidates, key=lambda other: (other.spi_r == sa.spi_r, other.initiator == sa.initiator))
+            candidates.remove(found)
+            both.append((sa, found))
+    return both
 
 
 def _looks_swapped(client: Analysis, server: Analysis) -> bool:

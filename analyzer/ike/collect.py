@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from analyzer.columns import MISSING, Gather, Ints, stack, table_of, take
 from analyzer.formats.records import Chunk, Interface, Note
+from analyzer.ike.elsewhere import count_elsewhere
 from analyzer.ike.message_columns import Batch, read_messages
 from analyzer.ike.message_queue import MessageQueue
 from analyzer.ike.tables import Messages, Wire
@@ -57,7 +58,7 @@ class Collector:
     def __init__(self, ports: Ports) -> None:
         self.ports = ports
         self.addresses = Addresses()
-        self.census = Census()
+        self.census = Census(ports=ports.numbers)
         self.over_limit = 0
         self.beyond_of_sa = 0
         self._link_types = LinkTypes()
@@ -96,6 +97,8 @@ class Collector:
         self._directions.add(fields, chunk.first_frame, located.offset, chunk.start + chunk.captured)
         self._fast_path.native_esp(fields, chunk, located.offset, selection.esp)
         self._plain_udp(fields, chunk, located.offset, selection.udp)
+        if not self._message_count:
+            count_elsewhere(self.census.ike_elsewhere, fields, located.offset, chunk.start + chunk.captured, self.ports)
         self._odd(fields, chunk, links, located.offset, selection)
         self._slow_path.other_traffic.take_many(fields, chunk, located.offset, selection.other_traffic)
         self._take_assembled()

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from analyzer.columns import MISSING, Ints, Narrow, Short, Table, Tiny
+from analyzer.protocol import IKE_PORT, NAT_T_PORT
 
 if TYPE_CHECKING:
     from analyzer.packets.icmp import IcmpError
@@ -150,3 +151,7 @@ class Census:
     headless: int = 0
     #: Pairs of hosts between which TCP under way goes one way only; 0 if anything goes both ways (conversations.py).
     one_way_tcp: int = 0
+    #: UDP ports on which IKE was looked for.
+    ports: tuple[int, ...] = (IKE_PORT, NAT_T_PORT)
+    #: Packets that look like IKE on other ports than those asked for, by the responder's port, while there is no IKE.
+    ike_elsewhere: dict[int, int] = field(default_factory=dict)

@@ -1,4 +1,4 @@
-"""Tables of the wire in, IKE SAs out: duplicates left aside, messages grouped by initiator SPI."""
+"""Tables of the wire in, IKE SAs out: duplicates left aside, messages grouped by initiator and its SPI."""
 
 from __future__ import annotations
 

@@ -34,7 +34,7 @@ from analyzer.relate.seen.yes_no_unknown import YesNoUnknown
 
 
 class IkeSa:
-    """Everything that carries one initiator SPI.
+    """Everything that carries one initiator SPI, of one initiator.
 
     Attributes
     ----------

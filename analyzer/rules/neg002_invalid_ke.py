@@ -10,7 +10,8 @@ Not to be confused with
     A retransmission, whose bytes are the same; NO_PROPOSAL_CHOSEN, after which nothing helps but a changed setting; a
     client that repeats the very same request, which has not received this answer.
 Certain when
-    It loops three times, or the group was accepted. A client that stops may have begun anew out of this trace's sight.
+    It loops three times, or the group was accepted. A client that stops may have begun anew out of this trace's sight,
+    and silence after the changed request has more than one reason: possible.
 References
     docs/domain/root-causes.md no. 20, docs/domain/retransmission.md; RFC 7296 sections 1.3, 2.7.
 """
@@ -25,13 +26,21 @@ from analyzer.relate.seen.exchange import Exchange
 from analyzer.relate.seen.features import Feature
 from analyzer.relate.seen.message import Message
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.shared.rounds import LOOP, Round, demanding, is_negotiated, silence_after_demand
-from analyzer.rules.shared.wording import frames, init_frames, times
+from analyzer.rules.shared.rounds import (
+    LOOP,
+    Round,
+    after_demand,
+    demanding,
+    goes_no_further,
+    is_negotiated,
+    silence_after_demand,
+    unheeded,
+)
+from analyzer.rules.shared.wording import frames, init_frames, silence_after, times
 
-#: A client that goes on does so at once; so much silence says that it does not, s.
-_PATIENCE = 5.0
-#: Some clients come back under another SPI within this time, ns.
-_SOON = 10_000_000_000
+_REMEDY = "align-key-exchange-group"
+#: What the demand tells, where the request after it stays without an answer.
+_ANSWERED = "The gateway answered the first request, so it is there and the way was open."
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
@@ -63,24 +72,34 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             detail=f"{_groups(rounds)} Proposal and key exchange group of one side contradict each other.",
             frames=where,
             confidence=Confidence.STRONG,
-            remedies=("align-key-exchange-group",),
+            remedies=(_REMEDY,),
         )
     else:
         yield from _unfinished(sa, last, said, where)
 
 
 def _unfinished(sa: IkeSa, last: Exchange, said: str, where: tuple[int, ...]) -> Iterator[Observation]:
-    waited = silence_after_demand(sa, last)
-    if waited >= _PATIENCE and sa.side != "responder" and not _begins_anew(sa, last):
-        yield Observation(
-            title=(
-                f"{sa.responder} wants another key exchange group ({said}), and the client does not come back with it: "
-                "most likely the client's settings do not allow that group."
-            ),
-            detail=f"Nothing of this attempt follows in {waited:.1f} s.",
-            frames=where,
-            confidence=Confidence.POSSIBLE,
-            remedies=("align-key-exchange-group",),
+    wants = f"{sa.responder} wants another key exchange group ({said}), and"
+    unanswered = after_demand(sa, "invalid_ke")
+    if unanswered is not None:
+        title = (
+            f"{wants} the client's request with it, sent {times(unanswered.attempts)}, got no answer: it or the answer "
+            "is lost on the way, or the gateway drops it."
+        )
+        detail = f"{_ANSWERED} {silence_after(sa, unanswered).capitalize()} sending."
+        yield _failed(title, detail, frames(where, unanswered.frames), "gateway-trace")
+        return
+    if again := unheeded(sa, last):
+        title = (
+            f"{wants} the client sends the very same request {times(again)} more: the answer does not reach it, or its "
+            "own host's firewall drops it."
+        )
+        yield _failed(title, "A client that has the answer changes its request or gives up.", where, "gateway-trace")
+        return
+    if goes_no_further(sa, last):
+        title = f"{wants} the client does not come back with it: most likely its settings do not allow that group."
+        yield _failed(
+            title, f"Nothing of this attempt follows in {silence_after_demand(sa, last):.1f} s.", where, _REMEDY
         )
         return
     yield Observation(
@@ -93,13 +112,8 @@ def _unfinished(sa: IkeSa, last: Exchange, said: str, where: tuple[int, ...]) ->
     )
 
 
-def _begins_anew(sa: IkeSa, last: Exchange) -> bool:
-    """Another IKE SA between the two begins right after the demand: a client that takes a new SPI for its retry."""
-    asked = last.responses[0].time
-    return any(
-        n.initiator == sa.initiator and n.responder == sa.responder and 0 <= n.start - asked <= _SOON
-        for n in sa.neighbours
-    )
+def _failed(title: str, detail: str, where: tuple[int, ...], remedy: str) -> Observation:
+    return Observation(title, detail, where, Confidence.POSSIBLE, remedies=(remedy,))
 
 
 def _group(number: int | None) -> str:
@@ -127,5 +141,5 @@ RULE = Rule(
     check=check,
     features=Feature.ERROR,
     ceiling=Confidence.STRONG,
-    topics=("align-key-exchange-group",),
+    topics=("align-key-exchange-group", "gateway-trace"),
 )

@@ -4,13 +4,15 @@ What it means
     A gateway with many half-open connections wants proof that the client can receive what is sent to its address. The
     client repeats its request with the cookie: one round trip lost, no failure.
 Seen as
-    An IKE_SA_INIT response with N(COOKIE) and nothing chosen, then the same request with that cookie in front.
+    An IKE_SA_INIT response with N(COOKIE) and nothing chosen, then the same request with that cookie in front. Or the
+    client does not come back with it, or comes back in vain.
 Not to be confused with
     A retransmission, whose bytes are the same. A loop, where each cookie is answered with a new one: the client's
     address or port changes from packet to packet (carrier NAT, load balancer), or the nodes of a cluster do not share
     the secret.
+    A gateway that never answers (NET001): this one answered once.
 Certain when
-    It loops three times, or the cookie was accepted.
+    It loops three times, or the cookie was accepted. Silence after the cookie has more than one reason: possible.
 References
     docs/domain/root-causes.md no. 21, docs/domain/retransmission.md; RFC 7296 section 2.6.
 """
@@ -21,10 +23,20 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Exchange
 from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.shared.rounds import LOOP, Round, demanding, is_negotiated
-from analyzer.rules.shared.wording import frames, init_frames, times
+from analyzer.rules.shared.rounds import (
+    LOOP,
+    Round,
+    after_demand,
+    demanding,
+    goes_no_further,
+    is_negotiated,
+    silence_after_demand,
+    unheeded,
+)
+from analyzer.rules.shared.wording import frames, init_frames, silence_after, times
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
@@ -45,6 +57,11 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             remedies=("cookie-loop",),
         )
         return
+    if not is_negotiated(sa):
+        found = list(_unfinished(sa, rounds[-1][0], where))
+        yield from found
+        if found:
+            return
     accepted = " and accepted it" if is_negotiated(sa) else ""
     yield Observation(
         title=(
@@ -57,6 +74,37 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         severity=Severity.INFORMATION,
         is_remark=True,
     )
+
+
+def _unfinished(sa: IkeSa, last: Exchange, where: tuple[int, ...]) -> Iterator[Observation]:
+    """What came after the demand: the cookie and silence, the old request, or nothing."""
+    title = detail = ""
+    remedies: tuple[str, ...] = ("gateway-trace",)
+    if (unanswered := after_demand(sa, "cookie")) is not None:
+        lost = "" if sa.side == "responder" else ", or one of the two is lost on the way"
+        title = (
+            f"{sa.responder} asked for a cookie, and the client's request with it, sent {times(unanswered.attempts)}, "
+            f"got no answer: the gateway does not take the cookie or drops the request{lost}."
+        )
+        detail = (
+            "The gateway answered the first request, so it is there and the way was open. A cookie counts only for the "
+            f"address that it was made for. {silence_after(sa, unanswered).capitalize()} sending."
+        )
+        where, remedies = frames(where, unanswered.frames), ("cookie-loop", "gateway-trace")
+    elif sa.side not in ("responder", "middle") and (again := unheeded(sa, last)):
+        title = (
+            f"{sa.responder} asked for a cookie, and the client sends the very same request {times(again)} more: the "
+            "demand does not reach it, or its own host's firewall drops it."
+        )
+        detail = "A client that has the demand comes back with the cookie."
+    elif goes_no_further(sa, last):
+        title = f"{sa.responder} asked for a cookie, and the client does not come back with it."
+        detail = (
+            f"Nothing of this attempt follows in {silence_after_demand(sa, last):.1f} s. The demand may be dropped by "
+            "the client's own host, or the client stopped."
+        )
+    if title:
+        yield Observation(title, detail, where, Confidence.POSSIBLE, remedies=remedies)
 
 
 def _cause(rounds: Sequence[Round]) -> str:
@@ -81,5 +129,5 @@ RULE = Rule(
     check=check,
     features=Feature.ERROR,
     ceiling=Confidence.STRONG,
-    topics=("cookie-loop",),
+    topics=("cookie-loop", "gateway-trace"),
 )

@@ -7,7 +7,8 @@ Seen as
     An IKE_SA_INIT response with N(REDIRECT) that names the new gateway, and nothing chosen. The request at the new
     gateway carries N(REDIRECTED_FROM) with the old one.
 Not to be confused with
-    Load balancing: one redirect, then a connection elsewhere. A redirect after IKE_AUTH is encrypted and not seen.
+    Load balancing: one redirect, then a connection elsewhere: where the client's attempt there is in the trace, and is
+    not redirected once more, this rule is silent. A redirect after IKE_AUTH is encrypted and not seen.
 Certain when
     The new gateway is the one that the client was redirected from, or the gateway names itself. The answer is not
     authenticated, so it could be forged; its nonce speaks against that.
@@ -24,6 +25,7 @@ from analyzer.ike.registry import numbers
 from analyzer.printable import printable
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.features import Feature
+from analyzer.relate.seen.neighbours import Neighbour
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.rounds import is_negotiated
 from analyzer.rules.shared.wording import frames, init_frames
@@ -31,6 +33,8 @@ from analyzer.rules.shared.wording import frames, init_frames
 #: Gateway identity types (RFC 5685 section 7.2).
 _IPV4, _IPV6, _FQDN = 1, 2, 3
 _LONGEST_NAME = 253
+#: A client goes where it is sent within this time, ns; a name has to be looked up first.
+_SOON = 10_000_000_000
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
@@ -42,6 +46,10 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     target = _gateway([d for m in redirects for d in m.notify_data(numbers.REDIRECT)])
     came_from = _gateway([d for m in sa.sent_by("initiator") for d in m.notify_data(numbers.REDIRECTED_FROM)])
     where = frames(init_frames(sa), (m.frame for m in redirects))
+    followed = _followed(sa, target, redirects[0].time)
+    if followed and not any(n.redirected for n in followed):
+        # What became of the client is told where it went.
+        return
     if target and target in (came_from, sa.responder):
         back = "itself" if target == sa.responder else f"{target}, from where the client was sent here"
         yield Observation(
@@ -64,6 +72,12 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         severity=Severity.INFORMATION,
         is_remark=True,
     )
+
+
+def _followed(sa: IkeSa, target: str, since: int) -> list[Neighbour]:
+    """Attempts of the same client that follow right after it: at the gateway that is named, or at another one."""
+    soon = [n for n in sa.neighbours if n.initiator == sa.initiator and 0 <= n.start - since <= _SOON]
+    return [n for n in soon if n.responder == target] or [n for n in soon if n.responder != sa.responder]
 
 
 def _gateway(data: list[bytes]) -> str:

@@ -4,7 +4,8 @@ What it means
     One message, its size, how often, at what times, and what is known of the answer. As a verdict it stands only where
     no rule knows the reason.
 Seen as
-    The same message ID, bytes and flags from the same sender, and no complete response.
+    The same message ID, bytes and flags from the same sender, and no complete response; or one sending, and the capture
+    goes on for seconds without.
 Not to be confused with
     COOKIE and INVALID_KE_PAYLOAD retries, whose bytes differ; capture duplicates; repeated responses, which only answer
     repeated requests; a partial answer where a port filter hides fragments and nothing was repeated (CAP004).
@@ -38,7 +39,8 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         hidden = sa.capture.hides_later_fragments and cut
         since = exchange.requests[0].time
         who = "client" if exchange.sender == "initiator" else "server"
-        often = f"was sent {times(exchange.attempts)}" + (f" ({offsets(exchange)})" if exchange.attempts > 1 else "")
+        often = f"was sent {times(exchange.attempts)}"
+        often += f" ({offsets(exchange)})" if exchange.attempts > 1 else ", not again,"
         yield Observation(
             title=(
                 f"The {who}'s {exchange_name(exchange)} request (message ID {exchange.message_id}, "

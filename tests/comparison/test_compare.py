@@ -74,6 +74,19 @@ def test_ip_fragments_of_the_request_lost() -> None:
     assert found.verdict.exit_status == 1
 
 
+def test_another_host_with_the_same_initiator_spi_is_not_taken_for_it() -> None:
+    """The gateway has an IKE SA with each of two hosts that chose one SPI; the client's trace is that of the second."""
+    other = (
+        "D = 198.51.100.8\nsa 2 spi 0123456789abcdef 00000000000000aa\n"
+        "+90.015  D:500 > S:500  IKE_SA_INIT request  400 sa 2\n"
+        "+90.025  D:500 < S:500  IKE_SA_INIT response 400 sa 2\n"
+    )
+    found = analyzer.compare(captured(CLIENT, INIT_C, LATE_C), captured(SERVER, other, INIT_S, LATE_S))
+    assert [(one.client.spi_r, one.server.spi_r) for one in found.sas] == [(0xFEDCBA9876543210, 0xFEDCBA9876543210)]
+    assert [sa.spi_r for sa in found.only_server] == [0xAA]
+    assert found.clock is not None and found.clock.offset == 100_000_000_000
+
+
 def test_a_request_of_which_nothing_arrives() -> None:
     found = both("+0.075 C:4500 > S:4500 IKE_AUTH request 3468 SK{IDi} ip-fragments 3 x3 at +1.000 +2.000 sa 1\n", "")
     assert said(found) == ("ike-auth-ip-fragments-lost-upstream", "proved")

@@ -12,7 +12,7 @@ import numpy as np
 from analyzer.formats.records import Interface, Note
 from analyzer.ike.tables import Wire
 from analyzer.packets.tables import EchoRow, HandshakeRow, IcmpRow, NameRow
-from analyzer.protocol import NAT_T_PORT
+from analyzer.protocol import IKE_PORT, NAT_T_PORT
 from analyzer.relate.seen.host_pair import HostPair
 from analyzer.relate.seen.last_heard import HeardFrom, LastHeard
 from analyzer.relate.seen.misdelivered_answers import MisdeliveredAnswer, misdelivered_answers
@@ -64,6 +64,10 @@ class CaptureFacts:
         Hosts with which an address is seen to talk in those; a few for each.
     one_way_tcp : int
         Pairs of hosts between which TCP under way is seen in one direction only; 0 if anything goes both ways.
+    ports : tuple of int
+        UDP ports on which IKE was looked for.
+    ike_elsewhere : mapping of int to int
+        Packets that look like IKE on other ports, by port; counted as long as there is no IKE.
     misdelivered_answers : tuple of MisdeliveredAnswer
         IKE_SA_INIT responses that went to a host which did not ask; bounded.
     ping_sweeps : mapping of (str, str) to PingSweep
@@ -104,6 +108,8 @@ class CaptureFacts:
     tcp_tries: Mapping[tuple[str, str], tuple[HandshakeRow, ...]] = field(default_factory=dict)
     partners: Mapping[str, frozenset[str]] = field(default_factory=dict)
     one_way_tcp: int = 0
+    ports: tuple[int, ...] = (IKE_PORT, NAT_T_PORT)
+    ike_elsewhere: Mapping[int, int] = field(default_factory=dict)
     misdelivered_answers: tuple[MisdeliveredAnswer, ...] = ()
     ping_sweeps: Mapping[tuple[str, str], PingSweep] = field(default_factory=dict)
     segment_sizes: Mapping[str, SegmentSizes] = field(default_factory=dict)
@@ -198,6 +204,8 @@ def facts_of(
         tcp_tries=_tcp_tries(wire),
         partners=partners(wire),
         one_way_tcp=census.one_way_tcp,
+        ports=census.ports,
+        ike_elsewhere=census.ike_elsewhere,
         misdelivered_answers=misdelivered_answers(wire),
         ping_sweeps=ping_sweeps(wire.echoes, census.last_time),
         segment_sizes=segment_sizes(wire.handshakes),

@@ -17,6 +17,7 @@ from analyzer.ike.message_columns import FLAG_INITIATOR, FLAG_RESPONSE
 from analyzer.ike.registry import numbers
 from analyzer.ike.tables import Wire
 from analyzer.protocol import NAT_T_PORT
+from analyzer.relate.seen.clear_payloads import having_notify
 
 #: At most so many neighbours are told of one IKE SA; half of them at most share both addresses with it.
 MAX_NEIGHBOURS = 64
@@ -54,6 +55,8 @@ class Neighbour:
         A message of it came from its responder's UDP port 4500.
     over_tcp : bool
         It began in TCP.
+    redirected : bool
+        An answer sends its initiator to another gateway (RFC 5685).
     """
 
     number: int
@@ -73,6 +76,7 @@ class Neighbour:
     init_answered: int | None = None
     heard_on_4500: bool = False
     over_tcp: bool = False
+    redirected: bool = False
 
 
 class Neighbourhood:
@@ -113,6 +117,7 @@ class Neighbourhood:
         self._auth_sent, self._auth_answered = any_of(auth & by_initiator), any_of(auth & ~by_initiator)
         self._heard_on_4500 = any_of(~by_initiator & (m.sport[rows] == NAT_T_PORT) & (m.tcp[rows] == 0))
         self._over_tcp = m.tcp[first] != 0
+        self._redirected = any_of(having_notify(wire, numbers.REDIRECT)[rows] & response)
         answers = np.where(opens & response & ~by_initiator, latest[rows], _LATEST)
         self._init_answered = by_run(np.minimum, answers, begins[:-1])
         ikev2 = np.flatnonzero(m.version[first] >> 4 == 2)
@@ -184,6 +189,7 @@ class Neighbourhood:
             init_answered=None if answered_at == _LATEST else answered_at,
             heard_on_4500=bool(self._heard_on_4500[index]),
             over_tcp=bool(self._over_tcp[index]),
+            redirected=bool(self._redirected[index]),
         )
 
 

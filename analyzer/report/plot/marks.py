@@ -174,9 +174,13 @@ def _messages(capture: PlotSource) -> Any:
     spi_i, spi_r = found["spi_i"].fillna(""), found["spi_r"].fillna("")
     sas = capture.sas
     exact = dict(zip(zip(sas["spi_i"], sas["spi_r"].fillna(""), strict=True), sas["sa"], strict=True))
-    # A request before the responder chose its SPI carries zeros: its initiator SPI alone says whose it is.
+    # A request before the responder chose its SPI carries zeros: its initiator says whose it is, or its SPI alone.
+    begun = dict(zip(zip(sas["spi_i"], sas["initiator"], strict=True), sas["sa"], strict=True))
     loose = dict(zip(sas["spi_i"][::-1], sas["sa"][::-1], strict=True))
-    number = [exact.get((i, r), loose.get(i, -1)) for i, r in zip(spi_i, spi_r, strict=True)]
+    near = found["src"].where(found["is_initiator"], found["dst"])
+    number = [
+        exact.get((i, r), begun.get((i, who), loose.get(i, -1))) for i, r, who in zip(spi_i, spi_r, near, strict=True)
+    ]
     found = found.assign(sa=np.array(number, "int64"), stamp=_nanoseconds(found["time"]))
     # The I flag is IKEv2's; IKEv1 has none there, so its first address decides.
     from_first = found["src"].to_numpy(object) == found["sa"].map(dict(zip(sas["sa"], sas["initiator"], strict=True)))
