@@ -236,14 +236,14 @@ class TestWords:
         assert text.endswith("\nHow to take a trace that can tell: ike-analyzer guide\n")
 
     def test_cannot_tell_is_not_said_twice(self):
-        cap = capture(BEGUN_ANEW)
+        cap = capture(INIT)
         assert (cap.verdict.id, cap.verdict.confidence.value, cap.verdict.exit_status) == (
             "cannot-tell",
             "cannot-tell",
             3,
         )
         text = cap.text()
-        assert "\nVERDICT  cannot-tell  IKE SA 1\n" in text
+        assert "\nVERDICT  cannot-tell\n" in text
         assert sections(text).keys() & {"WHY", "WHAT TO DO"} == set()
 
     def test_a_long_session_says_what_is_not_drawn(self):
@@ -256,14 +256,6 @@ class TestWords:
 
 
 #: Both connections end in the air: nothing fails, nothing shows success.
-BEGUN_ANEW = "".join(
-    f"+{n}.000 C:500 > S:500 IKE_SA_INIT request sa {n}\n+{n}.001 C:500 < S:500 IKE_SA_INIT response sa {n}\n"
-    f"+{n}.002 C:500 > S:500 IKE_AUTH request 254 SK{{IDi}} sa {n}\n"
-    f"+{n}.003 C:500 < S:500 IKE_AUTH response 220 SK{{IDr}} sa {n}\n"
-    for n in (1, 2)
-)
-
-
 class TestManyIkeSas:
     #: Answered, and nothing after: five of them between one client and one server.
     GOOD = "".join(
@@ -302,7 +294,8 @@ class TestManyIkeSas:
         cap = capture(self.GOOD, self.BAD, GOES_ON, hosts=self.THREE)
         assert "IKE SA 6 " in as_text(cap.analysis, max_sas=1)
         assert "IKE SA 1 " not in as_text(cap.analysis, max_sas=1)
-        assert "5 more IKE SAs (5 cannot-tell) are not shown" in as_text(cap.analysis, max_sas=1)
+        others = "5 more IKE SAs (4 initiator-rejects-server-cert, 1 cannot-tell) are not shown"
+        assert others in flat(as_text(cap.analysis, max_sas=1))
 
     def test_the_one_that_decides_is_shown(self):
         """Failures that a later success makes past are graver than it, and do not decide."""
