@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from analyzer.cached_property import cached_property
@@ -14,6 +14,7 @@ from analyzer.relate.inferred.child_refusals import refused_children
 from analyzer.relate.inferred.cipher_suite import CipherSuite, agreed_suite
 from analyzer.relate.inferred.closing import Closing, closing
 from analyzer.relate.inferred.fragment_plan import FragmentPlan, PacketSize, fragment_plans, large_messages, packet_size
+from analyzer.relate.inferred.late_answers import came_too_late
 from analyzer.relate.inferred.mtu import path_mtu
 from analyzer.relate.inferred.mtu.clue import MtuClue
 from analyzer.relate.inferred.mtu.path_mtu import Bounds, Direction
@@ -139,10 +140,20 @@ class IkeSa:
         if self.version < 2:
             return ()
         found = pair_messages(self.messages, self.capture.last, alive=self.esp_r_to_i > 0)
+        # An answer after its sender gave up is none.
+        late = [e for e in found if e.attempts > 1 and came_too_late(e, found, self._begun_anew())]
+        if late:
+            found = tuple([replace(e, outcome="unanswered") if e in late else e for e in found])
         if not any(e.outcome == "unanswered" for e in found) or not self.one_way:
             return found
         # Where one direction is missing, nobody knows whether an answer came.
         return tuple([replace(e, outcome="open at end of capture") if e.outcome == "unanswered" else e for e in found])
+
+    def _begun_anew(self) -> Iterator[int]:
+        """When the same client, by address and port, began other IKE SAs with the same server."""
+        first = self.messages[0]
+        port = first.sport if first.is_initiator else first.dport
+        return (n.start for n in self.siblings if n.initiator_port == port)
 
     @cached_property
     def _by_kind(self) -> dict[int, tuple[Exchange, ...]]:

@@ -5,7 +5,7 @@ What it means
     changed its network, a gateway restarted.
 Seen as
     In mid-session a liveness check, an INFORMATIONAL request that is empty or carries NAT detection only, is sent
-    again and again without an answer.
+    again and again without an answer. An answer that comes when its sender has given up is none.
 Not to be confused with
     A Delete that is not answered, which hurts nobody. Silence during the login (AUT003, NET002). An address update of
     MOBIKE that is answered after some tries.
@@ -24,7 +24,7 @@ from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import certainty
-from analyzer.rules.shared.wording import frames, offsets, silence_after, times
+from analyzer.rules.shared.wording import delay, frames, offsets, silence_after, times
 
 #: How far an IKE SA must have come; one from before the trace is taken to stand, since it has liveness checks.
 _STANDING = ("established", "closed", "unknown")
@@ -56,7 +56,7 @@ def _silent(sa: IkeSa, exchange: Exchange) -> Observation:
             f"{times(exchange.attempts)} ({offsets(exchange)}) without an answer."
         ),
         detail=(
-            f"{silence_after(sa, exchange).capitalize()}. "
+            f"{silence_after(sa, exchange).capitalize()}.{_late(exchange)} "
             + (
                 f"ESP of the {silent} keeps coming all the same, so the way and the host are there: its IKE does not "
                 "answer (the IKE SA is lost there, or the daemon hangs), or a device on the way drops IKE."
@@ -74,6 +74,14 @@ def _esp_goes_on(sa: IkeSa, exchange: Exchange) -> bool:
     """ESP of the side that is asked comes after the check was sent again."""
     asked = exchange.requests[0].messages[0].address_numbers[1]
     return any(flow.spi and flow.src == asked and flow.last > exchange.times[1] for flow in sa.flows)
+
+
+def _late(exchange: Exchange) -> str:
+    """What is said of an answer that came when nobody waited for it any more."""
+    if not exchange.responses:
+        return ""
+    after = delay((exchange.responses[0].time - exchange.times[-1]) / 1e9)
+    return f" An answer came {after} after it (frame {exchange.responses[0].frames[0]}), when its sender had given up."
 
 
 RULE = Rule(

@@ -24,7 +24,16 @@ from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
-from analyzer.rules.shared.wording import exchange_name, frames, icmp_phrase, offsets, pieces, silence_after, times
+from analyzer.rules.shared.wording import (
+    delay,
+    exchange_name,
+    frames,
+    icmp_phrase,
+    offsets,
+    pieces,
+    silence_after,
+    times,
+)
 
 
 def check(sa: IkeSa) -> Iterator[Observation]:
@@ -97,6 +106,9 @@ def _answer(exchange: Exchange) -> str:
     response = exchange.response
     if response is None:
         return "got no answer"
+    if response.complete:
+        after = delay((exchange.responses[0].time - exchange.times[-1]) / 1e9)
+        return f"got no answer until its sender had given up ({after} after the last)"
     if response.skf_missing:
         lost = ", ".join(map(str, response.skf_missing[:8]))
         one = len(response.skf_missing) == 1

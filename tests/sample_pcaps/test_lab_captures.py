@@ -42,6 +42,32 @@ def test_both_captures_side_by_side_tell_the_cause(name):
     assert analyzer.compare(client, server).verdict.id in ENTRIES[name]["cause"]
 
 
+SCENARIOS = scenario.load()
+#: Whose logs call the session healthy: it came up with its tunnel, and nothing was broken.
+HEALTHY = [
+    (name, point)
+    for name, point in CASES
+    if (one := SCENARIOS[name]).established and one.child and not one.cause and not one.faults and not one.wire
+]
+#: Whose logs tell of a login or a tunnel that was refused.
+REFUSED = [(name, point) for name, point in CASES if not (SCENARIOS[name].established and SCENARIOS[name].child)]
+
+
+@pytest.mark.parametrize(("name", "point"), HEALTHY, ids=[f"{name}.{point}" for name, point in HEALTHY])
+def test_no_healthy_session_is_called_blocked_with_more_than_possible(name, point):
+    for sa in analyzer.read(CAPTURES / f"{name}.{point}.pcapng").report()["sas"]:
+        verdict = sa["verdict"]
+        assert verdict["severity"] != "blocking" or verdict["confidence"] in ("possible", "cannot-tell"), verdict
+
+
+@pytest.mark.parametrize(("name", "point"), REFUSED, ids=[f"{name}.{point}" for name, point in REFUSED])
+def test_no_refused_login_is_called_a_hang_up_with_more_than_possible(name, point):
+    for sa in analyzer.read(CAPTURES / f"{name}.{point}.pcapng").report()["sas"]:
+        verdict = sa["verdict"]
+        if verdict["id"] in ("connected-ok", "connected-then-closed"):
+            assert verdict["confidence"] in ("possible", "cannot-tell"), verdict
+
+
 def test_manifest_and_captures_are_complete():
     assert {f"{name}.{point}.pcapng" for name, point in CASES} == {file.name for file in CAPTURES.iterdir()}
     assert len(ENTRIES) >= 40

@@ -7,22 +7,27 @@ from __future__ import annotations
 
 from analyzer.relate.inferred.progress import REPEATS_WITHIN
 from analyzer.relate.sa import IkeSa
+from analyzer.relate.seen.exchange import Attempt
 from analyzer.relate.seen.neighbours import MANY_ATTEMPTS, Neighbour
 
 #: Seconds within which a client that begins anew repeats the attempt; likewise from the attempt before to this one.
 _ANEW, _AT_ONCE = 60.0, 10.0
+#: Seconds after which the first of all known clients asks again (docs/domain/retransmission.md): who begins anew sooner
+#: had its answer, and so had who begins anew so late that any would have asked again.
+_SOONEST = 0.5
 #: Larger packets may be lost for their size on some path (IPv6's minimum MTU).
 _SMALL = 1280
 
 
 def begun_anew(sa: IkeSa) -> str:
     """That the client drops what was granted and dials again, as a clause; empty where it does not."""
-    if not _looks_granted(sa) or may_not_have_arrived(sa):
+    if not _looks_granted(sa):
         return ""
     _, later = _attempts_around(sa)
-    if later and (gap := (later[0].start - sa.end) / 1e9) <= _ANEW:
-        return f"the client said nothing more on it and began anew {gap:.3f} s later"
-    return ""
+    gap = (later[0].start - sa.end) / 1e9 if later else _ANEW + 1
+    if gap > _ANEW or (_may_be_lost(sa) and _SOONEST < gap < REPEATS_WITHIN):
+        return ""
+    return f"the client said nothing more on it and began anew {gap:.3f} s later"
 
 
 def repeats_another(sa: IkeSa) -> str:
@@ -54,13 +59,7 @@ def may_not_have_arrived(sa: IkeSa) -> str:
 
     At the server a large answer is only seen to leave; a client that lacks it asks again, a little later.
     """
-    large = [
-        a
-        for e in sa.authentication.rounds[-1:]
-        for a in e.responses
-        if a.is_ip_fragmented or a.skf_total or a.largest_ip_packet > _SMALL
-    ]
-    if sa.side != "responder" or not large or not _looks_granted(sa):
+    if not _looks_granted(sa) or not (large := _may_be_lost(sa)):
         return ""
     waited = (sa.capture.last - large[-1].time) / 1e9
     if waited >= REPEATS_WITHIN:
@@ -69,6 +68,18 @@ def may_not_have_arrived(sa: IkeSa) -> str:
         f"the trace, taken at the server, ends {waited:.1f} s after the answer left, before a client that lacks it "
         "would ask again"
     )
+
+
+def _may_be_lost(sa: IkeSa) -> list[Attempt]:
+    """Large answers that are only seen to leave the server."""
+    if sa.side != "responder":
+        return []
+    return [
+        a
+        for e in sa.authentication.rounds[-1:]
+        for a in e.responses
+        if a.is_ip_fragmented or a.skf_total or a.largest_ip_packet > _SMALL
+    ]
 
 
 def _looks_granted(sa: IkeSa) -> bool:

@@ -48,9 +48,10 @@ def parse(words: str) -> list[Fault]:
     Parameters
     ----------
     words : str
-        ``drop WHAT c2s|s2c``; ``block icmp`` (the routers' errors reach nobody); ``ignore icmp`` (they reach the client
-        which ignores them); ``reject admin-prohibited|host-unreachable`` (by router2); ``silence server`` (its own
-        firewall drops IKE); ``nat client``, ``nat client ports`` (other source ports),
+        ``drop WHAT c2s|s2c``; ``drop WHAT at client`` (its own firewall, behind the capture there); ``block icmp`` (the
+        routers' errors reach nobody); ``ignore icmp`` (they reach the client which ignores them);
+        ``reject admin-prohibited|host-unreachable`` (by router2); ``silence server`` (its own firewall drops IKE);
+        ``nat client``, ``nat client ports`` (other source ports),
         ``nat server``, ``nat server 500`` (forwards no more than UDP 500).
 
     Returns
@@ -71,6 +72,8 @@ def parse(words: str) -> list[Fault]:
         case ["drop", what, direction] if what in MATCHES and direction in ENTRANCES:
             host, device = ENTRANCES[direction]
             return [Fault(host, _ingress(device, words, [f"{match} drop" for match in MATCHES[what]]))]
+        case ["drop", what, "at", "client"] if what in MATCHES:
+            return [Fault("client", _ingress("eth0", words, [f"{match} drop" for match in MATCHES[what]]))]
         case ["block", "icmp"]:
             rules = [f"{match} drop" for match in _ERRORS]
             return [

@@ -11,6 +11,7 @@
     wait 2                seconds
     fault WORDS           see sample_pcaps.lab.live.faults; "heal" ends all of them
     move                  the client gets another address, as when it roams
+    address add|del       the client gets a second address beside its own, or loses it
     kill server           the server's daemon dies without a word
     begin, end            the captures; without these words they last from before the first step to after the last
 """
@@ -99,6 +100,9 @@ class Stage:
                     network.on(host, "nft", "flush", "ruleset")
             case ["move"]:
                 self._move()
+            case ["address", ("add" | "del") as what]:
+                address = f"{CLIENT6_MOVED}/64" if ipv6 else f"{CLIENT_MOVED}/24"
+                network.on("client", "ip", "addr", what, address, "dev", "eth0")
             case ["kill", "server"]:
                 self.daemons["server"].end(kill=True)
             case ["begin"]:
