@@ -9,6 +9,7 @@ from analyzer.rules.catalogue import counted
 from analyzer.rules.model import CANNOT_TELL, FAILED, Confidence
 from analyzer.rules.overview.contrast import MOST_CLIENTS, contrast
 from analyzer.rules.overview.counting import Counted, Overview
+from analyzer.rules.overview.outage import outage, outage_text
 from analyzer.rules.overview.turn import turn
 
 
@@ -23,7 +24,12 @@ def headline(related: Related, overview: Overview) -> tuple[str, ...]:
     """
     if overview.sas < 2:
         return ()
-    said = [_counts(related, overview), _apart(related, overview), _turn(related, overview)]
+    said = [
+        _counts(related, overview),
+        _apart(related, overview),
+        _silence(related, overview),
+        _turn(related, overview),
+    ]
     return tuple(sentence for sentence in said if sentence)
 
 
@@ -84,6 +90,11 @@ def _singular(clause: str) -> str:
     """
     verb, rest = clause.split(" ", 1)
     return f"{_SINGULAR.get(verb, f'{verb}s')} {rest}"
+
+
+def _silence(related: Related, overview: Overview) -> str:
+    found = outage(related, overview)
+    return "" if found is None else outage_text(found)
 
 
 def _turn(related: Related, overview: Overview) -> str:
