@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import analyzer
+from analyzer.remedies import remedy
+from analyzer.report.advice import advice_among
 from analyzer.report.document import document_of
 from analyzer.report.ladder.notation import parse, render
 from analyzer.report.ladder.of_sa import ladder_of
@@ -80,8 +82,22 @@ class TestAdvice:
         to_do = flat(text.split("WHAT TO DO")[1].split("IKE SA 1")[0])
         assert to_do.startswith("- Windows RRAS server: ")
         assert "--script" in to_do
-        for other in ("FortiGate", "strongSwan", "Libreswan", "Cisco"):
+        for other in ("FortiGate", "strongSwan", "Libreswan", "Cisco", "another product"):
             assert other not in to_do
+
+    def test_what_is_for_another_product_than_the_one_that_is_known_waits(self):
+        (sa,) = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").analysis.sas
+        keys = ("fortigate-fragmentation", "rras-fragmentation", "gateway-fragmentation", "permit-ip-fragments")
+        texts = [text for key in keys for text in remedy(key)]
+        fortigate, rras, general, path = (bool(one.brief) for one in advice_among(texts, "FRG001", sa))
+        assert (fortigate, rras, general, path) == (False, True, False, True)
+        # Of no IKE SA nothing is known: the first three are told.
+        assert [bool(one.brief) for one in advice_among(texts, "FRG001", None)] == [True, True, True, False]
+
+    def test_no_advice_at_all_is_worse_than_one_for_another_product(self):
+        (sa,) = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").analysis.sas
+        (only,) = advice_among(remedy("fortigate-fragmentation"), "FRG001", sa)
+        assert only.brief
 
     def test_where_the_product_is_not_known_the_likeliest_are_told_and_where_the_rest_is(self):
         text = flat(analyzer.read("sample_pcaps/pktmon-128-bytes.pcapng").text())
