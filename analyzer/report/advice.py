@@ -90,8 +90,9 @@ def _known_products(sa: IkeSa) -> dict[str, str]:
 
 def _fits(entry: Remedy, known: dict[str, str]) -> bool:
     """It is for no product in particular, or for the one that is known, or nothing is known."""
-    product = known.get(entry.side)
-    return entry.is_for_any or product is None or _is_same(entry.product, product)
+    sides = _ROLES if entry.side == "either" else (entry.side,)
+    products = [known.get(side) for side in sides]
+    return entry.is_for_any or any(product is None or _is_same(entry.product, product) for product in products)
 
 
 def _is_outdone(entry: Remedy, entries: Sequence[Remedy], known: dict[str, str]) -> bool:
