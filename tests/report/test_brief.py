@@ -101,7 +101,7 @@ class TestAdvice:
 
     def test_where_the_product_is_not_known_the_likeliest_are_told_and_where_the_rest_is(self):
         text = flat(analyzer.read("sample_pcaps/pktmon-128-bytes.pcapng").text())
-        assert "Windows RRAS server: " in text and "VPN gateway: if it is another product" in text
+        assert "If it is a Windows RRAS server: " in text and "VPN gateway: if it is another product" in text
         assert "explain FRG004" in text
 
     @EACH
