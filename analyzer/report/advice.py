@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from analyzer.relate.sa import IkeSa
-from analyzer.relate.seen.exchange import ROLES, Role
+from analyzer.relate.seen.exchange import Role
 from analyzer.remedies import UNCONFIRMED, Remedy, entry_of, steps_text
 from analyzer.rules.model import Finding
 
@@ -58,10 +58,11 @@ def advice_of(finding: Finding, sa: IkeSa | None, told: Sequence[str] = ()) -> t
 def advice_among(texts: Sequence[str], rule: str, sa: IkeSa | None) -> tuple[Advice, ...]:
     """The same of texts of remedies; ``rule`` is whose page tells more."""
     entries = [entry_of(text) for text in texts]
-    guessed = {key for role in ROLES for key in sa.product_keys(role)} if sa is not None else set()
     at_once = {entry.id for entry in _at_once(entries, sa)}
     verified = set[str]()
     found = []
+
+    guessed = {key for role in _ROLES.values() for key in sa.product_keys(role)} if sa is not None else set()
     for entry in entries:
         # That a trace is better is seen by its report.
         verify = "" if entry.verify in verified or entry.side == "trace" else entry.verify
