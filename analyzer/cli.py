@@ -215,9 +215,11 @@ def _plot(capture: Capture, arguments: argparse.Namespace) -> None:
 
 def explain(arguments: argparse.Namespace) -> int:
     """``explain WHAT``: the page of a rule, a verdict or a Windows error code, or the script of its remedy."""
-    from analyzer.report import rule_page
+    from analyzer.report import rule_page, terminal
 
-    sys.stdout.write(rule_page.script(arguments.what) if arguments.script else rule_page.explain(arguments.what))
+    width = min(terminal.layout_of(sys.stdout).width, rule_page.WIDTH)
+    page = rule_page.script(arguments.what) if arguments.script else rule_page.explain(arguments.what, width=width)
+    sys.stdout.write(page)
     return 0
 
 

@@ -40,4 +40,4 @@ def near_files(path: str) -> str:
     from analyzer.printable import printable
 
     near = get_close_matches(name, names, n=1)
-    return f"; did you mean {printable(os.path.join(folder, near[0]))!r}?" if near else ""
+    return f"; did you mean '{printable(os.path.join(folder, near[0]))}'?" if near else ""

@@ -7,7 +7,7 @@ for another product than the one that a vendor ID names, and what goes on longer
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
 from analyzer.relate.sa import IkeSa
@@ -61,11 +61,13 @@ def advice_among(ids: Sequence[str], rule: str, sa: IkeSa | None) -> tuple[Advic
     at_once = {entry.id for entry in _at_once(entries, sa)}
     verified = set[str]()
     found = []
+
+    guessed = {key for role in _ROLES.values() for key in sa.product_keys(role)} if sa is not None else set()
     for entry in entries:
         # That a trace is better is seen by its report.
         verify = "" if entry.verify in verified or entry.side == "trace" else entry.verify
         verified.add(entry.verify)
-        brief = _brief(entry, rule) if entry.id in at_once else ""
+        brief = _brief(entry, rule, guessed) if entry.id in at_once else ""
         found.append(Advice(_vouched(entry, entry.text_without_verify), _vouched(entry, brief), verify))
     return tuple(found)
 
@@ -90,8 +92,9 @@ def _known_products(sa: IkeSa) -> dict[str, str]:
 
 def _fits(entry: Remedy, known: dict[str, str]) -> bool:
     """It is for no product in particular, or for the one that is known, or nothing is known."""
-    product = known.get(entry.side)
-    return entry.is_for_any or product is None or _is_same(entry.product, product)
+    sides = _ROLES if entry.side == "either" else (entry.side,)
+    products = [known.get(side) for side in sides]
+    return entry.is_for_any or any(product is None or _is_same(entry.product, product) for product in products)
 
 
 def _is_outdone(entry: Remedy, entries: Sequence[Remedy], known: dict[str, str]) -> bool:
@@ -118,10 +121,24 @@ def _is_same(product: str, known: str) -> bool:
     return product in _SAME.get(known, (known,))
 
 
-def _brief(entry: Remedy, code: str) -> str:
-    lines = sum(len(step.lines) for step in entry.steps)
+def _brief(entry: Remedy, code: str, guessed: Collection[str]) -> str:
+    label = entry.label
+    if entry.helps and not entry.is_for_any and not any(_is_same(entry.product, product) for product in guessed):
+        # Nothing in the trace says that it is one.
+        label = f"If it is {_article(label)}{label}"
     if entry.brief:
-        return f"{entry.label}: {entry.brief}"
-    if lines <= _FEW_LINES:
-        return steps_text(entry)
-    return f"{entry.label}: {entry.what.rstrip(':.')} (what to type: --verbose, or ike-analyzer explain {code})."
+        return f"{label}: {entry.brief}"
+    if sum(len(step.lines) for step in entry.steps) <= _FEW_LINES:
+        return f"{label}{steps_text(entry).removeprefix(entry.label)}"
+    return f"{label}: {entry.what.rstrip(':.')} (what to type: --verbose, or ike-analyzer explain {code})."
+
+
+def _article(label: str) -> str:
+    """Of a thing, not of a name.
+
+    >>> _article("Windows client"), _article("Azure VPN gateway"), _article("strongSwan"), _article("Google Cloud VPN")
+    ('a ', 'an ', '', '')
+    """
+    if not label.split()[-1].islower():
+        return ""
+    return "an " if label[0] in "AEIO" else "a "

@@ -27,6 +27,9 @@ from analyzer.rules.shared.evidence import EVIDENCE
 #: Headings that every rule's docstring has, in this order.
 HEADINGS = ("What it means", "Seen as", "Not to be confused with", "Certain when", "References")
 
+#: Columns of a page, where nobody says how many there are; longer lines of prose are hard to read.
+WIDTH = 100
+
 _CANNOT_TELL = """\
 cannot-tell
 
@@ -37,8 +40,9 @@ What it means
   network or the server, and no all-clear.
 
 What to do
-  Take another trace: start before dialing, stop ten seconds after the error, keep whole packets, use no port filter
-  (docs/capture-guide.md). Best is one at each end in the same minute: ike-analyzer compare CLIENT SERVER.
+  Take another trace: start before dialing, stop ten seconds after the error, keep whole packets, use no port filter.
+  ike-analyzer guide tells how, ike-analyzer guide --script windows (or linux) prints a script that does it. Best is one
+  at each end in the same minute: ike-analyzer compare CLIENT SERVER.
 """
 
 
@@ -122,13 +126,15 @@ def _remedy_ids(rule: Rule) -> tuple[str, ...]:
     return tuple(dict.fromkeys([*by_product, *in_vain]))
 
 
-def explain(what: str) -> str:
+def explain(what: str, *, width: int = WIDTH) -> str:
     """The page of a rule or verdict, or of a Windows error code, as text.
 
     Parameters
     ----------
     what : str
         A rule's code (``FRG001``), a rule's or verdict's id (``udp-4500-blocked``), or a Windows error (``809``).
+    width : int
+        Columns.
 
     Raises
     ------
@@ -144,10 +150,10 @@ def explain(what: str) -> str:
         return _CANNOT_TELL
     rule = _rule(what)
     if rule is not None:
-        return as_text(page_of(rule))
+        return as_text(page_of(rule), width)
     error = windows_errors.find(what)
     if error is not None:
-        return _windows_error(error)
+        return _windows_error(error, width)
     raise _unknown(what)
 
 
@@ -191,19 +197,20 @@ def _unknown(what: str) -> UsageError:
     return UsageError(f"no rule, verdict or Windows error {what.strip()[:60]!a}{hint}")
 
 
-def as_text(page: RulePage) -> str:
+def as_text(page: RulePage, width: int = WIDTH) -> str:
     """The page for a terminal."""
     rule = page.rule
-    parts = [f"{rule.code}  {rule.id}  ({_nature(rule)})", "", page.title, ""]
+    title = textwrap.fill(page.title, width)
+    parts = [f"{rule.code}  {rule.id}  ({_nature(rule)})", "", title, ""]
     for heading, text in page.sections:
-        parts += [heading, textwrap.fill(text, 100, initial_indent="  ", subsequent_indent="  "), ""]
+        parts += [heading, textwrap.fill(text, width, initial_indent="  ", subsequent_indent="  "), ""]
     if rule.needs:
         parts += ["Not assessed when", *(f"  {line}" for line in _lacking(rule)), ""]
     if page.remedies:
-        parts += ["What to do", *_indented(page.remedies), ""]
+        parts += ["What to do", *_indented(page.remedies, width), ""]
     if page.example:
         parts += ["For example", textwrap.indent(page.example.rstrip(), "  "), ""]
-        parts += [textwrap.fill(f"gives: {page.says}", 100, initial_indent="  ", subsequent_indent="  "), ""]
+        parts += [textwrap.fill(f"gives: {page.says}", width, initial_indent="  ", subsequent_indent="  "), ""]
     return "\n".join(parts).rstrip() + "\n"
 
 
@@ -234,12 +241,14 @@ def _lacking(rule: Rule) -> Iterable[str]:
         yield f"the trace lacks this: {doc.splitlines()[0][0].lower()}{doc.splitlines()[0][1:].rstrip('.')}"
 
 
-def _indented(texts: Iterable[str]) -> Iterable[str]:
+def _indented(texts: Iterable[str], width: int) -> Iterable[str]:
     for text in texts:
         for i, line in enumerate(text.splitlines()):
             command = line.startswith("  ")
             first = "  - " if i == 0 else "    "
-            yield first + line if command else textwrap.fill(line, 100, initial_indent=first, subsequent_indent="    ")
+            yield (
+                first + line if command else textwrap.fill(line, width, initial_indent=first, subsequent_indent="    ")
+            )
 
 
 def _as_list(texts: Iterable[str]) -> Iterable[str]:
@@ -267,12 +276,12 @@ def _escaped(line: str) -> str:
     return re.sub(r"([<>*])", r"\\\1", line)
 
 
-def _windows_error(error: windows_errors.WindowsError) -> str:
+def _windows_error(error: windows_errors.WindowsError, width: int) -> str:
     fill: Callable[[str], str] = lambda text: textwrap.fill(  # noqa: E731
-        text, 100, initial_indent="  ", subsequent_indent="  "
+        text, width, initial_indent="  ", subsequent_indent="  "
     )
     titles = {rule.id: f"{rule.code}  {rule.id}" for rule in all_rules()}
-    title = textwrap.fill(f"Windows error {error.name}: {error.meaning}", 100, subsequent_indent="  ")
+    title = textwrap.fill(f"Windows error {error.name}: {error.meaning}", width, subsequent_indent="  ")
     parts = [title, "", "In the trace", fill(error.trace), ""]
     parts += ["Verdicts that it can stand for", *(f"  {titles.get(v, v)}" for v in error.verdicts), ""]
     source = "; ".join(part.strip() for part in error.source.split(";") if "docs/domain/" not in part)

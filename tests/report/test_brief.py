@@ -9,6 +9,8 @@ from pathlib import Path
 import pytest
 
 import analyzer
+from analyzer.remedies import catalogue
+from analyzer.report.advice import _at_once
 from analyzer.report.document import document_of
 from analyzer.report.ladder.notation import parse, render
 from analyzer.report.ladder.of_sa import ladder_of
@@ -80,13 +82,21 @@ class TestAdvice:
         to_do = flat(text.split("WHAT TO DO")[1].split("IKE SA 1")[0])
         assert to_do.startswith("- Windows RRAS server: ")
         assert "--script" in to_do
-        for other in ("FortiGate", "strongSwan", "Libreswan", "Cisco"):
+        for other in ("FortiGate", "strongSwan", "Libreswan", "Cisco", "another product"):
             assert other not in to_do
 
-    def test_where_the_product_is_not_known_the_likeliest_are_told_and_where_the_rest_is(self):
-        text = flat(analyzer.read("sample_pcaps/pktmon-128-bytes.pcapng").text())
-        assert "Windows RRAS server: " in text and "VPN gateway: if it is another product" in text
-        assert "explain FRG004" in text
+    def test_what_is_for_another_product_than_the_one_that_is_known_waits(self):
+        (sa,) = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").analysis.sas
+        keys = ("fortigate-fragmentation", "rras-fragmentation", "gateway-fragmentation", "permit-ip-fragments")
+        entries = [catalogue()[key] for key in keys]
+        assert {entry.id for entry in _at_once(entries, sa)} == {"rras-fragmentation", "permit-ip-fragments"}
+        # Of no IKE SA nothing is known: the first three are told.
+        assert [entry.id for entry in _at_once(entries, None)] == list(keys[:3])
+
+    def test_no_advice_at_all_is_worse_than_one_for_another_product(self):
+        (sa,) = analyzer.read("sample_pcaps/809-fragments-lost.pcapng").analysis.sas
+        only = catalogue()["fortigate-fragmentation"]
+        assert list(_at_once([only], sa)) == [only]
 
     @EACH
     def test_no_more_than_four_things(self, path: Path):

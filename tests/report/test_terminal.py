@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import analyzer
-from analyzer.report import terminal
+from analyzer.report import rule_page, terminal
 from analyzer.report.layout import Layout
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -70,6 +70,13 @@ def test_colour_changes_no_word(path: Path) -> None:
     assert painted != text
     assert re.sub(r"\x1b\[[\d;]*m", "", painted) == text
     assert painted.count("\x1b[0m") == painted.count("\x1b[") / 2
+
+
+def test_a_page_is_as_wide_as_it_is_told() -> None:
+    # The first line is of names.
+    for line in rule_page.explain("NET014", width=60).split("For example")[0].splitlines()[1:]:
+        assert len(line) <= 60 or line.startswith("      "), line
+    assert max(map(len, rule_page.explain("809", width=60).splitlines())) <= 60
 
 
 def test_failed_is_red_and_connected_green() -> None:
