@@ -72,6 +72,7 @@ class IkeSa:
         dropped: Mapping[int, tuple[int, ...]] | None = None,
         neighbours_of: Callable[[int], tuple[Neighbour, ...]] | None = None,
         siblings_of: Callable[[int], tuple[Neighbour, ...]] | None = None,
+        speak_ikev2: Callable[[int, int], bool] | None = None,
         rekeyed: bool = False,
     ) -> None:
         self.index = index
@@ -85,6 +86,7 @@ class IkeSa:
         self.dropped = dropped or {}
         self._neighbours_of = neighbours_of
         self._siblings_of = siblings_of
+        self._speak_ikev2 = speak_ikev2
         self.rekeyed = rekeyed
         first = messages[0]
         self.spi_i = first.spi_i
@@ -380,6 +382,11 @@ class IkeSa:
     def siblings(self) -> tuple[Neighbour, ...]:
         """Those :attr:`neighbours` that are of the same initiator with the same responder."""
         return self._siblings_of(self.index) if self._siblings_of is not None else ()
+
+    @property
+    def is_beside_ikev2(self) -> bool:
+        """IKEv2 goes between the same two addresses at some time of the trace, in this IKE SA or another."""
+        return self._speak_ikev2 is not None and self._speak_ikev2(*self.messages[0].address_numbers)
 
     @cached_property
     def _side(self) -> tuple[Side, str]:
