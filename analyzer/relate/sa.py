@@ -182,6 +182,16 @@ class IkeSa:
         return fragmentation_support.announced(self.messages, by_initiator=False)
 
     @cached_property
+    def offers_seen(self) -> dict[Role, bool]:
+        """Whether each side's announcement is in the trace itself, and not only inferred from SKF messages."""
+        return {role: fragmentation_support.is_seen(self.messages, by_initiator=role == "initiator") for role in ROLES}
+
+    @property
+    def offers_are_seen(self) -> bool:
+        """Those of both sides."""
+        return all(self.offers_seen.values())
+
+    @cached_property
     def proposals(self) -> tuple[str, ...]:
         """Proposals that the initiator offered, as text."""
         return proposal_texts([m for m in self.messages if m.exchange == numbers.IKE_SA_INIT and not m.is_response])
