@@ -45,7 +45,7 @@ def facts(sa: IkeSa, *, plans: bool = True) -> Iterator[str]:
     if sa.version != 2:
         return
     inferred = sa.fragmentation_i == sa.fragmentation_r == "yes" and not sa.offers_are_seen
-    how = " (IKE fragments are used; the offers are not in the trace)" if inferred else ""
+    how = " (inferred: IKE fragments are used)" if inferred else ""
     yield f"IKE fragmentation: client {sa.fragmentation_i}, server {sa.fragmentation_r}{how}"
     yield from _peers(sa)
     yield f"NAT: {nat.nat_text(sa.nat)}"
