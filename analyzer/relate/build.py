@@ -155,11 +155,11 @@ class IkeSas(Sequence[IkeSa]):
             flows=tuple(self._flows.get(index, ())),
             icmp=tuple([error for error, _ in errors]),
             icmp_by_message=_by_message(errors),
+            speak_ikev2=self._speak_ikev2,
             orphans=tuple(self._attribution.orphans.get(index, ())),
             dropped={row: self._dropped[row] for row in rows if row in self._dropped} if self._dropped else {},
             neighbours_of=self._neighbours,
             siblings_of=self._siblings,
-            speak_ikev2=self._speak_ikev2,
             rekeyed=begins_anew and any(self._rekeying.get(p, first) < first for p in pairs),
         )
 

@@ -81,7 +81,8 @@ def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
         yield Observation(
             title=(
                 f"After {exchange_name(last)} only later IP fragments come from the client ({len(later)} of them), "
-                f"never the first one of its request; {announcements(sa)}: a device before this point may drop IP fragments."
+                f"never the first one of its request; {announcements(sa)}: a device before this point may drop "
+                "IP fragments."
             ),
             detail=(
                 "Without its first fragment a message cannot be told from other UDP: its time and sender speak for "

@@ -167,12 +167,12 @@ def _lost_after_leaving(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
     partial = [a for a in exchange.requests if a.time > answered and 1 in a.skf_missing]
     cut_before = any(a.is_ip_fragmented for a in exchange.responses)
     sure = sa.side == "responder" and not cut_before
-    how = "was sent whole first and in the end left" if cut_before else "left"
+    how, of_all = ("was sent whole first and in the end left", " in all") if cut_before else ("left", "")
     mute = " A repeat that comes without its fragment 1 is not answered (RFC 7383 section 2.6.1)." if partial else ""
     yield Observation(
         title=(
             f"The {octets(response.length)} {exchange_name(exchange)} response {how} as {response.skf_total} SKF "
-            f"fragments, {times(len(exchange.responses))}{' in all' if cut_before else ''}, and the same request kept coming "
+            f"fragments, {times(len(exchange.responses))}{of_all}, and the same request kept coming "
             f"({times(repeats_after_answer(exchange))} after the first answer): most likely a fragment of the answer "
             "is lost on the way to the client."
         ),
