@@ -102,9 +102,13 @@ def _checks(analysis: Analysis, sa: IkeSa) -> tuple[Check, ...]:
     )
 
 
+#: What shows that it was offered where the offer itself is not in the trace.
+_USED = "IKE fragments are used, which both sides must have offered; the offer itself is not in this trace"
+
+
 def _client_offers(sa: IkeSa) -> Check:
     because = {
-        "yes": "notify 16430 is in its IKE_SA_INIT request",
+        "yes": "notify 16430 is in its IKE_SA_INIT request" if sa.offers_seen["initiator"] else _USED,
         "no": "its IKE_SA_INIT request has no notify 16430",
         "unknown": init_request_payloads(sa) or "not in this trace",
     }[sa.fragmentation_i]
@@ -122,7 +126,7 @@ def _client_offers(sa: IkeSa) -> Check:
 def _server_accepts(sa: IkeSa) -> Check:
     result = _as_result(sa.fragmentation_r)
     because = {
-        "yes": "notify 16430 is in its IKE_SA_INIT response",
+        "yes": "notify 16430 is in its IKE_SA_INIT response" if sa.offers_seen["responder"] else _USED,
         "no": "its IKE_SA_INIT response has no notify 16430 although the client offered it",
         "unknown": init_response_payloads(sa) or "not in this trace",
     }[sa.fragmentation_r]

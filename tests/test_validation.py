@@ -95,6 +95,13 @@ def test_a_truncated_trace_cannot_tell_what_was_offered() -> None:
     assert found.exit_status == 3
 
 
+def test_an_offer_that_is_not_in_the_trace_is_called_inferred() -> None:
+    checks = {one.id: one for one in analyzer.validate(seen(SKF, ANSWER, ESP)).checks}
+    for side in ("client-offers-fragmentation", "server-accepts-fragmentation"):
+        assert checks[side].result == "pass"
+        assert "the offer itself is not in this trace" in checks[side].because
+
+
 def test_nothing_to_check() -> None:
     capture = seen("+0 C:40000 > S:9 UDP\n")
     found = analyzer.validate(capture)

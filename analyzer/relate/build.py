@@ -94,6 +94,21 @@ class IkeSas(Sequence[IkeSa]):
     def _siblings(self, index: int) -> tuple[Neighbour, ...]:
         return self._neighbourhood.siblings_of(index)
 
+    @cached_property
+    def _ikev2_pairs(self) -> Ints:
+        """Hosts between which IKEv2 goes, each pair as one number, in order."""
+        m = self._table.wire.messages
+        of_two = np.flatnonzero(m.version >> 4 == 2)
+        src, dst = m.src[of_two].astype(np.int64), m.dst[of_two].astype(np.int64)
+        pairs: Ints = np.unique(np.minimum(src, dst) << 32 | np.maximum(src, dst))
+        return pairs
+
+    def _speak_ikev2(self, a: int, b: int) -> bool:
+        near, far = host_pair(a, b)
+        pair = near << 32 | far
+        at = int(np.searchsorted(self._ikev2_pairs, pair))
+        return at < len(self._ikev2_pairs) and int(self._ikev2_pairs[at]) == pair
+
     def plain_successes(self) -> Iterator[tuple[int, Client, int]]:
         """Index, client and start of each plain success (see :mod:`analyzer.relate.inferred.plain_success`)."""
         return plain_successes(
@@ -136,6 +151,7 @@ class IkeSas(Sequence[IkeSa]):
             flows=tuple(self._flows.get(index, ())),
             icmp=tuple([error for error, _ in errors]),
             icmp_by_message=_by_message(errors),
+            speak_ikev2=self._speak_ikev2,
             orphans=tuple(self._attribution.orphans.get(index, ())),
             dropped={row: self._dropped[row] for row in rows if row in self._dropped} if self._dropped else {},
             neighbours_of=self._neighbours,

@@ -76,6 +76,7 @@ class IkeSa:
         dropped: Mapping[int, tuple[int, ...]] | None = None,
         neighbours_of: Callable[[int], tuple[Neighbour, ...]] | None = None,
         siblings_of: Callable[[int], tuple[Neighbour, ...]] | None = None,
+        speak_ikev2: Callable[[int, int], bool] | None = None,
         rekeyed: bool = False,
     ) -> None:
         self.index = index
@@ -89,6 +90,7 @@ class IkeSa:
         self.dropped = dropped or {}
         self._neighbours_of = neighbours_of
         self._siblings_of = siblings_of
+        self._speak_ikev2 = speak_ikev2
         self.rekeyed = rekeyed
         first = messages[0]
         self.spi_i = first.spi_i
@@ -192,6 +194,16 @@ class IkeSa:
     def fragmentation_r(self) -> YesNoUnknown:
         """Did the responder announce it? It does only when the initiator did (RFC 7383 section 2.3)."""
         return fragmentation_support.announced(self.messages, by_initiator=False)
+
+    @cached_property
+    def offers_seen(self) -> dict[Role, bool]:
+        """Whether each side's announcement is in the trace itself, and not only inferred from SKF messages."""
+        return {role: fragmentation_support.is_seen(self.messages, by_initiator=role == "initiator") for role in ROLES}
+
+    @property
+    def offers_are_seen(self) -> bool:
+        """Those of both sides."""
+        return all(self.offers_seen.values())
 
     @cached_property
     def proposals(self) -> tuple[str, ...]:
@@ -430,6 +442,11 @@ class IkeSa:
     def siblings(self) -> tuple[Neighbour, ...]:
         """Those :attr:`neighbours` that are of the same initiator with the same responder."""
         return self._siblings_of(self.index) if self._siblings_of is not None else ()
+
+    @property
+    def is_beside_ikev2(self) -> bool:
+        """IKEv2 goes between the same two addresses at some time of the trace, in this IKE SA or another."""
+        return self._speak_ikev2 is not None and self._speak_ikev2(*self.messages[0].address_numbers)
 
     @cached_property
     def _side(self) -> tuple[Side, str]:

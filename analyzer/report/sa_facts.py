@@ -48,7 +48,9 @@ def facts(sa: IkeSa, *, plans: bool = True) -> Iterator[str]:
     """
     if sa.version != 2:
         return
-    yield f"IKE fragmentation: client {sa.fragmentation_i}, server {sa.fragmentation_r}"
+    inferred = sa.fragmentation_i == sa.fragmentation_r == "yes" and not sa.offers_are_seen
+    how = " (inferred: IKE fragments are used)" if inferred else ""
+    yield f"IKE fragmentation: client {sa.fragmentation_i}, server {sa.fragmentation_r}{how}"
     yield from _peers(sa)
     yield f"NAT: {nat.nat_text(sa.nat)}"
     if sa.side != "unknown":

@@ -29,7 +29,13 @@ from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.relate.seen.features import Feature
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.advice import against_ip_fragments
-from analyzer.rules.shared.ip_fragments_lost import LARGE, Loss, lost_requests, who_waited
+from analyzer.rules.shared.ip_fragments_lost import (
+    Loss,
+    awaits_large_request,
+    later_fragments_after,
+    lost_requests,
+    who_waited,
+)
 from analyzer.rules.shared.wording import (
     announcements,
     exchange_name,
@@ -65,24 +71,25 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 
 def _first_fragments_lost(sa: IkeSa) -> Iterator[Observation]:
-    """After IKE_SA_INIT only later fragments come from the client: not even a message ID of its request is seen."""
-    if sa.init is None or sa.init.outcome != "answered" or sa.of(*LARGE):
+    """After an answer from which the client goes on only later fragments come: not even a message ID is seen."""
+    # At the client's own side nothing is before this point: what is missing, the capture lacks (CAP004).
+    last = awaits_large_request(sa)
+    if last is None or sa.side == "initiator":
         return
-    place, begin = sa.capture.place, sa.capture.place(sa.init.frames[-1])
-    later = [frame for frame, src, _ in sa.orphans if src == sa.initiator and place(frame) > begin]
+    later = later_fragments_after(sa, last)
     if later:
         yield Observation(
             title=(
-                f"After IKE_SA_INIT only later IP fragments come from the client ({len(later)} of them), never the "
-                "first one of "
-                f"its request; {announcements(sa)}: a device before this point may drop IP fragments."
+                f"After {exchange_name(last)} only later IP fragments come from the client ({len(later)} of them), "
+                f"never the first one of its request; {announcements(sa)}: a device before this point may drop "
+                "IP fragments."
             ),
             detail=(
                 "Without its first fragment a message cannot be told from other UDP: its time and sender speak for "
                 "IKE_AUTH. A filter on UDP 4500, which only the first fragment names, or a path that carries no "
                 "packets of that size would leave the same."
             ),
-            frames=frames(init_frames(sa), later),
+            frames=frames(init_frames(sa), last.frames, later),
             confidence=Confidence.POSSIBLE,
             remedies=against_ip_fragments(sa, "shrink-ike-auth"),
         )

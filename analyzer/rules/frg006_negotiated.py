@@ -3,7 +3,8 @@
 What it means
     Either side may send large messages as SKF fragments, each in an IP packet of its own.
 Seen as
-    Notify 16430 in both IKE_SA_INIT messages, or SKF messages, which can only follow that.
+    Notify 16430 in both IKE_SA_INIT messages, or SKF messages, which can only follow that: then the text says what is
+    inferred.
 Not to be confused with
     Vendor ID "FRAGMENTATION", which is not RFC 7383.
 Certain when
@@ -28,8 +29,11 @@ def check(sa: IkeSa) -> Iterator[Observation]:
         return
     fragments = [m for m in sa.messages if m.skf_total]
     used = f"It is used: {len(fragments)} SKF messages." if fragments else _unused(sa)
+    title = "Both sides offered IKE fragmentation (RFC 7383)."
+    if not sa.offers_are_seen:
+        title = "Both sides use IKE fragments (RFC 7383); that they offered them is inferred from that."
     yield Observation(
-        title="Both sides offered IKE fragmentation (RFC 7383).",
+        title=title,
         detail=used,
         frames=frames(init_frames(sa) or (m.frame for m in fragments[:2])),
         confidence=Confidence.STRONG,

@@ -47,7 +47,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 def _blocking(sa: IkeSa, loss: Loss, message: Attempt) -> Observation:
     sendings = loss.exchange.responses if message.messages[0].is_response else loss.exchange.requests
     return Observation(
-        title=f"{_what(loss.exchange, message)}, and nothing shows that it arrived.",
+        title=f"{_what(sa, loss.exchange, message)}, and nothing shows that it arrived.",
         detail=f"{_why(message)} A sender that does split, with a limit below that MTU, keeps IP fragments out of it.",
         frames=frames(init_frames(sa), *(a.frames for a in sendings), loss.rest),
         confidence=loss.confidence,
@@ -67,7 +67,7 @@ def _passed(sa: IkeSa) -> Iterator[Observation]:
             if sender not in told:
                 told.add(sender)
                 yield Observation(
-                    title=f"{_what(exchange, message)}; it was answered or arrived all the same.",
+                    title=f"{_what(sa, exchange, message)}; it was answered or arrived all the same.",
                     detail=f"{_why(message)} On another network the IP fragments may be dropped.",
                     frames=frames(init_frames(sa), message.frames),
                     confidence=Confidence.STRONG,
@@ -85,14 +85,17 @@ def _hand(message: Attempt) -> Hand:
     return "client" if _sender(message) == "initiator" else "server"
 
 
-def _what(exchange: Exchange, message: Attempt) -> str:
+def _what(sa: IkeSa, exchange: Exchange, message: Attempt) -> str:
     person = _PERSON[_sender(message)]
     word = "response" if message.messages[0].is_response else "request"
     how = f"left its {octets(message.length)} {exchange_name(exchange)} {word} to IP ({message.ip_fragments} fragments)"
     if message.skf_total:
         large = f"{message.skf_total} SKF fragments so large that IP cut them again"
         how = f"split its {exchange_name(exchange)} {word} into {large}"
-    return f"Both sides announced IKE fragmentation (notify 16430), yet the {person} {how}"
+    agreed = "Both sides announced IKE fragmentation (notify 16430)"
+    if not sa.offers_are_seen:
+        agreed = "Both sides use IKE fragments"
+    return f"{agreed}, yet the {person} {how}"
 
 
 def _why(message: Attempt) -> str:

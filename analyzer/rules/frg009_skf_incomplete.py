@@ -30,7 +30,7 @@ from analyzer.relate.seen.skf_sets import SkfSets, skf_sets
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared import silence
 from analyzer.rules.shared.advice import Hand, advise
-from analyzer.rules.shared.ip_fragments_lost import LARGE, is_answered_in_vain, repeats_after_answer
+from analyzer.rules.shared.ip_fragments_lost import LARGE, is_answered_in_vain, is_split, repeats_after_answer
 from analyzer.rules.shared.wording import exchange_name, frames, init_frames, octets, offsets, silence_after, times
 
 #: SKF packets up to this many bytes pass wherever anything passes (docs/domain/root-causes.md no. 7; Windows sends
@@ -159,22 +159,28 @@ def _passes(sa: IkeSa, sets: SkfSets) -> bool:
 
 
 def _lost_after_leaving(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
-    response = exchange.response
+    # The last form counts where a whole message in IP fragments came first: it was lost as well.
+    response = exchange.responses[-1] if is_split(exchange.responses) else exchange.response
     if response is None or response.skf_total < 2 or response.is_ip_fragmented:
         return
     answered = exchange.responses[0].time
     partial = [a for a in exchange.requests if a.time > answered and 1 in a.skf_missing]
+    cut_before = any(a.is_ip_fragmented for a in exchange.responses)
+    sure = sa.side == "responder" and not cut_before
+    how, of_all = ("was sent whole first and in the end left", " in all") if cut_before else ("left", "")
     mute = " A repeat that comes without its fragment 1 is not answered (RFC 7383 section 2.6.1)." if partial else ""
     yield Observation(
         title=(
-            f"The {octets(response.length)} {exchange_name(exchange)} response left as {response.skf_total} SKF "
-            f"fragments, {times(len(exchange.responses))}, and the same request kept coming "
+            f"The {octets(response.length)} {exchange_name(exchange)} response {how} as {response.skf_total} SKF "
+            f"fragments, {times(len(exchange.responses))}{of_all}, and the same request kept coming "
             f"({times(repeats_after_answer(exchange))} after the first answer): most likely a fragment of the answer "
             "is lost on the way to the client."
         ),
-        detail=f"The client repeats a request only as long as it has no whole answer.{mute}",
+        detail=(
+            f"The client repeats a request only as long as it has no whole answer.{mute}{_forms(exchange.responses)}"
+        ),
         frames=frames(init_frames(sa), exchange.frames),
-        confidence=Confidence.PROBABLE if sa.side == "responder" else Confidence.POSSIBLE,
+        confidence=Confidence.PROBABLE if sure else Confidence.POSSIBLE,
         remedies=_remedies(sa, "server"),
     )
 

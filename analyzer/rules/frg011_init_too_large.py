@@ -141,14 +141,17 @@ def _answer_without_its_first_fragment(sa: IkeSa, exchange: Exchange, later: lis
 
 
 def _answered_in_vain(sa: IkeSa, exchange: Exchange, response: Attempt) -> Iterator[Observation]:
-    """The whole answer leaves in IP fragments, and the client goes on asking."""
-    if not response.is_ip_fragmented or sa.side == "initiator" or not is_repeated_after_answer(exchange):
+    """The whole answer leaves, or arrives, in IP fragments, and the client goes on asking."""
+    if not response.is_ip_fragmented or not is_repeated_after_answer(exchange):
         return
+    how, culprit = "left", "a device on the way to the client"
+    if sa.side == "initiator":
+        how, culprit = "arrived whole", "the client's own host"
     yield Observation(
         title=(
-            f"The {octets(response.length)} {exchange_name(exchange)} response left in {response.ip_fragments} IP "
+            f"The {octets(response.length)} {exchange_name(exchange)} response {how} in {response.ip_fragments} IP "
             f"fragments, and the same request kept coming ({times(repeats_after_answer(exchange))} after the first "
-            "answer): most likely a device on the way to the client drops IP fragments."
+            f"answer): most likely {culprit} drops IP fragments."
         ),
         detail=_NO_CURE,
         frames=frames(exchange.frames),

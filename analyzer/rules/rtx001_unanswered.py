@@ -63,6 +63,7 @@ def check(sa: IkeSa) -> Iterator[Observation]:
             frames=frames(exchange.frames),
             confidence=Confidence.CANNOT_TELL if hidden else Confidence.POSSIBLE,
             severity=Severity.INFORMATION if hidden else _severity(exchange),
+            is_remark=not hidden and _severity(exchange) is Severity.INFORMATION,
             more=partial(_by_size, sa, exchange, request),
         )
 

@@ -6,7 +6,8 @@ Seen as
     Messages of major version 1 and none of version 2, or N(INVALID_MAJOR_VERSION) in the clear.
 Not to be confused with
     IKEv1 that was meant: where both sides go on in it, this tool does not judge. An "Automatic" Windows profile that
-    tries IKEv2 first: then both versions are in the trace, and the failure of IKEv2 is the answer.
+    tries IKEv2 first: then both versions are in the trace, and the failure of IKEv2 is the answer. A trace of one
+    direction, in which no answer can be.
 Certain when
     The version octet is in every header; a refusal of the version is there. Whether IKEv1 was wanted is not in the
     trace, and a silent gateway may just not be there.
@@ -46,18 +47,19 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 def _ikev1(sa: IkeSa) -> Iterator[Observation]:
     refusal = next((m for m in sa.messages if _error(m)), None)
     answers = [m for m in sa.messages if m.src == sa.responder]
-    if refusal is not None and not any(m.exchange in _MODES for m in answers):
+    is_refused = refusal is not None and not any(m.exchange in _MODES for m in answers)
+    is_silent = not answers and len(sa.messages) >= _ENOUGH
+    if refusal is not None and _error(refusal) == numbers.INVALID_MAJOR_VERSION and is_refused:
+        # Sent in the version that the refuser speaks (RFC 7296 section 2.5).
+        said = f"{refusal.src} refuses the IKE version of its peer ({name('notify', _error(refusal), 1)})"
+        title = f"{said} and answers in IKEv1: it has no IKEv2."
+        yield Observation(title, _detail(sa), frames((refusal.frame,)), Confidence.STRONG)
+    elif sa.is_beside_ikev2:
+        yield _beside_ikev2(sa, refusal if is_refused else None, is_silent=is_silent)
+    elif is_refused and refusal is not None:
         yield _refused_ikev1(sa, refusal)
-    elif not answers and len(sa.messages) >= _ENOUGH:
-        yield Observation(
-            title=(
-                f"{sa.initiator} tries IKEv1 ({_modes(sa)}) with {sa.responder} {times(len(sa.messages))} and gets no "
-                "answer: a gateway for IKEv2 only stays silent like that, and so does one that is not there."
-            ),
-            detail=_detail(sa),
-            frames=_frames(sa),
-            confidence=Confidence.POSSIBLE,
-        )
+    elif is_silent:
+        yield _silent(sa)
     else:
         yield Observation(
             title=(
@@ -71,12 +73,40 @@ def _ikev1(sa: IkeSa) -> Iterator[Observation]:
         )
 
 
+def _silent(sa: IkeSa) -> Observation:
+    tries = f"{sa.initiator} tries IKEv1 ({_modes(sa)}) with {sa.responder} {times(len(sa.messages))}"
+    if sa.one_way:
+        title = f"{tries}; whether it is answered cannot be told, for the capture holds one direction only."
+        return Observation(title, _detail(sa), _frames(sa), Confidence.CANNOT_TELL, Severity.INFORMATION)
+    look = "a gateway for IKEv2 only stays silent like that, and so does one that is not there."
+    title = f"{tries} and gets no answer: {look}"
+    return Observation(title, _detail(sa), _frames(sa), Confidence.POSSIBLE)
+
+
+def _beside_ikev2(sa: IkeSa, refusal: Message | None, *, is_silent: bool) -> Observation:
+    """The two hosts speak IKEv2 as well: no mismatch, whatever becomes of IKEv1."""
+    became = "this tool does not judge IKEv1"
+    if refusal is not None:
+        became = f"{refusal.src} refuses IKEv1 ({name('notify', _error(refusal), 1)})"
+    elif is_silent and not sa.one_way:
+        became = "IKEv1 gets no answer"
+    return Observation(
+        title=(
+            f"{sa.initiator} tries IKEv1 ({_modes(sa)}) with {sa.responder} beside IKEv2, so their versions are not "
+            f"the question: {became}, and what became of IKEv2 is told with its own IKE SA."
+        ),
+        detail=(
+            'A Windows profile of the type "Automatic" does so: it tries IKEv2 first and falls back to L2TP, which '
+            "uses IKEv1."
+        ),
+        frames=_frames(sa),
+        confidence=Confidence.CANNOT_TELL,
+        severity=Severity.INFORMATION,
+    )
+
+
 def _refused_ikev1(sa: IkeSa, refusal: Message) -> Observation:
     error = name("notify", _error(refusal), 1)
-    if _error(refusal) == numbers.INVALID_MAJOR_VERSION:
-        # Sent in the version that the refuser speaks (RFC 7296 section 2.5).
-        title = f"{refusal.src} refuses the IKE version of its peer ({error}) and answers in IKEv1: it has no IKEv2."
-        return Observation(title, _detail(sa), frames((refusal.frame,)), Confidence.STRONG)
     title = (
         f"{sa.initiator} speaks IKEv1 ({_modes(sa)}), and {refusal.src} refuses the first message ({error}): a gateway "
         "for IKEv2 only answers like that, and so does one with other IKEv1 settings."

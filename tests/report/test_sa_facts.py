@@ -75,5 +75,10 @@ def test_what_is_not_known_is_not_told() -> None:
     assert [fact.split(":")[0] for fact in facts(sa) if "looks like" not in fact] == ["IKE fragmentation", "NAT"]
 
 
+def test_offers_that_are_not_in_the_trace_are_called_so() -> None:
+    first = next(iter(facts(only_sa("+0.5 C:4500 > S:4500 IKE_AUTH request SKF 1-2/2\n", GOES_ON))))
+    assert first == "IKE fragmentation: client yes, server yes (inferred: IKE fragments are used)"
+
+
 def test_of_ikev1_nothing_is_told() -> None:
     assert list(facts(only_sa("+0 C:500 > S:500 IKEv1 Main Mode request\n"))) == []

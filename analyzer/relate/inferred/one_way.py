@@ -19,6 +19,8 @@ _FIRST = (numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)
 _NAMES_A_DIRECTION = re.compile(r"\b(src|dst|inbound|outbound)\b")
 #: One answer without its request may belong to a request from before the trace; several do not.
 _ENOUGH_ANSWERS = 2
+#: Who asks on has an answer (a window of one, RFC 7296 section 2.3); a last farewell may go out without.
+_ENOUGH_QUESTIONS = 3
 
 
 def why_one_way(messages: Sequence[Message], flows: Sequence[EspFlow], capture: CaptureFacts) -> str:
@@ -49,6 +51,8 @@ def why_one_way(messages: Sequence[Message], flows: Sequence[EspFlow], capture: 
         began = any(m.exchange in _FIRST and m.message_id == 0 and not m.spi_r for m in asked)
         if began and not unasked and any(m.spi_r for m in asked if m.is_initiator):
             return "requests in it carry the responder's SPI, which only an answer can have told, and it holds none"
+        if not unasked and len({m.message_id for m in asked}) >= _ENOUGH_QUESTIONS:
+            return "requests in it go on from one message ID to the next, as only answers allow, and it holds none"
     if capture.one_way_tcp:
         count = capture.one_way_tcp
         return f"TCP between {count} {'pair' if count == 1 else 'pairs'} of hosts is seen in one direction only, too"

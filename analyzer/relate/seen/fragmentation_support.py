@@ -30,13 +30,22 @@ def announced(messages: Iterable[Message], *, by_initiator: bool) -> YesNoUnknow
         # SKF messages can only follow where both sides had announced it.
         if message.skf_total:
             return "yes"
-        if message.exchange not in _CARRIERS:
-            continue
-        # Of the first exchange each side sends one kind only: the initiator requests, the responder responses.
-        if message.is_response == by_initiator or message.is_initiator != by_initiator:
+        if not _may_carry(message, by_initiator=by_initiator):
             continue
         if message.announces_fragmentation:
             answer = "yes"
         elif answer == "unknown" and message.clear_complete and message.takes_part:
             answer = "no"
     return answer
+
+
+def is_seen(messages: Iterable[Message], *, by_initiator: bool) -> bool:
+    """Whether the notify of one side is in the trace; SKF messages show that it was sent, and are not it."""
+    return any(m.announces_fragmentation for m in messages if _may_carry(m, by_initiator=by_initiator))
+
+
+def _may_carry(message: Message, *, by_initiator: bool) -> bool:
+    """Of the first exchange each side sends one kind only: the initiator requests, the responder responses."""
+    return (
+        message.exchange in _CARRIERS and message.is_response != by_initiator and message.is_initiator == by_initiator
+    )

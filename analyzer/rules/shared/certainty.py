@@ -6,6 +6,7 @@ from analyzer.ike.registry import numbers
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Exchange
 from analyzer.rules.model import Confidence
+from analyzer.rules.shared.silence import left
 
 #: Sendings after which silence is more than bad luck.
 _ENOUGH = 3
@@ -22,5 +23,6 @@ def of_silence(sa: IkeSa, exchange: Exchange) -> Confidence:
     if not any(e.requests for e in sa.of(numbers.IKE_SA_INIT, numbers.IKE_SESSION_RESUME)):
         return Confidence.POSSIBLE
     waited = (facts.last - exchange.requests[0].time) / 1e9
-    enough = exchange.attempts >= _ENOUGH or (exchange.attempts >= 2 and waited >= _LONG)
+    sent = left(sa, exchange)
+    enough = sent >= _ENOUGH or (sent >= 2 and waited >= _LONG)
     return Confidence.PROBABLE if enough else Confidence.POSSIBLE

@@ -89,6 +89,22 @@ def lost_responses(sa: IkeSa) -> Iterator[Loss]:
             yield from _lost_after_leaving(sa, exchange)
 
 
+def awaits_large_request(sa: IkeSa) -> Exchange | None:
+    """The last exchange, where it was answered and the client must go on: IKE_SA_INIT, or a round of EAP."""
+    if sa.init is None or sa.init.outcome != "answered":
+        return None
+    sent = sa.of(*LARGE)
+    last = sent[-1] if sent else sa.init
+    goes_on = not sent or (last.response is not None and last.response.inner_payload == numbers.EAP)
+    return last if goes_on and last.outcome == "answered" and not any(e.outcome == "unanswered" for e in sent) else None
+
+
+def later_fragments_after(sa: IkeSa, last: Exchange) -> list[int]:
+    """Frames of the client's IP fragments without their first one that come after an exchange."""
+    place, begin = sa.capture.place, sa.capture.place(last.frames[-1])
+    return [frame for frame, src, _ in sa.orphans if src == sa.initiator and place(frame) > begin]
+
+
 def is_split(sendings: Sequence[Attempt]) -> bool:
     """The last sending went as SKF fragments that IP left whole: IP fragments came first (RFC 7383 section 2.4)."""
     return bool(sendings) and sendings[-1].skf_total > 0 and not sendings[-1].is_ip_fragmented

@@ -59,8 +59,18 @@ def is_too_big(sa: IkeSa, exchange: Exchange) -> bool:
 
 
 def is_explained(sa: IkeSa, exchange: Exchange) -> bool:
-    """The trace itself names why this request got no answer: rules that rest on silence have nothing to add."""
-    return bool(dropped_frames(sa, exchange.requests)) or bool(refusals(sa, exchange))
+    """The trace itself names why this request got no answer: rules that rest on silence have nothing to add.
+
+    Of sendings that the host let out nobody knows why they were not answered, though it dropped others.
+    """
+    return (bool(exchange.requests) and not left(sa, exchange)) or bool(refusals(sa, exchange))
+
+
+def left(sa: IkeSa, exchange: Exchange) -> int:
+    """How many sendings of the request the capturing host is not known to have dropped."""
+    if not sa.dropped:
+        return exchange.attempts
+    return sum(not dropped_frames(sa, (attempt,)) for attempt in exchange.requests)
 
 
 def lasts(sa: IkeSa, exchange: Exchange, since: int | None = None) -> bool:

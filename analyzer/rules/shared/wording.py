@@ -78,6 +78,8 @@ def mtu_phrase(sa: IkeSa, sender: Role) -> str:
 def announcements(sa: IkeSa) -> str:
     """Who offered IKE fragmentation, as a clause."""
     said = (sa.fragmentation_i, sa.fragmentation_r)
+    if said == ("yes", "yes") and not sa.offers_are_seen:
+        return "both sides use IKE fragments"
     notify = "IKE fragmentation (notify 16430)"
     return {
         ("yes", "yes"): f"both sides offered {notify}",

@@ -98,3 +98,21 @@ def test_no_snapshot_length_turns_a_yes_into_a_no(snaplen):
 def test_no_snapshot_length_turns_a_no_into_a_yes(snaplen):
     init = "+0 C:500 > S:500 IKE_SA_INIT request\n+0.1 C:500 < S:500 IKE_SA_INIT response\n"
     assert set(said(init, hosts=HOSTS + f"snaplen {snaplen}\n")) <= {"no", "unknown"}
+
+
+SKF = "+0.5 C:4500 > S:4500 IKE_AUTH request SKF 1-2/2\n"
+
+
+@pytest.mark.parametrize(
+    "steps, seen",
+    [
+        (INIT, {"initiator": True, "responder": True}),
+        (INIT + SKF, {"initiator": True, "responder": True}),
+        (SKF, {"initiator": False, "responder": False}),
+        (f"+0 C:500 > S:500 IKE_SA_INIT request {OFFER}\n" + SKF, {"initiator": True, "responder": False}),
+    ],
+)
+def test_what_is_seen_and_what_is_inferred(steps, seen):
+    # SKF messages follow only where both sides offered it (RFC 7383 section 2.3): yes, and not seen.
+    sa = only_sa(steps)
+    assert (sa.fragmentation_i, sa.fragmentation_r, sa.offers_seen) == ("yes", "yes", seen)
