@@ -153,7 +153,9 @@ class IkeSa:
         """When the same client, by address and port, began other IKE SAs with the same server."""
         first = self.messages[0]
         port = first.sport if first.is_initiator else first.dport
-        return (n.start for n in self.siblings if n.initiator_port == port)
+        for sibling in self.siblings:
+            if sibling.initiator_port == port:
+                yield sibling.start
 
     @cached_property
     def _by_kind(self) -> dict[int, tuple[Exchange, ...]]:

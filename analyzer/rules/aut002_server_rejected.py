@@ -52,17 +52,19 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 def _rejected(sa: IkeSa, last: Exchange, rejection: Rejection) -> Observation:
     found = sa.lookups
+    confidence = _confidence(rejection, found)
+    may = "it may reject" if confidence is Confidence.POSSIBLE else "most likely it rejects"
     mobike = (
-        " It moved to port 4500 without a NAT, as MOBIKE does, and a notify of MOBIKE about its addresses is as long: "
-        "then the connection stands, and the client's log says so."
-        if rejection.may_be_mobike
+        f" {_why_mobike(rejection)}, and a notify of MOBIKE about the client's addresses is as long: then the "
+        "connection stands, and the client's log says so."
+        if confidence is Confidence.POSSIBLE
         else ""
     )
     return Observation(
         title=(
             f"The server accepted IKE_AUTH ({_answer(last)}), and the client ended it {delay(rejection.after)} later "
-            "with a short notify, as AUTHENTICATION_FAILED is: most likely it rejects the server's certificate or "
-            "identity; fragmentation is not the cause."
+            f"with a short notify, as AUTHENTICATION_FAILED is: {may} the server's certificate or identity; "
+            "fragmentation is not the cause."
         ),
         detail=(
             "What the client dislikes is encrypted; its own log or error code has it (Windows: 13801 and the like). "
@@ -71,7 +73,7 @@ def _rejected(sa: IkeSa, last: Exchange, rejection: Rejection) -> Observation:
             f"{mobike}"
         ),
         frames=frames(init_frames(sa), last.frames, found.frames[:_NAMED], rejection.exchange.frames),
-        confidence=_confidence(rejection, found),
+        confidence=confidence,
         remedies=("server-certificate",),
     )
 
@@ -82,6 +84,12 @@ def _confidence(rejection: Rejection, found: Lookups) -> Confidence:
     if not rejection.on_port_4500 or rejection.after <= _AT_ONCE:
         return Confidence.STRONG
     return Confidence.PROBABLE if found.unanswered else Confidence.POSSIBLE
+
+
+def _why_mobike(rejection: Rejection) -> str:
+    if rejection.may_be_mobike:
+        return "The client moved to port 4500 without a NAT, as MOBIKE does"
+    return f"{delay(rejection.after).capitalize()} are long for a check that waits for nobody"
 
 
 def _waited_for(found: Lookups) -> str:
