@@ -63,7 +63,7 @@ def _rejected(sa: IkeSa, last: Exchange, rejection: Rejection) -> Observation:
     return Observation(
         title=(
             f"The server accepted IKE_AUTH ({_answer(last)}), and the client ended it {delay(rejection.after)} later "
-            f"with a short notify, as AUTHENTICATION_FAILED is: {may} the server's certificate or identity; "
+            f"with a short notify, as AUTHENTICATION_FAILED is: {may} the server's certificate{_because(found)}; "
             "fragmentation is not the cause."
         ),
         detail=(
@@ -92,14 +92,20 @@ def _why_mobike(rejection: Rejection) -> str:
     return f"{delay(rejection.after).capitalize()} are long for a check that waits for nobody"
 
 
+def _because(found: Lookups) -> str:
+    if not found.unanswered:
+        return " or identity"
+    row = found.unanswered[0]
+    return f", whose revocation list it could not fetch (no answer of {row.dst} port {row.dport}, frame {row.frame})"
+
+
 def _waited_for(found: Lookups) -> str:
     """What stands in the trace between the answer and the notify."""
     if found.unanswered:
-        row = found.unanswered[0]
         ends = dict.fromkeys(f"{r.dst} port {r.dport}" for r in found.unanswered)
         return (
-            f" In between it asked {', '.join(list(ends)[:_NAMED])} for a TCP connection and got none (frame "
-            f"{row.frame}): that is how the wait for a revocation list or an OCSP responder looks."
+            f" In between it asked {', '.join(list(ends)[:_NAMED])} for a TCP connection and got none: that is how the "
+            "wait for a revocation list or an OCSP responder looks."
         )
     if found.names:
         names = dict.fromkeys(row.name for row in found.names)

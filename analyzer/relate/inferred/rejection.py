@@ -17,6 +17,8 @@ from analyzer.relate.seen.exchange import Exchange
 
 #: Seconds: no check of a certificate takes longer on port 4500, where MOBIKE may tell of an address at any time.
 _PATIENCE = 60.0
+#: A SYN that is answered at all is answered within this, ns.
+_DUE = 1_000_000_000
 #: Ports at which revocation lists and OCSP responders are asked: HTTP, HTTPS, LDAP (RFC 5280 section 4.2.1.13).
 _REVOCATION_PORTS = (80, 443, 389)
 
@@ -103,7 +105,7 @@ def lookups(
         row
         for row in handshakes
         if (row.src == client and row.dport in _REVOCATION_PORTS and not row.is_answer and not row.is_reset)
-        and answered <= row.time <= told
+        and answered <= row.time <= told - _DUE
         and (row.src, row.sport, row.dst, row.dport) not in heard
     ]
     asked = [row for row in names if row.client == client and answered <= row.time <= told]
