@@ -24,10 +24,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.inferred.rejection import Lookups, Rejection
+from analyzer.relate.inferred.rejection import Rejection
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Exchange
 from analyzer.relate.seen.features import Feature
+from analyzer.relate.seen.lookups import Lookups
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.abandoned import begun_anew
 from analyzer.rules.shared.wording import delay, frames, init_frames

@@ -18,14 +18,14 @@ _KINDS = (numbers.INFORMATIONAL, numbers.CREATE_CHILD_SA)
 _MARGIN, _SLACK = 1.5, 1_000_000_000
 
 
-def came_too_late(exchange: Exchange, exchanges: Iterable[Exchange], begun: Iterable[int]) -> bool:
+def came_too_late(exchange: Exchange, last_asked: int, begun: Iterable[int]) -> bool:
     """The answer came after its sender had given up.
 
     Parameters
     ----------
     exchange : Exchange
-    exchanges : iterable of Exchange
-        All of the IKE SA: who asks for something else afterwards had not given up.
+    last_asked : int
+        When its sender began the last exchange of this IKE SA, ns: who asks for something else had not given up.
     begun : iterable of int
         When the same client began other IKE SAs with the same server, ns.
     """
@@ -40,7 +40,7 @@ def came_too_late(exchange: Exchange, exchanges: Iterable[Exchange], begun: Iter
     anew = exchange.sender == "initiator" and any(times[-1] < start < answered for start in begun)
     if not anew and (is_login or answered - times[-1] <= _next_gap(times) * _MARGIN + _SLACK):
         return False
-    return not any(e.sender == exchange.sender and e.requests and e.times[0] > answered for e in exchanges)
+    return last_asked <= answered
 
 
 def _next_gap(times: Sequence[int]) -> float:

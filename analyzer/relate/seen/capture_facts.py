@@ -15,6 +15,7 @@ from analyzer.packets.tables import EchoRow, HandshakeRow, IcmpRow, NameRow
 from analyzer.protocol import NAT_T_PORT
 from analyzer.relate.seen.host_pair import HostPair
 from analyzer.relate.seen.last_heard import HeardFrom, LastHeard
+from analyzer.relate.seen.lookups import LookupsByHost
 from analyzer.relate.seen.misdelivered_answers import MisdeliveredAnswer, misdelivered_answers
 from analyzer.relate.seen.partners import partners
 from analyzer.relate.seen.pings import PingSweep, ping_sweeps
@@ -72,6 +73,8 @@ class CaptureFacts:
         What TCP handshakes announce, by the host that began them.
     esp_from_4500, ike_from_4500 : mapping of (int, int) to int
         When the last ESP in UDP, or IKE behind the non-ESP marker, came: by the numbers of source and destination.
+    lookups : LookupsByHost
+        What hosts asked for beside IKE: TCP connections that nobody answered, names.
     place : callable
         Gives for a frame its place in time among the others, which may be another than that in the file.
     """
@@ -107,6 +110,7 @@ class CaptureFacts:
     segment_sizes: Mapping[str, SegmentSizes] = field(default_factory=dict)
     esp_from_4500: Mapping[tuple[int, int], int] = field(default_factory=dict)
     ike_from_4500: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    lookups: LookupsByHost = field(default_factory=LookupsByHost)
     place: Callable[[int], int] = int
 
     @property
@@ -201,6 +205,7 @@ def facts_of(
         segment_sizes=segment_sizes(wire.handshakes),
         esp_from_4500=_last_esp(wire),
         ike_from_4500=_last_ike(wire),
+        lookups=LookupsByHost(wire.handshakes, wire.names),
         place=wire.place,
     )
 
