@@ -21,11 +21,12 @@ from analyzer.relate.inferred.mtu.path_mtu import Bounds, Direction
 from analyzer.relate.inferred.mtu.too_big import TooBig, too_big_reports
 from analyzer.relate.inferred.nat import NatDetection, NatView
 from analyzer.relate.inferred.products import ProductGuess, product_guesses
-from analyzer.relate.inferred.rejection import Lookups, Rejection, lookups, rejection
+from analyzer.relate.inferred.rejection import Rejection, rejection
 from analyzer.relate.inferred.side import Side
 from analyzer.relate.seen import features, fragmentation_support, orphan_fragments
 from analyzer.relate.seen.capture_facts import CaptureFacts
 from analyzer.relate.seen.exchange import OTHER_SIDE, ROLES, Exchange, Role
+from analyzer.relate.seen.lookups import Lookups
 from analyzer.relate.seen.message import Message
 from analyzer.relate.seen.neighbours import Neighbour
 from analyzer.relate.seen.orphan_fragments import Orphan, PlacedOrphan
@@ -143,9 +144,12 @@ class IkeSa:
             return ()
         found = pair_messages(self.messages, self.capture.last, alive=self.esp_r_to_i > 0)
         # An answer after its sender gave up is none.
-        late = [e for e in found if e.attempts > 1 and came_too_late(e, found, self._begun_anew())]
-        if late:
-            found = tuple([replace(e, outcome="unanswered") if e in late else e for e in found])
+        if any(e.attempts > 1 for e in found):
+            last = {e.sender: e.times[0] for e in found if e.requests}
+            late = [e.attempts > 1 and came_too_late(e, last[e.sender], self._begun_anew()) for e in found]
+            found = tuple(
+                [replace(e, outcome="unanswered") if is_late else e for e, is_late in zip(found, late, strict=True)]
+            )
         if not any(e.outcome == "unanswered" for e in found) or not self.one_way:
             return found
         # Where one direction is missing, nobody knows whether an answer came.
@@ -155,7 +159,9 @@ class IkeSa:
         """When the same client, by address and port, began other IKE SAs with the same server."""
         first = self.messages[0]
         port = first.sport if first.is_initiator else first.dport
-        return (n.start for n in self.siblings if n.initiator_port == port)
+        for sibling in self.siblings:
+            if sibling.initiator_port == port:
+                yield sibling.start
 
     @cached_property
     def _by_kind(self) -> dict[int, tuple[Exchange, ...]]:
@@ -259,8 +265,7 @@ class IkeSa:
         answered = self.authentication.answered_at
         if self.rejection is None or answered is None:
             return Lookups()
-        facts = self.capture
-        return lookups(self.rejection, answered, self.initiator, facts.handshakes, facts.names)
+        return self.capture.lookups.between(self.initiator, answered, self.rejection.exchange.requests[0].time)
 
     @cached_property
     def closing(self) -> Closing | None:

@@ -24,10 +24,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from analyzer.relate.inferred.rejection import Lookups, Rejection
+from analyzer.relate.inferred.rejection import Rejection
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Exchange
 from analyzer.relate.seen.features import Feature
+from analyzer.relate.seen.lookups import Lookups
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.abandoned import begun_anew
 from analyzer.rules.shared.wording import delay, frames, init_frames
@@ -52,17 +53,19 @@ def check(sa: IkeSa) -> Iterator[Observation]:
 
 def _rejected(sa: IkeSa, last: Exchange, rejection: Rejection) -> Observation:
     found = sa.lookups
+    confidence = _confidence(rejection, found)
+    may = "it may reject" if confidence is Confidence.POSSIBLE else "most likely it rejects"
     mobike = (
-        " It moved to port 4500 without a NAT, as MOBIKE does, and a notify of MOBIKE about its addresses is as long: "
-        "then the connection stands, and the client's log says so."
-        if rejection.may_be_mobike
+        f" {_why_mobike(rejection)}, and a notify of MOBIKE about the client's addresses is as long: then the "
+        "connection stands, and the client's log says so."
+        if confidence is Confidence.POSSIBLE
         else ""
     )
     return Observation(
         title=(
             f"The server accepted IKE_AUTH ({_answer(last)}), and the client ended it {delay(rejection.after)} later "
-            "with a short notify, as AUTHENTICATION_FAILED is: most likely it rejects the server's certificate or "
-            "identity; fragmentation is not the cause."
+            f"with a short notify, as AUTHENTICATION_FAILED is: {may} the server's certificate{_because(found)}; "
+            "fragmentation is not the cause."
         ),
         detail=(
             "Why the client ended it is encrypted; its own log or error code says it (Windows: 13801 and the like). "
@@ -71,7 +74,7 @@ def _rejected(sa: IkeSa, last: Exchange, rejection: Rejection) -> Observation:
             f"{mobike}"
         ),
         frames=frames(init_frames(sa), last.frames, found.frames[:_NAMED], rejection.exchange.frames),
-        confidence=_confidence(rejection, found),
+        confidence=confidence,
         remedies=("server-certificate",),
     )
 
@@ -84,14 +87,26 @@ def _confidence(rejection: Rejection, found: Lookups) -> Confidence:
     return Confidence.PROBABLE if found.unanswered else Confidence.POSSIBLE
 
 
+def _why_mobike(rejection: Rejection) -> str:
+    if rejection.may_be_mobike:
+        return "The client moved to port 4500 without a NAT, as MOBIKE does"
+    return f"{delay(rejection.after).capitalize()} are long for a check that waits for nobody"
+
+
+def _because(found: Lookups) -> str:
+    if not found.unanswered:
+        return " or identity"
+    row = found.unanswered[0]
+    return f", whose revocation list it could not fetch (no answer of {row.dst} port {row.dport}, frame {row.frame})"
+
+
 def _waited_for(found: Lookups) -> str:
     """What stands in the trace between the answer and the notify."""
     if found.unanswered:
-        row = found.unanswered[0]
         ends = dict.fromkeys(f"{r.dst} port {r.dport}" for r in found.unanswered)
         return (
-            f" In between it asked {', '.join(list(ends)[:_NAMED])} for a TCP connection and got none (frame "
-            f"{row.frame}): that is how the wait for a revocation list or an OCSP responder looks."
+            f" In between it asked {', '.join(list(ends)[:_NAMED])} for a TCP connection and got none: that is how the "
+            "wait for a revocation list or an OCSP responder looks."
         )
     if found.names:
         names = dict.fromkeys(row.name for row in found.names)

@@ -88,7 +88,7 @@ def _no_tunnel(sa: IkeSa, refused: tuple[Exchange, ...]) -> Observation:
         ),
         frames=frames(*(e.frames for e in sa.authentication.rounds[-1:]), *(e.frames for e in refused)),
         confidence=Confidence.STRONG if shown else Confidence.POSSIBLE,
-        remedies=("child-sa", *advise("read-server-log", sa, "server")),
+        remedies=advise("child-sa", sa),
     )
 
 
@@ -116,7 +116,7 @@ def _not_renewed(sa: IkeSa, refused: list[Exchange], *, rekeying: bool) -> Obser
         frames=frames(*(e.frames for e in refused)),
         confidence=_confidence(sa, refused),
         severity=Severity.DEGRADING,
-        remedies=("child-sa", *advise("read-server-log", sa, "server")),
+        remedies=advise("child-sa", sa),
     )
 
 
@@ -132,5 +132,5 @@ RULE = Rule(
     severity=Severity.BLOCKING,
     check=check,
     ceiling=Confidence.STRONG,
-    topics=("child-sa", "read-server-log"),
+    topics=("child-sa",),
 )

@@ -89,7 +89,8 @@ def _by_size(sa: IkeSa, exchange: Exchange, request: Attempt) -> str:
 
 def _is_hidden(sa: IkeSa, exchange: Exchange) -> bool:
     """Part of the answer is there, a filter may hide the rest, and the request was not sent again: no failure."""
-    if not exchange.responses or not sa.capture.hides_later_fragments:
+    response = exchange.response
+    if response is None or response.complete or not sa.capture.hides_later_fragments:
         return False
     return exchange.requests[-1].time <= exchange.responses[0].time
 

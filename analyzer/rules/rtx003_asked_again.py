@@ -32,13 +32,15 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     """The last IKE_AUTH exchange, seen at the client."""
     authentication = sa.authentication
     last = authentication.last
-    if last is None or sa.side != "initiator" or authentication.later or sa.esp_i_to_r or sa.esp_r_to_i:
+    if last is None or not is_repeated_after_answer(last) or sa.side != "initiator":
+        return
+    if authentication.later or sa.esp_i_to_r or sa.esp_r_to_i:
         return
     response = last.response
     if response is None or not response.complete or response.inner_payload is None:
         return
     # Another node's answer is none to the client (NET010).
-    if response.messages[0].src == sa.responder and is_repeated_after_answer(last):
+    if response.messages[0].src == sa.responder:
         yield _asked_on(sa, last)
 
 

@@ -71,6 +71,8 @@ _SUITES = ("aes256gcm16-prfsha384-ecp384", "aes256-sha256-modp2048", "aes256-sha
 _MESSAGES = (
     "C:4500 > S:4500 CREATE_CHILD_SA request 245 SK{SA}",
     "C:4500 < S:4500 CREATE_CHILD_SA request 245 SK{SA}",
+    # Answered by the same: a refusal.
+    "C:4500 > S:4500 CREATE_CHILD_SA request 80 SK{N}",
     "C:4500 < S:4500 INFORMATIONAL request 120 SK{}",
     "C:4500 > S:4500 INFORMATIONAL request 120 SK{N}",
     "C:4500 > S:4500 INFORMATIONAL request 80 SK{N}",

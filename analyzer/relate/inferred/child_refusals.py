@@ -6,7 +6,8 @@ and the request comes again and goes well; so does one of two that crossed.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from bisect import bisect_left
+from collections.abc import Iterable, Sequence
 
 from analyzer.ike.registry import numbers
 from analyzer.relate.inferred.authentication import Authentication
@@ -27,7 +28,8 @@ def refused_children(authentication: Authentication, exchanges: Iterable[Exchang
         CREATE_CHILD_SA exchanges of the IKE SA, of both sides.
     """
     refused: list[Exchange] = []
-    made: list[Exchange] = []
+    begun: list[int] = []
+    done = {True: -1, False: -1}
     for e in exchanges:
         response = e.response
         if e.outcome != "answered" or response is None or e.request is None:
@@ -35,17 +37,22 @@ def refused_children(authentication: Authentication, exchanges: Iterable[Exchang
         if response.inner_payload == numbers.N and not response.skf_total and authentication.is_short(response.length):
             refused.append(e)
         elif response.inner_payload not in (None, numbers.N):
-            made.append(e)
-    return tuple([e for e in refused if not any(_makes_good(e, other) for other in made)])
+            begun.append(e.requests[0].time)
+            done[is_rekeying(e)] = max(done[is_rekeying(e)], e.responses[0].time)
+    begun.sort()
+    return tuple([e for e in refused if not _is_made_good(e, done[is_rekeying(e)]) and not _gave_way(e, begun)])
 
 
-def _makes_good(refused: Exchange, made: Exchange) -> bool:
-    """What was refused went well after all, or gave way to another that crossed it."""
-    asked, done = refused.requests[0].time, made.responses[0].time
-    if abs(made.requests[0].time - asked) <= _CROSSES:
-        return True
-    is_same = is_rekeying(refused) == is_rekeying(made)
-    return is_same and done >= asked
+def _is_made_good(refused: Exchange, done: int) -> bool:
+    """The last of the same kind that went well was answered after this one had been asked."""
+    return done >= refused.requests[0].time
+
+
+def _gave_way(refused: Exchange, begun: Sequence[int]) -> bool:
+    """One that went well crossed it; ``begun`` are the times at which those were asked, in order."""
+    asked = refused.requests[0].time
+    at = bisect_left(begun, asked - _CROSSES)
+    return at < len(begun) and begun[at] <= asked + _CROSSES
 
 
 def is_rekeying(exchange: Exchange) -> bool:

@@ -12,24 +12,25 @@ from analyzer.formats.records import NO_TIME
 from analyzer.ike.registry import numbers
 from analyzer.relate.seen.exchange import Exchange
 
-#: What is asked of an established IKE SA.
+#: What is asked of an established IKE SA. A login may wait long for a person, so that only a new one ends it.
 _KINDS = (numbers.INFORMATIONAL, numbers.CREATE_CHILD_SA)
 #: A sender waits as long as its next gap would be; so much longer, and so many ns, are allowed for.
 _MARGIN, _SLACK = 1.5, 1_000_000_000
 
 
-def came_too_late(exchange: Exchange, exchanges: Iterable[Exchange], begun: Iterable[int]) -> bool:
+def came_too_late(exchange: Exchange, last_asked: int, begun: Iterable[int]) -> bool:
     """The answer came after its sender had given up.
 
     Parameters
     ----------
     exchange : Exchange
-    exchanges : iterable of Exchange
-        All of the IKE SA: who asks for something else afterwards had not given up.
+    last_asked : int
+        When its sender began the last exchange of this IKE SA, ns: who asks for something else had not given up.
     begun : iterable of int
         When the same client began other IKE SAs with the same server, ns.
     """
-    if exchange.exchange not in _KINDS or exchange.outcome != "answered" or exchange.attempts < 2:
+    is_login = exchange.exchange == numbers.IKE_AUTH
+    if not (is_login or exchange.exchange in _KINDS) or exchange.outcome != "answered" or exchange.attempts < 2:
         return False
     answers = [a.time for a in exchange.responses if a.complete]
     times = exchange.times
@@ -37,9 +38,9 @@ def came_too_late(exchange: Exchange, exchanges: Iterable[Exchange], begun: Iter
         return False
     answered = answers[0]
     anew = exchange.sender == "initiator" and any(times[-1] < start < answered for start in begun)
-    if not anew and answered - times[-1] <= _next_gap(times) * _MARGIN + _SLACK:
+    if not anew and (is_login or answered - times[-1] <= _next_gap(times) * _MARGIN + _SLACK):
         return False
-    return not any(e.sender == exchange.sender and e.requests and e.times[0] > answered for e in exchanges)
+    return last_asked <= answered
 
 
 def _next_gap(times: Sequence[int]) -> float:

@@ -6,10 +6,8 @@ An error such as AUTHENTICATION_FAILED is as long as a notify of MOBIKE that say
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
-from analyzer.packets.tables import HandshakeRow, NameRow
 from analyzer.protocol import NAT_T_PORT
 from analyzer.relate.inferred.authentication import Authentication
 from analyzer.relate.inferred.nat import NatView
@@ -17,23 +15,6 @@ from analyzer.relate.seen.exchange import Exchange
 
 #: Seconds: no check of a certificate takes longer on port 4500, where MOBIKE may tell of an address at any time.
 _PATIENCE = 60.0
-#: Ports at which revocation lists and OCSP responders are asked: HTTP, HTTPS, LDAP (RFC 5280 section 4.2.1.13).
-_REVOCATION_PORTS = (80, 443, 389)
-
-
-@dataclass(frozen=True, slots=True)
-class Lookups:
-    """What the client asked for between the answer to IKE_AUTH and its notify: a revocation list, as it seems.
-
-    ``unanswered``: its TCP SYNs without an answer. ``names``: DNS responses to it.
-    """
-
-    unanswered: tuple[HandshakeRow, ...] = ()
-    names: tuple[NameRow, ...] = ()
-
-    @property
-    def frames(self) -> tuple[int, ...]:
-        return (*(row.frame for row in self.unanswered), *(row.frame for row in self.names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,31 +61,3 @@ def _without_nat(nat: NatView) -> bool:
     """The NAT detection was read and tells of no NAT, nor of a wish to go as if there were one."""
     found = (nat.initiator, nat.responder)
     return "no" in found and "yes" not in found and not nat.forced_encapsulation
-
-
-def lookups(
-    rejection: Rejection, answered: int, client: str, handshakes: Sequence[HandshakeRow], names: Iterable[NameRow]
-) -> Lookups:
-    """What the client asked for while it checked the server's certificate.
-
-    Parameters
-    ----------
-    rejection : Rejection
-    answered : int
-        When IKE_AUTH was answered, ns.
-    client : str
-        Its address.
-    handshakes, names
-        TCP handshakes and DNS responses of the capture.
-    """
-    told = rejection.exchange.requests[0].time
-    heard = {(row.dst, row.dport, row.src, row.sport) for row in handshakes if row.is_answer and row.time <= told}
-    unanswered = [
-        row
-        for row in handshakes
-        if (row.src == client and row.dport in _REVOCATION_PORTS and not row.is_answer and not row.is_reset)
-        and answered <= row.time <= told
-        and (row.src, row.sport, row.dst, row.dport) not in heard
-    ]
-    asked = [row for row in names if row.client == client and answered <= row.time <= told]
-    return Lookups(tuple(unanswered), tuple(asked))

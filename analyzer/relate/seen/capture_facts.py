@@ -15,6 +15,7 @@ from analyzer.packets.tables import EchoRow, HandshakeRow, IcmpRow, NameRow
 from analyzer.protocol import IKE_PORT, NAT_T_PORT
 from analyzer.relate.seen.host_pair import HostPair
 from analyzer.relate.seen.last_heard import HeardFrom, LastHeard
+from analyzer.relate.seen.lookups import LookupsByHost
 from analyzer.relate.seen.misdelivered_answers import MisdeliveredAnswer, misdelivered_answers
 from analyzer.relate.seen.partners import partners
 from analyzer.relate.seen.pings import PingSweep, ping_sweeps
@@ -78,6 +79,8 @@ class CaptureFacts:
         When the last ESP in UDP came: by the numbers of source and destination.
     ike_from_4500 : set of (int, int)
         Between which hosts, source first, IKE came behind the non-ESP marker; known only where there is ESP.
+    lookups : LookupsByHost
+        What hosts asked for beside IKE: TCP connections that nobody answered, names.
     place : callable
         Gives for a frame its place in time among the others, which may be another than that in the file.
     """
@@ -115,6 +118,7 @@ class CaptureFacts:
     segment_sizes: Mapping[str, SegmentSizes] = field(default_factory=dict)
     esp_from_4500: Mapping[tuple[int, int], int] = field(default_factory=dict)
     ike_from_4500: Set[tuple[int, int]] = frozenset()
+    lookups: LookupsByHost = field(default_factory=LookupsByHost)
     place: Callable[[int], int] = int
 
     @property
@@ -211,6 +215,7 @@ def facts_of(
         segment_sizes=segment_sizes(wire.handshakes),
         esp_from_4500=_last_esp(wire),
         ike_from_4500=_marked_ike(wire),
+        lookups=LookupsByHost(wire.handshakes, wire.names),
         place=wire.place,
     )
 

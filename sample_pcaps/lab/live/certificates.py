@@ -12,8 +12,17 @@ from pathlib import Path
 from sample_pcaps.lab.live.shell import LabError, run
 
 CLIENT_ID, SERVER_ID = "client.example.com", "vpn.example.com"
-#: key type -> bits; ``other`` is a second tree that the first one's ends do not trust.
-KINDS = {"ecdsa": ("ecdsa", 256), "rsa2048": ("rsa", 2048), "rsa4096": ("rsa", 4096), "other": ("ecdsa", 256)}
+#: key type -> bits; ``other`` is a second tree that the first one's ends do not trust, and the server's certificate in
+#: ``listed`` names a revocation list.
+KINDS = {
+    "ecdsa": ("ecdsa", 256),
+    "rsa2048": ("rsa", 2048),
+    "rsa4096": ("rsa", 4096),
+    "other": ("ecdsa", 256),
+    "listed": ("ecdsa", 256),
+}
+#: Nobody is there.
+REVOCATION_LIST = "http://203.0.113.80/revoked.crl"
 _NAME = "C=CH, O=Example, CN={}"
 
 
@@ -70,7 +79,8 @@ def make(kind: str, folder: Path) -> Tree:
     _issue(tree, "client-issuer", "root", "Example devices", "--ca")
     _issue(tree, "server-issuer", "root", "Example servers", "--ca")
     _issue(tree, "client", "client-issuer", CLIENT_ID, "--san", CLIENT_ID, "--flag", "clientAuth")
-    _issue(tree, "server", "server-issuer", SERVER_ID, "--san", SERVER_ID, "--flag", "serverAuth")
+    listed = ("--crl", REVOCATION_LIST) if kind == "listed" else ()
+    _issue(tree, "server", "server-issuer", SERVER_ID, "--san", SERVER_ID, "--flag", "serverAuth", *listed)
     return tree
 
 

@@ -22,6 +22,7 @@ MATCHES = {
     # An IKE message on UDP 4500 begins with four zero bytes, ESP does not (RFC 3948 section 2.2).
     "ike/4500": ("udp dport 4500 @th,64,32 0", "udp sport 4500 @th,64,32 0"),
     "esp": ("udp dport 4500 @th,64,32 != 0", "udp sport 4500 @th,64,32 != 0"),
+    "tcp/80": ("tcp dport 80", "tcp sport 80"),
     "icmp": ("meta l4proto icmp", "meta l4proto ipv6-icmp"),
 }
 #: Direction -> the router that is the first to receive, and its device.
