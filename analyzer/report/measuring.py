@@ -57,7 +57,7 @@ def to_measure(sa: IkeSa, rule: str) -> Iterator[str]:
     >>> import analyzer
     >>> cap = analyzer.read("sample_pcaps/809-fragments-lost.pcapng")
     >>> next(to_measure(cap.analysis.sas[0], "FRG001"))[:98]
-    'While you capture again: ping -f -l 1472 203.0.113.10 (1,500 bytes of IP, as here), then 1252 (1,2'
+    'While you capture again: ping -f -l 1472 203.0.113.10 (1,500 bytes of IP, as here), then 1252, the'
     """
     if rule not in ABOUT_SIZE or any(clue.kind in _OF_PATH for role in ROLES for clue in sa.mtu_clues[role]):
         return
@@ -68,8 +68,8 @@ def to_measure(sa: IkeSa, rule: str) -> Iterator[str]:
     lower = _SAFE if lost > _SAFE + _CLOSE else _LEAST
     yield (
         f"While you capture again: {_ping(sa, lost - overhead)} ({lost:,} bytes of IP, as here), then "
-        f"{lower - overhead} ({lower:,} bytes), then between; the next report reads the path MTU from the answers. No "
-        "answer at all means that ICMP echo is filtered, and nothing more."
+        f"{lower - overhead}, then between: the next report reads the path MTU from it. No answer at all only means "
+        "that ICMP echo is filtered."
     )
 
 

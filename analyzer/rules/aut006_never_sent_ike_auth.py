@@ -81,7 +81,7 @@ def _stopped(sa: IkeSa, init: Exchange, restarts: int, waited: float) -> Observa
     assert response is not None
     at_client = sa.side == "initiator"
     silence = f"{waited:.1f} s" if waited >= 0.05 else "the rest of the capture"
-    anew = f", but began anew {times(restarts)}" if restarts else ""
+    anew = f", but started over {times(restarts)}" if restarts else ""
     doubt = (
         "Usual reasons: no certificate that fits the profile (Windows 13806), a firewall or filter driver on the "
         "client's host that drops the answer, or an answer that the client does not accept."

@@ -139,8 +139,7 @@ def _conclusion(sa: IkeSa, loss: Loss) -> str:
 
 def _detail(sa: IkeSa, exchange: Exchange, request: Attempt) -> str:
     sizes = " + ".join(f"{size:,}" for m in request.messages for size in m.ip_sizes)
-    first = exchange.requests[0].messages[0]
-    text = f"IP packets of {sizes} bytes from {first.src} port {first.sport} to {first.dst} port {first.dport}"
+    text = f"IP packets of {sizes} bytes"
     if exchange.attempts > 1:
         text += f", sent again at {offsets(exchange)}"
     text += f"; {silence_after(sa, exchange)}."

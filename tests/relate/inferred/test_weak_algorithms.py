@@ -85,3 +85,9 @@ def test_room() -> None:
 def test_ml_kem() -> None:
     assert has_ml_kem([Algorithm(ADDKE1, 36)]) and has_ml_kem([Algorithm(KE, 35)])
     assert not has_ml_kem([Algorithm(ENCR, 36), Algorithm(KE, 31)])
+
+
+def test_an_offer_of_ml_kem_is_named() -> None:
+    offer = "+0.00 C:500 > S:500 IKE_SA_INIT request SA(aes256-sha256-curve25519-ke1_mlkem768)\n"
+    answer = "+0.03 C:500 < S:500 IKE_SA_INIT response SA(aes256-sha256-curve25519)\n"
+    assert weak_algorithms(only_sa(offer, answer, GOES_ON)) == ("the client offers ML-KEM, a post-quantum key exchange")
