@@ -427,6 +427,15 @@ class TestWhatIsMeant:
         words = run("--help").stdout.decode()
         assert re.findall(r"^    (\w+)\s", words.split("  COMMAND")[1], re.MULTILINE) == list(cli.VERBS)
 
+    def test_a_file_behind_options_alone(self, sample: Path):
+        assert run("-q", sample).stdout == run("analyze", "-q", sample).stdout
+        refused(run("--quiet"), "COMMAND")
+
+    def test_some_ike_sas_only(self, samples: Path):
+        done = run("analyze", samples / "lab" / "captures" / "fails-then-connects.client.pcapng", "--sa", "1")
+        assert done.returncode == FAULT
+        assert b"2 IKE SAs (of which 1 is told)" in done.stdout and b"\nIKE SA 2 " not in done.stdout
+
     def test_a_file_alone(self, sample: Path, tmp_path: Path):
         assert run(sample).stdout == run("analyze", sample).stdout
         assert run("-", stdin=sample.read_bytes()).returncode == FAULT

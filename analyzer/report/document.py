@@ -56,7 +56,10 @@ _NO_PACKETS = "no-packets-in-trace"
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The capture: its name and file, what is in it, and from when to when it goes (ns; below 0 without any time)."""
+    """The capture: its name and file, what is in it, and from when to when it goes (ns; below 0 without any time).
+
+    ``told``: how many of its IKE SAs are told of.
+    """
 
     name: str
     path: str
@@ -65,6 +68,7 @@ class Header:
     packets: int
     ike_messages: int
     sas: int
+    told: int
     first: int
     last: int
 
@@ -329,6 +333,7 @@ def header_of(analysis: Analysis) -> Header:
         packets=known.packets,
         ike_messages=known.ike_messages,
         sas=len(analysis.sas),
+        told=len(analysis.told),
         first=known.first,
         last=known.last,
     )

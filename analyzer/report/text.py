@@ -79,7 +79,7 @@ class _Printed:
             more = _more(document)
             if more:
                 yield self._wrapped(f"More with --verbose: {more}.", "", "  ") + "\n"
-        if document.header.sas > len(document.sas):
+        if document.header.told > len(document.sas):
             yield self._wrapped(_ONE_BY_ONE, "", "  ") + "\n"
         if document.counting:
             yield self._wrapped(document.counting, "") + "\n"
@@ -92,7 +92,8 @@ class _Printed:
             _count(header.ike_messages, "IKE message"),
             _count(header.sas, "IKE SA"),
         )
-        return f"{header.name}: {', '.join(counts)}{when}\n"
+        some = f" (of which {header.told:,} {'is' if header.told == 1 else 'are'} told)"
+        return f"{header.name}: {', '.join(counts)}{some if header.told < header.sas else ''}{when}\n"
 
     def _verdict(self) -> str:
         document, verdict = self._document, self._document.verdict
