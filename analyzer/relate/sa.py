@@ -279,6 +279,16 @@ class IkeSa:
         return refused_children(self.authentication, asked) if asked else ()
 
     @property
+    def shows_tunnel(self) -> bool:
+        """A Child SA was there: ESP went both ways, one was made or rekeyed later, or each side deleted its half."""
+        if self.esp_i_to_r and self.esp_r_to_i:
+            return True
+        deleted = self.authentication.child_deletion
+        if deleted is not None and deleted.response is not None and deleted.response.inner_payload == numbers.D:
+            return True
+        return any(self.authentication.makes_child(e) for e in self.of(numbers.CREATE_CHILD_SA))
+
+    @property
     def was_used(self) -> bool:
         """ESP went both ways, or a later exchange was answered that only an established IKE SA has."""
         return (self.esp_i_to_r > 0 and self.esp_r_to_i > 0) or self.authentication.is_alive

@@ -12,8 +12,8 @@ Not to be confused with
     An answer without room for a Child SA, or a Delete for the Child SA alone (AUT005), CREATE_CHILD_SA refused
     (EST005). Rekeying, after which the old IKE SA is deleted.
 Certain when
-    ESP went both ways, or a later exchange other than the Delete was answered. Without these it is possible at most,
-    whatever the delay and the product, and the exit status is that of "cannot tell".
+    ESP went both ways, or a tunnel shows otherwise (it was rekeyed). Else it is possible at most, whatever the delay
+    and the product. The exit status is that of "cannot tell" where no later exchange but the Delete was answered.
 References
     docs/domain/encrypted-messages.md no. 6, no. 7; RFC 7296 sections 1.4.1, 2.21.2.
 """
@@ -26,11 +26,9 @@ from analyzer.relate.inferred.closing import Closing
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.advice import advise
-from analyzer.rules.shared.closing import is_early, is_quiet
+from analyzer.rules.shared.closing import is_early, is_quiet, tells_the_end
 from analyzer.rules.shared.wording import delay, frames
 
-#: Seconds after the login: who closes a connection in use so soon hardly came to use it, and later ends it.
-_SOON = 10.0
 #: Seconds within which programs act and people do not: strongSwan gave up a refused Child SA after 0.10 to 0.25 s, and
 #: people hung up after 0.3 s at the soonest.
 _BY_HAND = 0.3
@@ -41,12 +39,12 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     closing = sa.closing
     if closing is None or sa.rejection is not None or is_early(closing):
         return
-    if not sa.was_used and not closing.replaced:
-        yield _unused(sa, closing)
-    elif sa.was_used and closing.after <= _SOON:
+    if not tells_the_end(sa):
+        yield _ended(sa, closing)
+    elif sa.was_used:
         yield _used(sa, closing)
     else:
-        yield _ended(sa, closing)
+        yield _unused(sa, closing)
 
 
 def _unused(sa: IkeSa, closing: Closing) -> Observation:
@@ -94,21 +92,23 @@ def _tunnel(sa: IkeSa) -> str:
 
 
 def _used(sa: IkeSa, closing: Closing) -> Observation:
+    tunnel = "" if sa.shows_tunnel else f" {_tunnel(sa)}"
     return Observation(
         title=(
-            f"The login was granted, the connection worked ({_proof(sa)}), and the {_who(closing)} closed it "
-            f"{delay(closing.after)} after the login."
+            f"The login was granted, {_proof(sa)}, and the {_who(closing)} closed it {delay(closing.after)} after the "
+            "login."
         ),
-        detail=f"That is how a user or a program hangs up.{_doubt(closing)}",
+        detail=f"That is how a user or a program hangs up.{tunnel}{_doubt(closing)}",
         frames=frames(*(e.frames for e in sa.authentication.rounds[-1:]), closing.exchange.frames),
-        confidence=Confidence.STRONG,
+        confidence=Confidence.STRONG if sa.shows_tunnel else Confidence.POSSIBLE,
     )
 
 
 def _proof(sa: IkeSa) -> str:
     if sa.esp_i_to_r and sa.esp_r_to_i:
-        return f"ESP both ways: {sa.esp_i_to_r:,} packet{'' if sa.esp_i_to_r == 1 else 's'} out, {sa.esp_r_to_i:,} back"
-    return "later exchanges were answered"
+        out = f"{sa.esp_i_to_r:,} packet{'' if sa.esp_i_to_r == 1 else 's'} out"
+        return f"the connection worked (ESP both ways: {out}, {sa.esp_r_to_i:,} back)"
+    return "the IKE SA stood (later exchanges were answered)"
 
 
 def _doubt(closing: Closing) -> str:

@@ -11,8 +11,9 @@ Not to be confused with
     SA (AUT005). A client that begins anew without having used the connection (AUT002). A client that rejects the server
     without a word (Libreswan, OpenIKED) looks like one whose tunnel nobody uses: this is possible at most there.
 Certain when
-    ESP goes both ways, or rekeying and liveness checks are answered, and no later trouble is in plain sight: a rekeying
-    that was refused, a liveness check that was answered after many seconds, no tunnel.
+    ESP goes both ways, or rekeying is answered, and no later trouble is in plain sight: a rekeying that was refused, a
+    liveness check that was answered after many seconds, no tunnel. Liveness checks alone show the IKE SA, not the
+    tunnel.
 References
     docs/domain/root-causes.md no. 47, docs/domain/encrypted-messages.md no. 6.
 """
@@ -26,6 +27,7 @@ from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
 from analyzer.rules.shared.abandoned import begun_anew, may_not_have_arrived, repeats_another
+from analyzer.rules.shared.closing import tells_the_end
 from analyzer.rules.shared.wording import announcements, frames
 
 #: Seconds after which a liveness check is answered late: nobody was there in between.
@@ -34,7 +36,7 @@ _LATE = 5.0
 
 def check(sa: IkeSa) -> Iterator[Observation]:
     """How far the SA came."""
-    if sa.reached not in ("established", "closed") or begun_anew(sa) or _says_its_end(sa):
+    if sa.reached not in ("established", "closed") or begun_anew(sa) or tells_the_end(sa):
         return
     if doubt := may_not_have_arrived(sa) or repeats_another(sa):
         yield _in_doubt(sa, doubt)
@@ -54,19 +56,13 @@ def check(sa: IkeSa) -> Iterator[Observation]:
     )
 
 
-def _says_its_end(sa: IkeSa) -> bool:
-    """It was never seen in use, and how it ended says all that is known."""
-    closing = sa.closing
-    return closing is not None and not sa.was_used and not closing.replaced
-
-
 def _proof(sa: IkeSa) -> tuple[str, Confidence]:
     """What shows it best, as a clause, and how sure that is."""
     esp = f"ESP flows ({sa.esp_i_to_r:,} packet{'' if sa.esp_i_to_r == 1 else 's'} out, {sa.esp_r_to_i:,} back)"
     if sa.esp_i_to_r and sa.esp_r_to_i:
         return esp, Confidence.STRONG
     if sa.authentication.is_alive:
-        return "later exchanges are answered", Confidence.STRONG
+        return "later exchanges are answered", _of_life(sa)
     if sa.rekeyed:
         return "another IKE SA made it by rekeying", Confidence.PROBABLE
     shape = "the answer has the shape of success; "
@@ -80,22 +76,22 @@ def _proof(sa: IkeSa) -> tuple[str, Confidence]:
     return f"{shape}no ESP is in the trace", Confidence.PROBABLE if lived else Confidence.POSSIBLE
 
 
+def _of_life(sa: IkeSa) -> Confidence:
+    """The IKE SA stands; that its login made a tunnel is another matter."""
+    if sa.shows_tunnel or sa.authentication.outcome != "grant":
+        return Confidence.STRONG
+    return Confidence.PROBABLE if sa.reached == "established" else Confidence.POSSIBLE
+
+
 def _trouble(sa: IkeSa) -> str:
     """What came later and is no sign of health, as a clause; empty where nothing is."""
     if sa.refused_children:
         return "a later CREATE_CHILD_SA was refused"
-    if sa.authentication.outcome == "without-child" and not (sa.esp_i_to_r or sa.esp_r_to_i or _makes_tunnel(sa)):
+    if sa.authentication.outcome == "without-child" and not (sa.esp_i_to_r or sa.esp_r_to_i or sa.shows_tunnel):
         return "without a tunnel (Child SA)"
     checks = [e for e in sa.authentication.later if sa.authentication.is_check(e) and e.outcome == "answered"]
     late = max([(e.responses[0].time - e.requests[0].time) / 1e9 for e in checks if e.responses], default=0.0)
     return f"a liveness check was answered only after {late:.1f} s" if late >= _LATE else ""
-
-
-def _makes_tunnel(sa: IkeSa) -> bool:
-    """CREATE_CHILD_SA made what IKE_AUTH did not."""
-    return any(
-        e.response is not None and e.response.inner_payload == numbers.SA for e in sa.of(numbers.CREATE_CHILD_SA)
-    )
 
 
 def _in_doubt(sa: IkeSa, abandoned: str) -> Observation:

@@ -152,6 +152,13 @@ class Authentication:
             return self.cipher_suite.content(request.length)[1] >= _NAT_DETECTION
         return request.inner_payload == 0
 
+    def makes_child(self, exchange: Exchange) -> bool:
+        """A CREATE_CHILD_SA whose answer is more than a refusal: a notify may go before SA (USE_TRANSPORT_MODE)."""
+        response = exchange.response
+        if exchange.outcome != "answered" or response is None or response.inner_payload is None:
+            return False
+        return response.inner_payload != numbers.N or response.skf_total > 0 or not self.is_short(response.length)
+
     def shows_life(self, exchange: Exchange) -> bool:
         """An answered rekey, liveness check or address update: only an established IKE SA has them."""
         if exchange.outcome != "answered" or not exchange.responses or exchange.request is None:

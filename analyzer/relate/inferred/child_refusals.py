@@ -31,12 +31,11 @@ def refused_children(authentication: Authentication, exchanges: Iterable[Exchang
     begun: list[int] = []
     done = {True: -1, False: -1}
     for e in exchanges:
-        response = e.response
-        if e.outcome != "answered" or response is None or e.request is None:
+        if e.outcome != "answered" or e.request is None or e.response is None or e.response.inner_payload is None:
             continue
-        if response.inner_payload == numbers.N and not response.skf_total and authentication.is_short(response.length):
+        if not authentication.makes_child(e):
             refused.append(e)
-        elif response.inner_payload not in (None, numbers.N):
+        else:
             begun.append(e.requests[0].time)
             done[is_rekeying(e)] = max(done[is_rekeying(e)], e.responses[0].time)
     begun.sort()

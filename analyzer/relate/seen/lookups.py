@@ -16,8 +16,8 @@ from analyzer.packets.tables import HandshakeRow, NameRow
 _PORTS = (80, 443, 389)
 #: A SYN that is answered at all is answered within this, ns.
 _DUE = 1_000_000_000
-#: Rows of a kind that one question is told.
-_MOST = 16
+#: Rows of a kind that one IKE SA is told.
+MAX_LOOKUPS = 16
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +59,8 @@ class LookupsByHost:
         first, last = (bisect_left(unanswered, t, key=_time) for t in (start, end - _DUE + 1))
         begin, stop = bisect_left(names, start, key=_time), bisect_right(names, end, key=_time)
         return Lookups(
-            tuple(unanswered[first : min(last, first + _MOST)]), tuple(names[begin : min(stop, begin + _MOST)])
+            tuple(unanswered[first : min(last, first + MAX_LOOKUPS)]),
+            tuple(names[begin : min(stop, begin + MAX_LOOKUPS)]),
         )
 
 
