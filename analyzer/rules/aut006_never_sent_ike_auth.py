@@ -26,6 +26,7 @@ from analyzer.relate.inferred.progress import is_repeated_after_answer
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.rules.model import Confidence, Observation, Rule, Severity
+from analyzer.rules.shared.silence import dropped_frames
 from analyzer.rules.shared.wording import frames, times
 
 #: Seconds within which a client goes on (docs/domain/root-causes.md no. 48).
@@ -72,7 +73,10 @@ def _asks_on(sa: IkeSa, init: Exchange, response: Attempt) -> Iterator[Observati
             + ("" if sa.side == "initiator" else " Unless this was captured at the client, the answer may be lost.")
         ),
         frames=frames(init.frames),
-        confidence=Confidence.PROBABLE if sa.side == "initiator" else Confidence.POSSIBLE,
+        # An answer that the host dropped explains a repeat.
+        confidence=Confidence.PROBABLE
+        if sa.side == "initiator" and not dropped_frames(sa, init.responses)
+        else Confidence.POSSIBLE,
     )
 
 

@@ -101,7 +101,7 @@ def _what_happened(sa: IkeSa, loss: Loss, request: Attempt) -> str:
     if loss.seen_whole:
         cut = f"left in {request.ip_fragments} IP fragments"
         silence = f"was sent {times(exchange.attempts)} and got no answer"
-    elif loss.waited:
+    elif loss.waited and sa.side != "responder":
         # What the capture lacks of it may be its own doing; what the host lacks is not.
         cut, silence = "left in IP fragments", f"was sent {times(exchange.attempts)} and got no answer"
     else:

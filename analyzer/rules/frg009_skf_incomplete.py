@@ -163,6 +163,9 @@ def _lost_after_leaving(sa: IkeSa, exchange: Exchange) -> Iterator[Observation]:
     response = exchange.responses[-1] if is_split(exchange.responses) else exchange.response
     if response is None or response.skf_total < 2 or response.is_ip_fragmented:
         return
+    # Every link carries packets of this size: of a round of EAP its answer is lost as a whole, or not taken (AUT003).
+    if silence.is_eap_round(sa, exchange) and response.largest_ip_packet <= _LEAST_MTU:
+        return
     answered = exchange.responses[0].time
     partial = [a for a in exchange.requests if a.time > answered and 1 in a.skf_missing]
     cut_before = any(a.is_ip_fragmented for a in exchange.responses)
