@@ -117,11 +117,7 @@ def _drop(stream: TextIO) -> None:
 
 def _with_verb(words: list[str]) -> list[str]:
     """``ike-analyzer trace.pcapng``: what is meant is plain. A file named like a command is analysed as ``./rules``."""
-    if not words or words[0] in VERBS or words[0] in ("-h", "--help", "--version"):
-        return words
-    if words[0].startswith("-") and words[0] != "-" and VERBS.keys().isdisjoint(words):
-        return ["analyze", *words]  # its options stand before the file
-    if words[0].startswith("-") and words[0] != "-":
+    if not words or words[0] in VERBS or (words[0].startswith("-") and words[0] != "-"):
         return words
     if words[0] == "-" or os.path.lexists(words[0]):
         return ["analyze", *words]

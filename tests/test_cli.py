@@ -401,9 +401,6 @@ class TestWhatIsMeant:
     def test_a_file_alone(self, sample: Path, tmp_path: Path):
         assert run(sample).stdout == run("analyze", sample).stdout
         assert run("-", stdin=sample.read_bytes()).returncode == FAULT
-        assert run("-v", sample).stdout == run("analyze", sample, "-v").stdout
-        assert run("--json", sample).stdout == run("analyze", sample, "--json").stdout
-        refused(run("--jsn", sample), "did you mean --json")
         refused(run(tmp_path), "is a directory")
         refused(run(tmp_path / "\x1b.pcap"), r"\x1b.pcap' is neither a command nor a file")
         refused(run(""), "'' is neither")
