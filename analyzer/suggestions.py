@@ -9,6 +9,8 @@ from itertools import islice
 #: Names of files that are looked at: a folder of tickets may hold any number.
 _MOST_FILES = 5_000
 _MOST_TOLD = 3
+#: Of the likeness that difflib works out, from 0 to 1: ``--sa`` is not meant by ``--jsn``.
+_NEAR = 0.7
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
@@ -23,7 +25,7 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """
     from difflib import get_close_matches
 
-    near = get_close_matches(word, list(dict.fromkeys(known)), n=_MOST_TOLD)
+    near = get_close_matches(word, list(dict.fromkeys(known)), n=_MOST_TOLD, cutoff=_NEAR)
     return f"; did you mean {', '.join(near)}?" if near else ""
 
 

@@ -194,7 +194,7 @@ gc.set_threshold = lambda *_: Thing()
 """,
     "the end of Python": "import atexit\natexit.register(raise_now)",
     "the end of its threads": "import threading\nthreading._register_atexit(raise_now)",
-    "the report": "import analyzer.report.text as t\nt.as_text = lambda _: raise_now()",
+    "the report": "import analyzer.report.text as t\nt.as_text = lambda *_, **__: raise_now()",
 }
 
 
@@ -299,9 +299,9 @@ real, analyzer.read_each = analyzer.read_each, read_each
         before = """
 import signal
 import analyzer.report.text as t
-def as_text(capture):
+def as_text(capture, **layout):
     for number in ignored: signal.raise_signal(number)
-    return real(capture)
+    return real(capture, **layout)
 ignored = signal.SIGHUP, signal.SIGINT
 for number in ignored: signal.signal(number, signal.SIG_IGN)
 real, t.as_text = t.as_text, as_text
@@ -353,7 +353,7 @@ signals.end_by_signals = lambda: print(*sorted(set(sys.modules) - before)) or sy
 main()
 """
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, cwd=ROOT, check=True)
-        ours = {"analyzer", "analyzer.cli", "analyzer.errors", "analyzer.signals"}
+        ours = {"analyzer", "analyzer.cli", "analyzer.errors", "analyzer.signals", "analyzer.version"}
         assert set(done.stdout.split()) <= ours | {"__future__", "errno", "gc"}
 
     def test_as_a_module_it_says_so_even_then(self):

@@ -221,7 +221,8 @@ def test_a_name_that_the_console_cannot_show_is_escaped(place: Path, code_page: 
     done = run("", "analyze", "Büro Ж.pcapng", cwd=place, PYTHONIOENCODING=f"{code_page}:strict")
     assert (done.returncode, done.stderr) == (0, b"") and done.stdout.startswith(shown)
     done = run("", "analyze", "Büro Ж.pcap", cwd=place, PYTHONIOENCODING=f"{code_page}:strict")
-    assert (done.returncode, done.stderr) == (2, b"ike-analyzer: " + shown[:-2] + b": no such file\n")
+    said = b"ike-analyzer: " + shown[:-2] + b": no such file; did you mean '" + shown + b"'?\n"
+    assert (done.returncode, done.stderr) == (2, said)
 
 
 @pytest.mark.parametrize("system", [NO_POSIX, BROWSER], ids=["without POSIX", "a browser"])

@@ -20,6 +20,7 @@ from analyzer.relate.inferred.fragment_plan import plan_text
 from analyzer.relate.inferred.mtu.path_mtu import Bounds
 from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.report.listing import ListedSa, Listing, Sent, listing_of
+from analyzer.report.pointers import display_filter, is_counted_otherwise
 from analyzer.rules.model import Finding, NotAssessed, Verdict
 from analyzer.rules.overview.counting import Counted
 from analyzer.rules.shared.wording import MAX_FRAMES
@@ -86,7 +87,7 @@ def _report(analysis: Analysis, keep: Callable[[dict[str, Any]], object]) -> dic
         "sas_total": listing.sas_total,
         "tally": [_counted(one, spi_i) for one, spi_i in listing.tally],
         "sas": listing.sas,
-        "findings": (_finding(f, spi) for f in listing.findings),
+        "findings": (_finding(f, spi, _filter(analysis, f)) for f in listing.findings),
         "not_assessed": (_not_assessed(n, spi) for n in listing.not_assessed),
     }
 
@@ -219,7 +220,13 @@ def _bounds(bounds: Bounds) -> dict[str, int | None]:
     return {"lower": bounds.lower, "upper": bounds.upper}
 
 
-def _finding(finding: Finding, spi: Mapping[int, str]) -> dict[str, Any]:
+def _filter(analysis: Analysis, finding: Finding) -> str:
+    if is_counted_otherwise(analysis):
+        return display_filter(analysis, finding.frames, finding.sa)
+    return finding.filter
+
+
+def _finding(finding: Finding, spi: Mapping[int, str], shown_by: str) -> dict[str, Any]:
     return {
         "rule": finding.rule,
         "id": finding.id,
@@ -230,7 +237,7 @@ def _finding(finding: Finding, spi: Mapping[int, str]) -> dict[str, Any]:
         "title": finding.title,
         "detail": finding.detail.strip(),
         "frames": list(finding.frames),
-        "filter": finding.filter,
+        "filter": shown_by,
         "remedies": [_remedy(key) for key in finding.remedy_ids],
     }
 

@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+
 from analyzer.analysis import Analysis
 from analyzer.formats.records import NO_TIME
 from analyzer.report.ladder.model import Ladder
@@ -42,28 +44,38 @@ def pointer(analysis: Analysis, finding: Finding) -> str:
 
 def pointer_to(analysis: Analysis, frames: Sequence[int], number: int | None) -> str:
     """The same of some frames; ``number`` is that of the IKE SA that they are of."""
+    found = display_filter(analysis, frames, number)
+    if not found or not is_counted_otherwise(analysis):
+        return f"Wireshark: {found}" if found else ""
+    first, last = _span(analysis, frames)
+    said = f"At {_clock(first)}" if first == last else f"From {_clock(first)} to {_clock(last)}"
+    return f"{said}. Wireshark, in a .pcapng made of the trace: {found}"
+
+
+def display_filter(analysis: Analysis, frames: Sequence[int], number: int | None) -> str:
+    """A Wireshark display filter for some frames: by their numbers, or by time and addresses; empty without any."""
     if not frames:
         return ""
     if not is_counted_otherwise(analysis):
-        return f"Wireshark: frame.number in {{{_listed(frames)}}}"
-    packets = analysis.wire.packets
-    wanted = set(frames)
-    times = [
-        time
-        for frame, time in zip(packets.frame.tolist(), packets.time.tolist(), strict=True)
-        if frame in wanted and time != NO_TIME
-    ]
-    if not times:
+        return f"frame.number in {{{_listed(frames)}}}"
+    first, last = _span(analysis, frames)
+    if last == NO_TIME:
         return ""
-    first, last = min(times), max(times)
-    said = f"At {_clock(first)}" if first == last else f"From {_clock(first)} to {_clock(last)}"
     ends = ""
     if number is not None:
         sa = analysis.sa(number)
         field = "ipv6.addr" if ":" in sa.initiator else "ip.addr"
         ends = f" && {field} == {sa.initiator} && {field} == {sa.responder}"
     span = f"frame.time_epoch >= {_seconds(first - _MARGIN)} && frame.time_epoch <= {_seconds(last + _MARGIN)}"
-    return f"{said}. Wireshark, in a .pcapng made of the trace: {span}{ends}"
+    return span + ends
+
+
+def _span(analysis: Analysis, frames: Sequence[int]) -> tuple[int, int]:
+    """Times of the first and the last of some frames, ns; without any time ``NO_TIME`` twice."""
+    packets = analysis.wire.packets
+    times = packets.time[np.isin(packets.frame, frames)]
+    times = times[times != NO_TIME]
+    return (int(times.min()), int(times.max())) if len(times) else (NO_TIME, NO_TIME)
 
 
 def _listed(frames: Sequence[int]) -> str:

@@ -15,7 +15,7 @@ from analyzer.ike.registry import numbers
 from analyzer.relate.build import KEPT, Related
 from analyzer.relate.sa import IkeSa
 from analyzer.rules.model import Confidence, Finding, NotAssessed, Observation, Rule, Severity, Verdict
-from analyzer.rules.overview.counting import PLAIN_SUCCESS, overview_of
+from analyzer.rules.overview.counting import overview_of
 from analyzer.rules.overview.headline import headline
 from analyzer.rules.shared.evidence import EVIDENCE
 
@@ -46,8 +46,6 @@ class Verdicts(Sequence[Verdict]):
         #: Those of the rules that can say something of an IKE SA with such features.
         self._by_features: dict[int, Sequence[tuple[Rank, Rule]]] = {}
         self._known: dict[int, Verdict] = {}
-        #: Severity and confidence of what was worked out once, a byte each: of a flood of SAs no more is kept.
-        self._ranks = bytearray(len(related.sas))
 
     def __len__(self) -> int:
         return len(self._related.sas)
@@ -68,7 +66,6 @@ class Verdicts(Sequence[Verdict]):
         verdict = self._known.get(sa.index)
         if verdict is None:
             verdict = _verdict_of_sa(sa, self._worth_asking(sa.features))
-            self._ranks[sa.index] = 1 + verdict.severity.rank * len(Confidence) + verdict.confidence.rank
             if len(self) <= KEPT:
                 self._known[sa.index] = verdict
         return verdict
@@ -79,18 +76,6 @@ class Verdicts(Sequence[Verdict]):
             found = [(best, rule) for best, rule in self._rules if rule.features is None or rule.features & features]
             self._by_features[features] = found
         return found
-
-    def id(self, index: int) -> str:
-        """For counting: which verdict it is, without working it out for what plainly succeeded."""
-        return PLAIN_SUCCESS if index in self._related.plain_successes else self[index].id
-
-    def rank(self, index: int) -> int:
-        """For sorting by severity and confidence, the gravest first, without a verdict for what plainly succeeded."""
-        if not self._ranks[index]:
-            if index in self._related.plain_successes:
-                return 1 + Severity.INFORMATION.rank * len(Confidence) + Confidence.STRONG.rank
-            self.of(self._related.sas[index])
-        return self._ranks[index]
 
 
 class Judgement:

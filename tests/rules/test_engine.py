@@ -234,25 +234,6 @@ def test_a_verdict_that_is_asked_for_twice_is_the_same() -> None:
     assert list(judgement.of_sa[:]) == [judgement.of_sa[0], judgement.of_sa[1]]
 
 
-@pytest.mark.parametrize("asked_before", [False, True])
-@pytest.mark.parametrize(
-    "parts",
-    [
-        (refused(0, 1), silent(9, 2, "T"), deaf(19, 3), established(50, 4), unknown(60, 5)),
-        (refused(0, 1, "T"), established(9, 2)),  # a plain success, of which the rank is known without a verdict
-    ],
-)
-def test_ranks_are_those_of_the_verdicts(parts: tuple[str, ...], asked_before: bool) -> None:
-    """By severity, then confidence."""
-    verdicts = read(*parts).analysis.judgement.of_sa
-    expected = [
-        1 + list(Severity).index(v.severity) * len(Confidence) + list(Confidence).index(v.confidence) for v in verdicts
-    ]
-    again = verdicts if asked_before else read(*parts).analysis.judgement.of_sa
-    assert [again.rank(number) for number in range(len(again))] == expected
-    assert len(set(expected)) == len(expected)
-
-
 def test_a_plain_success_is_one() -> None:
     assert set(read(refused(0, 1, "T"), established(9, 2)).analysis.related.plain_successes) == {1}
 

@@ -12,7 +12,7 @@ from collections.abc import Hashable, Sequence
 
 import numpy as np
 
-from analyzer.columns import Ints
+from analyzer.columns import Ints, repeated
 from analyzer.ike.message_columns import FLAG_INITIATOR
 from analyzer.ike.tables import Messages
 
@@ -32,7 +32,7 @@ def parts_of_groups(messages: Messages, order: Ints, begins: Ints) -> Ints:
     near, far = np.where(outward, src, dst), np.where(outward, dst, src)
     sizes = np.diff(np.r_[begins, len(order)])
     # IKEv1 has no flag that tells its initiator.
-    several = (near != np.repeat(near[begins], sizes)) & (messages.version[order] >> 4 == 2)
+    several = (near != repeated(near[begins], sizes)) & (messages.version[order] >> 4 == 2)
     if not several.any():
         return parts
     spi_r, digest = messages.spi_r[order], messages.digest[order]

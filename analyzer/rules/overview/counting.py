@@ -49,7 +49,7 @@ class Counted:
     Attributes
     ----------
     id, severity, confidence : str, Severity, Confidence
-        The verdict; the confidence is that of the example, which is the surest.
+        The verdict; the confidence is that of the example.
     exit_status : int
         That of the example.
     sas, clients : int
@@ -57,7 +57,7 @@ class Counted:
     past : int
         Those of the IKE SAs that a later success of the same client makes past.
     example : int
-        Index of the surest of them; of equal ones, of the first.
+        Index of the surest of them (of plain successes the first); of equal ones, of the first.
     others : tuple of int
         One of each other client, at most :data:`MOST_OTHERS`, by index.
     """
@@ -134,6 +134,7 @@ class _Rows:
     """One row for each IKE SA, client by client and in the order of their start."""
 
     def __init__(self, related: Related, verdict_of: Callable[[IkeSa], Verdict], among: Iterable[int]) -> None:
+        self._sas, self._verdict_of = related.sas, verdict_of
         kinds: dict[Kind, int] = {}
         columns = tuple(array("q") for _ in range(8))
         for index in among:
@@ -287,7 +288,7 @@ class _Rows:
         return Counted(
             id=surest.id,
             severity=tuple(Severity)[surest.severity],
-            confidence=tuple(Confidence)[surest.confidence],
+            confidence=self._verdict_of(self._sas[example]).confidence,
             exit_status=surest.exit_status,
             sas=int(rows.sum()),
             clients=len(np.unique(self.client[rows])),
@@ -341,7 +342,7 @@ class _Rows:
 
 
 def _plain() -> Kind:
-    """That of every plain success (a property test holds it to the rules)."""
+    """That of every plain success (a property test holds it to the rules), but for how sure it is: nobody looked."""
     return Kind(Severity.INFORMATION.rank, Confidence.STRONG.rank, _orders()[PLAIN_SUCCESS], PLAIN_SUCCESS, 0)
 
 
