@@ -90,8 +90,11 @@ def _trouble(sa: IkeSa) -> str:
     if sa.authentication.outcome == "without-child" and not (sa.esp_i_to_r or sa.esp_r_to_i or sa.shows_tunnel):
         return "without a tunnel (Child SA)"
     checks = [e for e in sa.authentication.later if sa.authentication.is_check(e) and e.outcome == "answered"]
-    late = max([(e.responses[0].time - e.requests[0].time) / 1e9 for e in checks if e.responses], default=0.0)
-    return f"a liveness check was answered only after {late:.1f} s" if late >= _LATE else ""
+    late = max([(e.responses[0].time - e.times[0]) / 1e9 for e in checks if e.responses], default=0.0)
+    if late >= _LATE:
+        return f"a liveness check was answered only after {late:.1f} s"
+    again = max([e.span for e in checks], default=0.0)
+    return f"a liveness check was sent again for {again:.1f} s, although it was answered" if again >= _LATE else ""
 
 
 def _in_doubt(sa: IkeSa, abandoned: str) -> Observation:
