@@ -179,11 +179,11 @@ class _Rows:
 
     def overview(self) -> Overview:
         failing, cause = self._failing()
-        # A client that fails now is none of the healthy ones, and nobody asks what else could not be told of it.
-        healthy = self._one_of_each_client(self.is_healthy & ~self._of_clients(failing))
-        undecided = self._one_of_each_client(
-            self.stands & (self.status == CANNOT_TELL) & self.begins_anew & ~self._of_clients(failing | self.is_healthy)
-        )
+        # Nobody asks what else could not be told of a client that fails, or that connected in this trace. That an older
+        # connection stands says nothing about an attempt.
+        settled = self._of_clients(failing | (self.is_healthy & self.begins_anew))
+        undecided = self._one_of_each_client(self.stands & (self.status == CANNOT_TELL) & self.begins_anew & ~settled)
+        healthy = self._one_of_each_client(self.is_healthy & ~self._of_clients(failing | undecided))
         decides = self._decides(failing & (self.ids == cause), healthy, undecided)
         return Overview(
             tally=self._tally(),

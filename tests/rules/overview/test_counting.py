@@ -79,6 +79,20 @@ def test_what_cannot_be_told_of_most_clients_decides(undecided_ones: int, status
     assert cap.verdict.exit_status == status
 
 
+def test_an_older_connection_says_nothing_about_an_attempt_of_its_client() -> None:
+    """The first IKE SA is older than the trace (message ID 7) and alive; how the attempt ended nobody can tell."""
+    older = (
+        "+0.000 A1:4500 > S:4500 INFORMATIONAL request 80 SK{} mid 7 sa 1\n"
+        "+0.010 A1:4500 < S:4500 INFORMATIONAL response 80 SK{} mid 7 sa 1\n"
+        "+0.500 A1:4500 > S:4500 ESP spi 0x11aa0001 count 9\n"
+        "+0.600 A1:4500 < S:4500 ESP spi 0x22aa0001 count 9\n"
+    )
+    assert many(older).verdict.exit_status == 0
+    assert many(older, undecided(20, 2, "A1")).verdict.exit_status == 3
+    # Among several that are connected it is one of the lesser things.
+    assert many(older, undecided(20, 2, "A1"), connected(30, 3, "B1")).verdict.exit_status == 0
+
+
 def test_attempts_within_a_minute_are_one_trouble() -> None:
     cap = many(*[unanswered(n * 20, n, "A1") for n in range(1, 4)], unanswered(200, 4, "A1"), unanswered(210, 5, "A1"))
     assert cap.analysis.judgement.overview.attempt_of == {1: 0, 2: 0, 4: 3}
