@@ -15,7 +15,7 @@ from analyzer.printable import encodable
 from analyzer.relate.sa import IkeSa
 from analyzer.remedies import topics
 from analyzer.report.advice import Advice, advice_among
-from analyzer.report.document import gravest
+from analyzer.report.document.ike_sas import gravest
 from analyzer.report.layout import PLAIN, Layout
 from analyzer.report.pointers import is_counted_otherwise, pointer_to
 from analyzer.report.text import GUIDE, advice_lines

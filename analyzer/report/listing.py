@@ -13,7 +13,8 @@ from typing import Generic, TypeVar
 from analyzer.analysis import Analysis
 from analyzer.relate.sa import IkeSa
 from analyzer.relate.seen.exchange import Attempt
-from analyzer.report.document import Header, header_of
+from analyzer.report.document.choose import header_of
+from analyzer.report.document.values import Header
 from analyzer.rules.engine import gravest_first
 from analyzer.rules.model import Finding, NotAssessed, Verdict
 from analyzer.rules.overview.counting import Counted

@@ -13,7 +13,8 @@ from collections.abc import Iterator, Sequence
 
 from analyzer.analysis import Analysis
 from analyzer.report.advice import Advice
-from analyzer.report.document import MAX_SAS, AlsoFound, Document, Header, Others, ShownSa, document_of
+from analyzer.report.document.choose import MAX_SAS, document_of
+from analyzer.report.document.values import AlsoFound, Document, Header, Others, ShownSa
 from analyzer.report.ladder.notation import render
 from analyzer.report.ladder.values import write_numbers
 from analyzer.report.layout import PLAIN, Layout

@@ -11,7 +11,7 @@ import pytest
 import analyzer
 from analyzer.remedies import catalogue
 from analyzer.report.advice import _at_once
-from analyzer.report.document import document_of
+from analyzer.report.document.choose import document_of
 from analyzer.report.ladder.notation import parse, render
 from analyzer.report.ladder.of_sa import ladder_of
 from analyzer.report.layout import Layout

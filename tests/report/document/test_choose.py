@@ -9,12 +9,13 @@ from pathlib import Path
 import pytest
 
 from analyzer.analysis import Analysis, analyse
-from analyzer.report.document import Document, document_of
+from analyzer.report.document.choose import document_of
+from analyzer.report.document.values import Document
 from tests.relate.captures import GOES_ON, HOSTS, capture
 
 TWO = HOSTS.strip() + "  D = 10.0.0.9\n"
 SIX = TWO.strip() + "  E = 10.0.0.10  F = 10.0.0.11\n"
-SAMPLES = sorted((Path(__file__).resolve().parents[2] / "sample_pcaps").glob("*.pcapng"))
+SAMPLES = sorted((Path(__file__).resolve().parents[3] / "sample_pcaps").glob("*.pcapng"))
 
 
 def silent(number: int, at: int, client: str = "C") -> str:
