@@ -2,8 +2,9 @@
 
 Two hosts may choose the same one (virtual machines from one image that begin with the same random numbers, a poor
 generator), and theirs are two IKE SAs. One host may be seen under several addresses (before and behind a NAT, roaming
-with MOBIKE, rebound by its NAT), and its messages are of one. What ties them together then: the responder's SPI, once
-there is one, or the very bytes of a request, in which key and nonce are those of one host.
+with MOBIKE, given another address by its NAT for each packet), and its messages are of one. What ties them together
+then: the responder's SPI, once there is one, or the nonce of a request, which stays the same when it comes again, with
+a COOKIE too (RFC 7296 section 2.6); where it was not captured, the very bytes.
 """
 
 from __future__ import annotations
@@ -14,19 +15,21 @@ import numpy as np
 
 from analyzer.columns import Ints, repeated
 from analyzer.ike.message_columns import FLAG_INITIATOR
-from analyzer.ike.tables import Messages
+from analyzer.ike.registry import numbers
+from analyzer.ike.tables import Wire
 
 
-def parts_of_groups(messages: Messages, order: Ints, begins: Ints) -> Ints:
+def parts_of_groups(wire: Wire, order: Ints, begins: Ints) -> Ints:
     """For each message of groups with one initiator SPI the number of its IKE SA within the group, from 0.
 
     Parameters
     ----------
-    messages : Messages
+    wire : Wire
+        Tables of the capture.
     order, begins : int64 arrays
         Rows of the messages group by group, in the order of capture within a group, and where each begins among them.
     """
-    parts = np.zeros(len(order), dtype=np.int64)
+    parts, messages = np.zeros(len(order), dtype=np.int64), wire.messages
     outward = (messages.flags[order] & FLAG_INITIATOR) != 0
     src, dst = messages.src[order], messages.dst[order]
     near, far = np.where(outward, src, dst), np.where(outward, dst, src)
@@ -35,16 +38,30 @@ def parts_of_groups(messages: Messages, order: Ints, begins: Ints) -> Ints:
     several = (near != repeated(near[begins], sizes)) & (messages.version[order] >> 4 == 2)
     if not several.any():
         return parts
-    spi_r, digest = messages.spi_r[order], messages.digest[order]
+    spi_r = messages.spi_r[order]
     for group in np.unique(np.searchsorted(begins, np.flatnonzero(several), side="right") - 1).tolist():
         span = slice(int(begins[group]), int(begins[group] + sizes[group]))
-        columns = (near[span], far[span], outward[span], spi_r[span], digest[span])
-        parts[span] = _parts(*(column.tolist() for column in columns))
+        tokens = [_token(wire, row) for row in order[span].tolist()]
+        columns = near[span].tolist(), far[span].tolist(), outward[span].tolist(), spi_r[span].tolist()
+        parts[span] = _parts(*columns, tokens)
     return parts
 
 
+def _token(wire: Wire, row: int) -> Hashable:
+    """The nonce of a message before there is a responder's SPI, else what stands for its bytes."""
+    m = wire.messages
+    if m.spi_r[row]:
+        return None
+    first = int(m.payload_first[row])
+    payloads = slice(first, first + int(m.payload_count[row]))
+    for at in np.flatnonzero(wire.payload_type[payloads] == numbers.NONCE).tolist():
+        begin = int(wire.payload_offset[first + at])
+        return wire.clear[row][begin + 4 : begin + int(wire.payload_length[first + at])]
+    return int(m.digest[row])
+
+
 def _parts(
-    near: Sequence[int], far: Sequence[int], outward: Sequence[bool], spi_r: Sequence[int], digest: Sequence[int]
+    near: Sequence[int], far: Sequence[int], outward: Sequence[bool], spi_r: Sequence[int], tokens: Sequence[Hashable]
 ) -> list[int]:
     """The same for one group: ``near`` is the address of the initiator, ``outward`` whether it sends.
 
@@ -56,8 +73,17 @@ def _parts(
     [0, 0, 0, 0]
     """
     sets = _Sets()
-    for host, spi, data in zip(near, spi_r, digest, strict=True):
-        sets.join(("host", host), ("spi", spi) if spi else ("bytes", data))
+    for host, spi in zip(near, spi_r, strict=True):
+        if spi:
+            sets.join(("host", host), ("spi", spi))
+    # Who goes on with another responder's SPI is another host, though both began with the same random numbers.
+    goes_on = {sets.of(("host", h)) for h, spi, sends in zip(near, spi_r, outward, strict=True) if spi and sends}
+    for host, spi, token in zip(near, spi_r, tokens, strict=True):
+        one, other = sets.of(("host", host)), sets.of(("token", token))
+        if not spi and one != other and not {one, other} <= goes_on:
+            sets.join(one, other)
+            if other in goes_on:
+                goes_on.add(one)
     roots = [sets.of(("host", host)) for host in near]
     # Answers to a host that asks nothing are those to another's question.
     asks = {root for root, sends in zip(roots, outward, strict=True) if sends}
@@ -66,8 +92,8 @@ def _parts(
         if sends:
             asked.setdefault(host, root)
     owners = [root if root in asks else asked.get(host, root) for root, host in zip(roots, far, strict=True)]
-    numbers: dict[Hashable, int] = {}
-    return [numbers.setdefault(owner, len(numbers)) for owner in owners]
+    places: dict[Hashable, int] = {}
+    return [places.setdefault(owner, len(places)) for owner in owners]
 
 
 class _Sets:

@@ -30,7 +30,7 @@ def rows_by_sa(wire: Wire, copies: Ints) -> tuple[Ints, Ints]:
 
 def _shared_out(wire: Wire, begins: Ints, order: Ints) -> tuple[Ints, Ints]:
     """Where each SA begins, and the order, when those of several hosts with one SPI are kept apart."""
-    parts = parts_of_groups(wire.messages, order, begins)
+    parts = parts_of_groups(wire, order, begins)
     if not parts.any():
         return begins, order
     group = repeated(np.arange(len(begins)), np.diff(np.r_[begins, len(order)]))

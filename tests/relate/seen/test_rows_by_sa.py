@@ -52,6 +52,19 @@ class TestTwoHostsWithOneSpi:
             "+0.0 D:500 > S:500 IKE_SA_INIT request x3 at +1 +3\n+0.2 N:500 > S:500 IKE_SA_INIT request sa 2 x2 at +1\n"
         ) == [("10.0.0.3", 3), ("198.51.100.2", 2)]
 
+    def test_are_two_although_they_begin_with_the_same_random_numbers(self):
+        # As virtual machines of one image may: the same bytes, and each goes on with the SPI that it was given.
+        def of(address: int, spi_r: int) -> list[tuple[int, bytes]]:
+            ladder = (
+                f"+{spi_r}.0 C:500 > S:500 IKE_SA_INIT request\n+{spi_r}.1 C:500 < S:500 IKE_SA_INIT response\n"
+                f"+{spi_r}.2 C:500 > S:500 IKE_AUTH request 300\n"
+            )
+            hosts = f"C = 10.0.0.{address}  S = 203.0.113.7\nsa 1 spi 1122334455667788 {spi_r:016x}\n"
+            return raw_packets(ladder, hosts=hosts)
+
+        found = of_packets([*of(2, 1), *of(3, 2)]).analysis.sas
+        assert [(sa.initiator, sa.spi_r, len(sa.messages)) for sa in found] == [("10.0.0.2", 1, 3), ("10.0.0.3", 2, 3)]
+
     def test_are_two_with_two_gateways(self):
         steps = "+0 D:500 > S:500 IKE_SA_INIT request\n+1 N:500 > C:500 IKE_SA_INIT request sa 2\n"
         assert seen(steps) == [("10.0.0.3", 1), ("198.51.100.2", 1)]
@@ -68,6 +81,11 @@ class TestOneHostUnderSeveralAddresses:
     def test_repeats_its_request_from_a_new_address(self):
         # The same bytes: key and nonce are those of one host.
         assert moved("+0 C:500 > S:500 IKE_SA_INIT request x2 at +1\n", {1}) == [("10.0.0.2", 2)]
+
+    def test_comes_back_with_the_cookie_from_a_new_address(self):
+        # RFC 7296 section 2.6: all but the cookie stays the same, the nonce too. The NAT gives an address per packet.
+        steps = "+0.00 C:500 > S:500 IKE_SA_INIT request\n+0.04 C:500 > S:500 IKE_SA_INIT request N(COOKIE)\n"
+        assert moved(steps, {1}) == [("10.0.0.2", 2)]
 
     def test_tries_another_gateway(self):
         steps = "+0.0 D:500 > S:500 IKE_SA_INIT request\n+1.0 D:500 > N:500 IKE_SA_INIT request sa 2\n"
