@@ -34,17 +34,19 @@ def headline(related: Related, overview: Overview) -> tuple[str, ...]:
 
 
 def _counts(related: Related, overview: Overview) -> str:
+    """What failed comes first, or what cannot be decided where that is more; what connected last."""
     clients = "" if overview.clients == overview.sas else f" of {_clients(overview.clients)}"
     if overview.connections == 1:
         links = ", ".join(dict.fromkeys(link for _, link in related.chains.before.values()))
         return f"{_number(overview.sas, 'IKE SA')}, one connection ({links})."
-    counts = [_counted(of, overview) for of in sorted(overview.tally, key=_weight)]
+    failed, undecided = (sum(of.sas for of in overview.tally if of.exit_status == s) for s in (FAILED, CANNOT_TELL))
+    first = CANNOT_TELL if undecided > failed else FAILED
+    ordered = sorted(overview.tally, key=lambda of: (of.exit_status == 0, of.exit_status != first, -of.sas))
+    counts = [_counted(of, overview) for of in ordered]
+    causes = [place for place, of in enumerate(ordered) if of.exit_status == FAILED and of.past < of.sas]
+    if first == CANNOT_TELL and len(causes) == 1:
+        counts[causes[0]] += " (the only cause that this trace shows)"
     return f"{_number(overview.sas, 'IKE SA')}{clients}: {', '.join(counts)}."
-
-
-def _weight(of: Counted) -> tuple[bool, bool, int]:
-    """What failed comes first, then what cannot be decided, then what connected; in each the most frequent."""
-    return of.exit_status == 0, of.exit_status == CANNOT_TELL, -of.sas
 
 
 def _counted(of: Counted, overview: Overview) -> str:
