@@ -24,7 +24,8 @@ def test_the_counts_come_in_the_order_of_their_weight() -> None:
 def test_what_cannot_be_decided_comes_first_where_it_is_more() -> None:
     cap = many(*[undecided(n, n, f"A{n}") for n in range(1, 5)], refused(9, 9, "B1"), connected(10, 10, "C1"))
     assert said(cap)[0] == (
-        "6 IKE SAs: 4 cannot be decided, 1 had its proposals refused (the only cause that this trace shows), 1 connected."
+        "6 IKE SAs: 4 cannot be decided, 1 had its proposals refused (the only cause that this trace shows), "
+        "1 connected."
     )
     assert cap.verdict.id == "no-proposal-chosen-ike"
 
