@@ -107,9 +107,13 @@ def test_every_format(samples: Path, name: str, format: str) -> None:
     """Where the format's clock is coarser, the same packets with those times are what is compared with."""
     unit, write = FORMATS[format]
     packets = [(time // unit * unit, wire, data) for time, wire, data in frames(samples / name)]
-    told = report(write(packets))
+    told, expected = report(write(packets)), report(nanoseconds(packets))
     told["capture"]["quality"] = [each for each in told["capture"]["quality"] if each != "time-zone-unknown"]
-    assert told == report(nanoseconds(packets))
+    for ours, theirs in zip(told["findings"], expected["findings"], strict=True):
+        # Wireshark counts the packets of an ETL in its own way: there a filter goes by time.
+        assert (ours["filter"] == theirs["filter"]) != (format.startswith("ETL") and bool(ours["frames"]))
+        ours["filter"] = theirs["filter"]
+    assert told == expected
 
 
 def test_packets_without_times(source: Path) -> None:

@@ -101,12 +101,13 @@ class _Sets:
 
     def __init__(self) -> None:
         self._parent: dict[Hashable, Hashable] = {}
+        self._size: dict[Hashable, int] = {}
 
     def of(self, one: Hashable) -> Hashable:
         """What stands for the set of one."""
         parent = self._parent
         root = one
-        while (above := parent.setdefault(root, root)) != root:
+        while (above := parent.get(root, root)) != root:
             root = above
         while one != root:
             one, parent[one] = parent[one], root
@@ -114,5 +115,9 @@ class _Sets:
 
     def join(self, one: Hashable, other: Hashable) -> None:
         first, second = self.of(one), self.of(other)
-        if first != second:
-            self._parent[second] = first
+        if first == second:
+            return
+        # The smaller set goes below the larger one, so that no way to a root is long.
+        sizes = self._size.get(first, 1), self._size.get(second, 1)
+        above, below = (first, second) if sizes[0] >= sizes[1] else (second, first)
+        self._parent[below], self._size[above] = above, sum(sizes)

@@ -58,9 +58,10 @@ def shown_sa(sa: IkeSa, analysis: Analysis, own: Finding | None, decisive: Findi
     verdict = analysis.judgement.of_sa[sa.index]
     says_verdict = sa.number != analysis.verdict.sa
     told = decisive.remedy_ids if decisive is not None else ()
-    (row,) = _rows(analysis, verdict)
+    row = _row(analysis, verdict)
     # What is past needs no cure.
-    advise = says_verdict and own is not None and verdict.exit_status == FAILED and row.past < row.sas
+    is_past = row is not None and row.past == row.sas
+    advise = says_verdict and own is not None and verdict.exit_status == FAILED and not is_past
     return ShownSa(
         number=sa.number,
         spi_i=sa.spi_i,
@@ -78,13 +79,14 @@ def shown_sa(sa: IkeSa, analysis: Analysis, own: Finding | None, decisive: Findi
         weak=weak_algorithms(sa),
         ladder=pointers.counted(analysis, ladder_of(sa)),
         left_out=steps_left_out(sa),
-        others=_others(analysis, row, sa),
+        others=_others(analysis, row, sa) if row is not None else Others("", 0, 0, ()),
     )
 
 
-def _rows(analysis: Analysis, verdict: Verdict) -> Iterator[Counted]:
+def _row(analysis: Analysis, verdict: Verdict) -> Counted | None:
+    """The row of the tally that counts a verdict; None where it was counted as something else."""
     tally = analysis.judgement.overview.tally
-    return (row for row in tally if (row.id, row.severity) == (verdict.id, verdict.severity))
+    return next((row for row in tally if (row.id, row.severity) == (verdict.id, verdict.severity)), None)
 
 
 def not_shown(analysis: Analysis, shown: Sequence[IkeSa]) -> Iterator[Others]:
