@@ -54,7 +54,7 @@ def _counted(of: Counted, overview: Overview) -> str:
     if of.sas == overview.sas:
         return said.replace(f"{of.sas:,}", "both" if of.sas == 2 else "all", 1)
     if of.exit_status == FAILED and of.past == of.sas:
-        return f"{said} before {'their clients' if of.clients > 1 else 'the same client'} connected"
+        return f"{said} ({'their clients' if of.clients > 1 else 'the client'} connected later)"
     return f"{said} ({_clients(of.clients)})" if overview.clients > 1 and of.clients < of.sas else said
 
 

@@ -42,7 +42,7 @@ def test_clients_are_counted_where_they_are_fewer() -> None:
 def test_a_failure_that_is_past_is_said_to_be() -> None:
     cap = many(refused(0, 1, "A1"), connected(60, 2, "A1"))
     assert said(cap)[0] == (
-        "2 IKE SAs of one client: 1 had its proposals refused before the same client connected, 1 connected."
+        "2 IKE SAs of one client: 1 had its proposals refused (the client connected later), 1 connected."
     )
 
 
