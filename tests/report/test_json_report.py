@@ -6,7 +6,6 @@ import hashlib
 import io
 import json
 import re
-from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +17,7 @@ from analyzer.analysis import analyse
 from analyzer.report.json_report import as_dict, as_json, error_line
 from tests.fuzz.hostile import auth_sas
 from tests.relate.captures import GOES_ON, HOSTS, INIT, capture
+from tests.report.published import SCHEMA, departures
 
 SAMPLES = sorted(p.stem for p in (Path(__file__).resolve().parents[2] / "sample_pcaps").glob("*.ladder"))
 REAL = (
@@ -28,29 +28,6 @@ REAL = (
     "the-tcpdump-group+tcpdump/isakmp-delete-segfault.pcap",
     "the-tcpdump-group+tcpdump/tests/isakmp-ikev1_n_print-oobr.pcap",
 )
-
-SCHEMA = json.loads((Path(__file__).resolve().parents[2] / "docs" / "report-2.schema.json").read_text(encoding="utf-8"))
-
-
-def strict(schema: Any) -> Any:
-    """The schema without room for fields that it does not name: what we write is documented, all of it."""
-    if isinstance(schema, list):
-        return [strict(one) for one in schema]
-    if not isinstance(schema, dict):
-        return schema
-    closed = {"additionalProperties": False} if schema.get("type") == "object" else {}
-    return {key: strict(value) for key, value in schema.items()} | closed
-
-
-@cache
-def validator(definition: str) -> jsonschema.Draft202012Validator:
-    definitions = strict(SCHEMA["$defs"])
-    return jsonschema.Draft202012Validator({"$defs": definitions, "$ref": f"#/$defs/{definition}"})
-
-
-def departures(value: Any, definition: str = "report") -> list[str]:
-    """Where a value is not what the published schema says: each place, and what stands there."""
-    return [f"{error.json_path}: {error.message}" for error in validator(definition).iter_errors(value)]
 
 
 def parsed(cap: analyzer.Capture) -> dict[str, Any]:

@@ -12,6 +12,7 @@ from typing import Any
 import analyzer
 from analyzer.rules.engine import all_rules
 from analyzer.rules.model import Confidence, Finding, Severity
+from analyzer.rules.reasons import REASONS
 from tests.rules.cases import Case, capture_of, doubled
 
 _ORDER = {rule.code: rule.order for rule in all_rules()}
@@ -100,6 +101,12 @@ def a_plain_success_is_one_for_the_rules(case: Case) -> None:
         assert analysis.judgement.of_sa[index].exit_status == 0, _said(capture_of(case))
 
 
+def what_cannot_be_told_has_a_documented_reason(case: Case) -> None:
+    capture = capture_of(case)
+    for verdict in (capture.verdict, *capture.analysis.judgement.of_sa):
+        assert (verdict.reason in REASONS) if verdict.exit_status == 3 else verdict.reason is None, verdict
+
+
 def findings_come_gravest_first(case: Case) -> None:
     """Then those on the capture before those on its IKE SAs, and these in their order."""
     capture = capture_of(case)
@@ -151,6 +158,7 @@ CLAIMS = (
     packets_that_the_capture_holds_twice_change_nothing,
     verdict_is_the_gravest_finding,
     a_plain_success_is_one_for_the_rules,
+    what_cannot_be_told_has_a_documented_reason,
     findings_come_gravest_first,
     no_rule_is_surer_than_it_says_it_can_be,
     frames_are_frames_of_the_capture,

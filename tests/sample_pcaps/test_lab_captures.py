@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import json
 import struct
 from collections.abc import Iterator
 from typing import Any
@@ -17,6 +18,7 @@ import analyzer
 from sample_pcaps.lab.live import manifest, scenario
 from sample_pcaps.lab.live.compare import differences
 from sample_pcaps.lab.live.manifest import CAPTURES, load
+from tests.report.published import departures
 
 ENTRIES = load()
 CASES = [(name, point) for name, entry in ENTRIES.items() for point in entry["captures"]]
@@ -30,7 +32,9 @@ ALLOWED = [ipaddress.ip_network(network) for network in (*DOCUMENTATION, *OWN_LI
 def test_the_analyzer_says_what_is_true(name, point):
     capture = analyzer.read(CAPTURES / f"{name}.{point}.pcapng")
     truth = ENTRIES[name]["captures"][point]
-    assert differences(truth, capture.report(), capture.verdict.exit_status) == []
+    report = json.loads(capture.output("json"))
+    assert differences(truth, report, capture.verdict.exit_status) == []
+    assert departures(report) == [], "not as docs/report-2.schema.json says"
 
 
 PAIRS = [name for name, entry in ENTRIES.items() if "cause" in entry and {"client", "server"} <= set(entry["captures"])]
