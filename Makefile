@@ -45,7 +45,8 @@ quick: $(VENV)/.test ## the tests of single parts, without tshark: under a minut
 test: $(VENV)/.test programs lint ## install what the tests need, run them all: under six minutes
 	@$(PYTEST)
 
-test-large: $(VENV)/.test ## packed captures of 200 MB, in every packer
+test-large: $(VENV)/.test ## packed captures of 200 MB, in every packer; every real capture packet by packet
+	@IKE_ANALYZER_ALL_CAPTURES=1 $(PYTEST) tests/formats/test_opening.py -k packet_by_packet
 	@$(PYTEST) -m large
 
 # PARTS=python-3.12: one part of it. SUITE=test: with each Python all tests, not only the quick ones.

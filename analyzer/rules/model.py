@@ -8,7 +8,6 @@ from enum import Enum
 from typing import Any, Literal
 
 from analyzer.relate.seen.features import Feature
-from analyzer.remedies import remedy
 from analyzer.rules.catalogue import causes
 
 
@@ -149,6 +148,9 @@ class Finding:
     @property
     def remedies(self) -> tuple[str, ...]:
         """What to do, one paragraph each."""
+        # Of a capture in which nothing failed nobody reads the remedies.
+        from analyzer.remedies import remedy
+
         return tuple(text for key in self.remedy_ids for text in remedy(key))
 
     @property
