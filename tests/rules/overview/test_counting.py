@@ -103,6 +103,19 @@ def test_a_success_ends_a_trouble() -> None:
     assert cap.analysis.judgement.overview.attempt_of == {}
 
 
+def test_twelve_other_clients_are_named() -> None:
+    cap = many(*[refused(n, n, f"A{n}") for n in range(1, 16)])
+    (row,) = cap.analysis.judgement.overview.tally
+    assert (row.example, row.others) == (0, tuple(range(1, 13)))
+
+
+def test_a_minute_is_counted_from_the_end_of_the_last_attempt() -> None:
+    """The first one goes on to 3 s."""
+    for start, again in ((62.9, {1: 0}), (63.1, {})):
+        cap = many(unanswered(0, 1, "A1"), unanswered(start, 2, "A1"))
+        assert cap.analysis.judgement.overview.attempt_of == again
+
+
 def test_attempts_of_two_clients_are_two_troubles() -> None:
     cap = many(unanswered(0, 1, "A1"), unanswered(1, 2, "A2"), unanswered(9, 3, "A1"))
     assert cap.analysis.judgement.overview.attempt_of == {2: 0}

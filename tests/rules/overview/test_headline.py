@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from analyzer.capture import Capture
 from tests.relate.captures import INIT, capture
 from tests.rules.overview.captures import connected, fragmented, many, refused, silent_login, unanswered, undecided
@@ -80,6 +82,49 @@ def test_nothing_is_said_where_it_does_not_separate_cleanly() -> None:
         *[connected(n, n, f"A{n}") for n in range(4, 7)],
     )
     assert "Unlike" not in " ".join(said(cap))
+
+
+@pytest.mark.parametrize(
+    ("failing", "healthy", "place"),
+    [
+        (("10.1.0.5", "10.1.0.200"), ("10.1.1.5", "10.1.2.5"), "10.1.0.0/24"),
+        (("10.1.0.5", "10.1.200.5"), ("10.2.1.5", "10.3.1.5"), "10.1.0.0/16"),
+        (("10.1.0.5", "10.200.0.5"), ("192.0.2.5", "192.0.2.6"), "10.0.0.0/8"),
+        (("2001:db8:1:2::5", "2001:db8:1:2::6"), ("2001:db8:1:3::5", "2001:db8:1:4::5"), "2001:db8:1:2::/64"),
+        (("2001:db8:1:200::5", "2001:db8:1:2ff::6"), ("2001:db8:1:300::5", "2001:db8:2::5"), "2001:db8:1:200::/56"),
+        (("2001:db8:1:2::5", "2001:db8:1:ff00::6"), ("2001:db8:2::5", "2001:db8:3::5"), "2001:db8:1::/48"),
+        (("2001:db8:1::5", "2001:db8:2::6"), ("2001:db9::5", "2001:db9:1::5"), "2001:db8::/32"),
+        # One of the others is in it; the failing ones have nothing in common; both kinds of addresses.
+        (("10.1.0.5", "10.1.0.200"), ("10.1.0.6", "10.2.0.5"), ""),
+        (("10.1.0.5", "192.0.2.5"), ("10.2.0.6", "10.2.0.5"), ""),
+    ],
+)
+def test_the_network_of_the_failing_clients(failing, healthy, place) -> None:
+    network = dict(zip(("A1", "A2", "B3", "B4"), (*failing, *healthy), strict=True))
+    if ":" in failing[0]:
+        network["S"] = "2001:db8:ffff::1"
+    attempts = [
+        silent_login(1, 1, "A1", 600),
+        silent_login(2, 2, "A2", 600),
+        connected(3, 3, "B3"),
+        connected(4, 4, "B4"),
+    ]
+    told = said(many(*attempts, network=network))[1:]
+    assert told == ((f"Unlike those that connect, all 2 failing clients come from {place}.",) if place else ())
+
+
+def test_size_and_network_are_told_together() -> None:
+    failing = [silent_login(n, n, f"A{n}", 1300) for n in (1, 2)]
+    assert said(many(*failing, *[connected(n, n, f"B{n}") for n in (3, 4)]))[1] == (
+        "Unlike those that connect, all 2 failing clients send IKE_AUTH of 1,300 bytes or more (healthy: 600 at most) "
+        "and come from 10.1.0.0/24."
+    )
+
+
+def test_failures_come_first_where_they_are_as_many() -> None:
+    assert said(many(refused(1, 1, "A1"), undecided(2, 2, "B1"), undecided(3, 3, "B2"), refused(4, 4, "A2")))[0] == (
+        "4 IKE SAs: 2 had their proposals refused, 2 cannot be decided."
+    )
 
 
 def test_nothing_is_said_of_two_clients() -> None:
