@@ -22,7 +22,7 @@ from analyzer.relate.seen.exchange import Attempt, Exchange
 from analyzer.report.listing import ListedSa, Listing, Sent, listing_of
 from analyzer.report.pointers import display_filter, is_counted_otherwise
 from analyzer.rules.model import Finding, NotAssessed, Verdict
-from analyzer.rules.overview.counting import Counted
+from analyzer.rules.overview.values import Counted
 from analyzer.rules.shared.wording import MAX_FRAMES
 from analyzer.timestamp import iso
 from analyzer.version import __version__

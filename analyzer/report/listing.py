@@ -17,7 +17,7 @@ from analyzer.report.document.choose import header_of
 from analyzer.report.document.values import Header
 from analyzer.rules.engine import gravest_first
 from analyzer.rules.model import Finding, NotAssessed, Verdict
-from analyzer.rules.overview.counting import Counted
+from analyzer.rules.overview.values import Counted
 
 #: IKE SAs that are listed: each takes some 5 KB of the report.
 MAX_SAS = 10_000

@@ -14,7 +14,7 @@ from analyzer.report.ladder.of_sa import ladder_of, steps_left_out
 from analyzer.report.sa_facts import facts, weak_algorithms
 from analyzer.rules.catalogue import counted
 from analyzer.rules.model import FAILED, Confidence, Finding, Verdict
-from analyzer.rules.overview.counting import Counted
+from analyzer.rules.overview.values import Counted
 
 
 def worth_showing(analysis: Analysis, most: int) -> list[IkeSa]:

@@ -8,9 +8,9 @@ from analyzer.relate.build import Related
 from analyzer.rules.catalogue import counted
 from analyzer.rules.model import CANNOT_TELL, FAILED, Confidence
 from analyzer.rules.overview.contrast import MOST_CLIENTS, contrast
-from analyzer.rules.overview.counting import Counted, Overview
 from analyzer.rules.overview.outage import outage, outage_text
 from analyzer.rules.overview.turn import turn
+from analyzer.rules.overview.values import Counted, Overview
 
 
 def headline(related: Related, overview: Overview) -> tuple[str, ...]:
@@ -18,7 +18,7 @@ def headline(related: Related, overview: Overview) -> tuple[str, ...]:
 
     Examples
     --------
-    >>> from analyzer.rules.overview.counting import Overview
+    >>> from analyzer.rules.overview.values import Overview
     >>> headline(None, Overview((), 1, 1, 1, {}, 0, (), (0,), (), None, 0))
     ()
     """

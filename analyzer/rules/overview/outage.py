@@ -8,7 +8,7 @@ import numpy as np
 
 from analyzer.columns import by_run
 from analyzer.relate.build import Related
-from analyzer.rules.overview.counting import Overview
+from analyzer.rules.overview.values import Overview
 from analyzer.timestamp import utc
 
 _SECOND = 1_000_000_000
