@@ -21,6 +21,7 @@ from tests.daemons.pluto import ROOT
 PACKAGES = {
     "certutil": "libnss3-tools",
     "charon-systemd": "charon-systemd",
+    "fish": "fish",
     "iked": "openiked",
     "ikectl": "openiked",
     "ip": "iproute2",
@@ -28,11 +29,13 @@ PACKAGES = {
     "journalctl": "systemd",
     "ping": "iputils-ping",
     "pki": "strongswan-pki",
+    "shellcheck": "shellcheck",
     "ss": "iproute2",
     "swanctl": "strongswan-swanctl",
     "systemctl": "systemd",
     "tcpdump": "tcpdump",
     "unshare": "util-linux",
+    "zsh": "zsh",
 }
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 

@@ -30,10 +30,13 @@ PLUGINS = {
 #: What tests/daemons need beside these: program -> Debian package. Libreswan is unpacked: see libreswan.py.
 PARSERS = {
     "certutil": "libnss3-tools",
+    "fish": "fish",
     "iked": "openiked",
     "iptables": "iptables",
+    "shellcheck": "shellcheck",
     "systemctl": "systemd",
     "unshare": "util-linux",
+    "zsh": "zsh",
 }
 _PLUGIN = "/usr/lib/ipsec/plugins/libstrongswan-{}.so"
 _PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
