@@ -60,6 +60,7 @@ def test_an_archive_leaves_nothing_for_the_collector():
 
 
 @measured
+@pytest.mark.large
 def test_memory_does_not_grow_with_the_number_of_files():
     few, many = (peak_of("analyze", *[SAMPLES[0]] * count) for count in (100, 400))
     # Each of them left 200 kB behind.
@@ -67,6 +68,7 @@ def test_memory_does_not_grow_with_the_number_of_files():
 
 
 @measured
+@pytest.mark.large
 def test_memory_does_not_grow_with_the_captures_of_an_archive(tmp_path: Path):
     # A small one: the archive itself lies in a window.
     capture = min((path.read_bytes() for path in SAMPLES), key=len)
@@ -112,7 +114,11 @@ GREEDY: dict[str, Callable[[], bytes]] = {
 
 @measured
 @pytest.mark.parametrize(
-    "how", [pytest.param(how, marks=[pytest.mark.large] if how in ("zeros", "empty blocks") else []) for how in GREEDY]
+    "how",
+    [
+        pytest.param(how, marks=[pytest.mark.large] if how in ("zeros", "empty blocks", "in an archive") else [])
+        for how in GREEDY
+    ],
 )
 def test_decoders_that_take_all_they_may(tmp_path, how):
     path = tmp_path / "greedy"

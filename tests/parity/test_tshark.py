@@ -176,7 +176,11 @@ def asked_together(tshark: Path, captures: dict[str, Path], joined: Path) -> dic
     return result
 
 
-@pytest.mark.parametrize("project", PROJECTS)
+#: pyshark takes a second for twenty packets: of the largest collections the tables of tshark are compared anyway.
+SLOW = ("the-tcpdump-group+tcpdump",)
+
+
+@pytest.mark.parametrize("project", [pytest.param(p, marks=[pytest.mark.large] if p in SLOW else []) for p in PROJECTS])
 def test_real_captures_against_pyshark(tshark, shared_captures, tmp_path, project):
     captures = {c: shared_captures / "dev" / c for c in captures_of(shared_captures, project)}
     theirs = asked_together(tshark, captures, tmp_path / "joined.pcapng")

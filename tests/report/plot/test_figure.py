@@ -510,6 +510,7 @@ def test_a_target_that_cannot_be_written_is_one_line_and_leaves_nothing(tmp_path
     assert [p.name for p in tmp_path.iterdir()] == ["taken.png"]
 
 
+@pytest.mark.large
 def test_fifty_thousand_packets(tmp_path: Path) -> None:
     trace = gateway()
     assert len(trace.packets) == 50_000 and len(trace.messages) and len(trace.exchanges) and len(trace.datagrams)
