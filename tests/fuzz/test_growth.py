@@ -85,7 +85,15 @@ PLOTS = (
 )  # fmt: skip
 
 
-@pytest.mark.parametrize("name, work", [*product(TALKS, (texts, frames)), *((name, plot) for name in PLOTS)])
+#: Texts ask for nearly all that frames and plots do.
+WORK = [
+    *product(TALKS, (texts,)),
+    *(pytest.param(name, frames, marks=pytest.mark.large) for name in TALKS),
+    *(pytest.param(name, plot, marks=pytest.mark.large) for name in PLOTS),
+]
+
+
+@pytest.mark.parametrize("name, work", WORK)
 def test_no_function_is_called_much_more_than_twice_as_often_for_twice_as_much(name, work):
     make = TALKS[name]
     work(make(3))  # what is done once only, as reading the registries
