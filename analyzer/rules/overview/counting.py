@@ -2,7 +2,7 @@
 
 What repeats is one trouble: the attempts of one client, each within a minute of the one before. A trouble is past when
 the same client succeeded later; the verdict of the capture is the cause that most clients share whose trouble stands.
-A flood makes hundreds of thousands of IKE SAs: seven numbers are kept of each, and all is decided by columns.
+A flood makes hundreds of thousands of IKE SAs: eight numbers are kept of each, and all is decided by columns.
 """
 
 from __future__ import annotations
